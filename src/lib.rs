@@ -36,8 +36,9 @@ pub mod internals {
     pub use crate::config::Connections;
     pub use crate::git::{CredentialRequest, CredentialResponse};
     pub use crate::migrate::{
-        Fix, apply_fixes, git_config_fixes, includes, known_hosts_fixes, mentions_new_host,
-        netrc_fixes, ssh_config_fixes,
+        ConfigRole, Fix, apply_fixes, credential_files, file_mention_fixes, git_config_fixes,
+        git_credentials_fixes, includes, known_hosts_fixes, mentions_new_host, netrc_fixes,
+        ssh_config_fixes,
     };
     pub use crate::types::clone_url::{CloneUrl, CloneUrlError};
     pub use crate::types::deployment::Deployment;

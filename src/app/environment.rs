@@ -48,6 +48,8 @@ pub struct Environment {
     pub(super) git_config: Vec<(String, String)>,
     /// The configuration directory, where a variable names it.
     pub config: Option<PathBuf>,
+    /// `XDG_STATE_HOME`
+    pub(super) state_home: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`
     pub config_home: Option<PathBuf>,
     /// The variables that describe a connection, and those of stores.
@@ -113,8 +115,11 @@ impl Environment {
             text(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
         };
         // Relative paths must be ignored (XDG Base Directory Specification).
-        let config_home = set("XDG_CONFIG_HOME").map(PathBuf::from);
-        let config_home = config_home.filter(|folder| folder.is_absolute());
+        let absolute = |name: &str| {
+            let dir = set(name).map(PathBuf::from);
+            dir.filter(|dir| dir.is_absolute())
+        };
+        let config_home = absolute("XDG_CONFIG_HOME");
         Self {
             home: env::home_dir().filter(|home| home.is_absolute()),
             ci: truthy("CI"),
@@ -136,6 +141,7 @@ impl Environment {
                 .map(PathBuf::from)
                 .or(config_home.as_ref().map(|folder| folder.join("bbconnect"))),
             config_home,
+            state_home: absolute("XDG_STATE_HOME"),
             variables: Variables(
                 NAMES
                     .iter()
@@ -173,6 +179,13 @@ impl Environment {
                 (name, connection.map(|(_, it)| it.base_url.to_string()))
             })
             .collect()
+    }
+
+    /// The directory of what is no configuration: `$XDG_STATE_HOME/bbconnect` or `~/.local/state/bbconnect`.
+    pub(super) fn state_dir(&self) -> Option<PathBuf> {
+        let below_home = || Some(self.home.as_ref()?.join(".local").join("state"));
+        let state_home = self.state_home.clone().or_else(below_home)?;
+        Some(state_home.join("bbconnect"))
     }
 
     /// The first variable that describes a connection, also where its secret is missing.

@@ -206,6 +206,12 @@ impl App {
         self.environment.config_dir().ok_or(Error::HomeDirUnknown)
     }
 
+    /// The directory of what is no configuration.
+    #[must_use]
+    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
+        self.environment.state_dir()
+    }
+
     /// The file of connections.
     #[must_use]
     pub(crate) fn connection_file(&self) -> &ConnectionsFile {
@@ -235,5 +241,11 @@ impl App {
     #[must_use]
     pub(crate) fn timeout(&self) -> Duration {
         self.flags.timeout.unwrap_or(TIMEOUT)
+    }
+
+    /// The time limit of a child process: that of `--timeout`, or `default`.
+    #[must_use]
+    pub(crate) fn child_timeout(&self, default: Duration) -> Duration {
+        self.flags.timeout.unwrap_or(default)
     }
 }

@@ -132,8 +132,14 @@ fn run_checked(git: CommandSpec) -> Result<ProcessOutput, GitError> {
     Ok(git.run(subprocess::time_limit(LIMIT))?)
 }
 
+/// As [`run_checked`], for a command whose work grows with the repository.
+pub(super) fn run_with_limit(git: CommandSpec, limit: Duration) -> Result<ProcessOutput, GitError> {
+    let git = git.stderr(Stderr::Capture).new_process_group();
+    Ok(git.max_output(MAX_OUTPUT_BYTES).run(limit)?)
+}
+
 /// A failure with git's own message.
-fn refused(output: &ProcessOutput) -> GitError {
+pub(super) fn refused(output: &ProcessOutput) -> GitError {
     GitError::CommandFailed(reason(output))
 }
 

@@ -15,6 +15,7 @@ mod push_error;
 mod remotes;
 mod ssh_command;
 mod temp_repository;
+mod tracked_files;
 
 pub(crate) use checkout::Checkout;
 pub(crate) use clone::CloneSpec;
@@ -30,3 +31,4 @@ pub(crate) use ssh_command::{
     CloneState, clone, clone_state, remotes_of, resume_clone, set_ssh_command, ssh_command,
 };
 pub(crate) use temp_repository::{FULL_DEPTH, NewCommit, PushTarget, TempRepository, TreeListing};
+pub(crate) use tracked_files::tracked_files_containing;

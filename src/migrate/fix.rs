@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FixKind {
     /// A remote at the retired SSH host.
@@ -17,8 +17,14 @@ pub enum FixKind {
     AppPassword,
     /// A revoked or missing host key.
     KnownHost,
-    /// A `Host` of the SSH configuration with the retired host.
+    /// A setting of the SSH configuration for the retired host.
     SshConfig,
+    /// A conditional include for remotes at the retired SSH host.
+    GitInclude,
+    /// A URL of Git LFS at the retired SSH host.
+    Lfs,
+    /// A tracked file that names the retired SSH host or a retired host key.
+    FileMention,
 }
 
 impl FixKind {
@@ -32,6 +38,9 @@ impl FixKind {
             Self::AppPassword => "app-password",
             Self::KnownHost => "known-host",
             Self::SshConfig => "ssh-config",
+            Self::GitInclude => "git-include",
+            Self::Lfs => "lfs",
+            Self::FileMention => "file-mention",
         }
     }
 }

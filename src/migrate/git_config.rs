@@ -1,7 +1,11 @@
-//! The edits of a git configuration file or of `.gitmodules`.
+//! The edits of a git configuration file, of `.gitmodules` or of `.lfsconfig`.
+
+use std::collections::HashSet;
 
 use super::git_config_file::{ConfigFile, ConfigSyntax, Entry, Header};
+use super::include_condition::{MovedCondition, covers, moved_condition};
 use crate::migrate::fix::{Fix, FixKind};
+use crate::types::cloud_hosts::SSH as NEW_HOST;
 use crate::types::retired_url::{
     is_same_location, prefix_with_new_host, redact_url, with_new_host, without_app_password,
 };
@@ -9,20 +13,50 @@ use crate::types::retired_url::{
 /// The manual step for a password that was removed from a URL, or is in a file that git reads.
 pub(super) const NEXT_FOR_GIT: &str = "create an API token (bbconnect token scopes --for read,write --auth api-token shows the scopes), \
                                 then bbconnect connection add --auth api-token and bbconnect git setup";
-/// The manual step for `.gitmodules`.
-const NEXT_FOR_MODULES: &str = "commit .gitmodules; other clones then run git submodule sync";
+
+/// What a configuration file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigRole {
+    /// Of a repository, or of the user.
+    Git,
+    /// `.gitmodules`
+    Modules,
+    /// `.lfsconfig`
+    Lfs,
+}
+
+impl ConfigRole {
+    /// The manual step for a file that is committed.
+    fn next(self) -> Option<String> {
+        let next = match self {
+            Self::Git => return None,
+            Self::Modules => "commit .gitmodules; other clones then run git submodule sync",
+            Self::Lfs => "commit .lfsconfig",
+        };
+        Some(next.to_owned())
+    }
+}
 
 /// The edits of a configuration file.
 ///
 /// # Errors
 /// A syntax error, which git reports as well.
-pub fn git_config_fixes(text: &str, is_gitmodules: bool) -> Result<Vec<Fix>, ConfigSyntax> {
+pub fn git_config_fixes(text: &str, role: ConfigRole) -> Result<Vec<Fix>, ConfigSyntax> {
     let config = ConfigFile::parse(text)?;
     let mut fixes = Vec::new();
-    for (number, header) in config.headers.iter().enumerate() {
-        fixes.extend(fix_rewrite_base(&config, number, header));
+    for (header, entries) in config.sections() {
+        fixes.extend(fix_url_in_header(header, entries));
     }
-    let mut added: Vec<(&str, String)> = Vec::new();
+    fixes.extend(fix_include_conditions(&config));
+    let is_rewrite = |entry: &&Entry| {
+        config
+            .header(entry)
+            .is_some_and(|header| header.section == "url")
+    };
+    let rewrites = config.entries.iter().filter(is_rewrite);
+    let mut rewrites: HashSet<(&str, String)> = rewrites
+        .map(|entry| (entry.key.as_str(), entry.value.clone()))
+        .collect();
     for entry in &config.entries {
         let Some(header) = config.header(entry) else {
             continue;
@@ -32,25 +66,135 @@ pub fn git_config_fixes(text: &str, is_gitmodules: bool) -> Result<Vec<Fix>, Con
                 fixes.extend(fix_remote_url(&config, entry, header, FixKind::SshRemote));
             }
             ("submodule", "url") => {
-                let mut fix = fix_remote_url(&config, entry, header, FixKind::Submodule);
-                if let Some(fix) = fix.as_mut().filter(|_| is_gitmodules) {
-                    fix.manual_step
-                        .get_or_insert_with(|| NEXT_FOR_MODULES.to_owned());
-                }
-                fixes.extend(fix);
+                fixes.extend(fix_remote_url(&config, entry, header, FixKind::Submodule));
+            }
+            ("lfs", "url" | "pushurl") | ("remote", "lfsurl" | "lfspushurl") => {
+                fixes.extend(fix_remote_url(&config, entry, header, FixKind::Lfs));
             }
             ("url", "insteadof" | "pushinsteadof") => {
                 if let Some((fix, value)) = fix_rewrite_prefix(&config, entry, header)
-                    && !added.contains(&(entry.key.as_str(), value.clone()))
+                    && rewrites.insert((&entry.key, value))
                 {
-                    added.push((&entry.key, value));
                     fixes.push(fix);
                 }
             }
             _ => {}
         }
     }
+    if let Some(next) = role.next() {
+        for fix in &mut fixes {
+            fix.manual_step.get_or_insert_with(|| next.clone());
+        }
+    }
     Ok(fixes)
+}
+
+/// The files in which `credential.helper = store` keeps passwords, as they are written (git-credential-store(1)).
+///
+/// # Errors
+/// As [`git_config_fixes`].
+pub fn credential_files(text: &str) -> Result<Vec<String>, ConfigSyntax> {
+    let config = ConfigFile::parse(text)?;
+    let is_helper = |entry: &&Entry| {
+        let header = config.header(entry);
+        entry.key == "helper" && header.is_some_and(|header| header.section == "credential")
+    };
+    let file = |entry: &Entry| {
+        let words = shell_words::split(&entry.value).ok()?;
+        let mut words = words.into_iter().skip_while(|word| word != "store");
+        words.next()?;
+        let mut is_next = false;
+        words.find_map(|word| match word.strip_prefix("--file=") {
+            Some(file) => Some(file.to_owned()),
+            None if is_next => Some(word),
+            None => {
+                is_next = word == "--file";
+                None
+            }
+        })
+    };
+    Ok(config
+        .entries
+        .iter()
+        .filter(is_helper)
+        .filter_map(file)
+        .collect())
+}
+
+/// `[includeIf "hasconfig:remote.*.url:…"]`: a section for the moved remotes is added behind it, so that checkouts with
+/// either URL keep their settings.
+fn fix_include_conditions(config: &ConfigFile<'_>) -> Vec<Fix> {
+    let condition = |header: &Header| {
+        let condition = header.subsection.clone()?;
+        (header.section == "includeif").then_some(condition)
+    };
+    let conditions: HashSet<String> = config.headers.iter().filter_map(condition).collect();
+    let mut fixes = Vec::new();
+    let mut added = HashSet::new();
+    for (header, entries) in config.sections() {
+        let Some(old) = condition(header) else {
+            continue;
+        };
+        let Some(moved) = moved_condition(&old).filter(|_| !entries.is_empty()) else {
+            continue;
+        };
+        let (after, edits, manual_step) = match moved {
+            MovedCondition::Added(new) => {
+                if is_included(config, &new, entries, &conditions)
+                    || !added.insert((new.clone(), paths(entries)))
+                {
+                    continue;
+                }
+                let edit = config.insert_section("includeIf", &new, entries);
+                (
+                    Some(format!("{old}, {new}")),
+                    edit.into_iter().collect(),
+                    None,
+                )
+            }
+            MovedCondition::Unknown => {
+                let next = format!(
+                    "add an includeIf section for remotes at {NEW_HOST}; the condition {old} does not match them"
+                );
+                (None, Vec::new(), Some(next))
+            }
+        };
+        fixes.push(Fix {
+            kind: FixKind::GitInclude,
+            location: setting_name(header, "path"),
+            before: Some(old),
+            after,
+            edits,
+            manual_step,
+        });
+    }
+    fixes
+}
+
+/// Whether the files of a section are already included for the moved remotes.
+fn is_included(
+    config: &ConfigFile<'_>,
+    new: &str,
+    entries: &[Entry],
+    conditions: &HashSet<String>,
+) -> bool {
+    /// A configuration with more conditions is not written by hand; only equal conditions are found in it.
+    const MAX_CONDITIONS: usize = 100;
+    if !conditions.contains(new) && conditions.len() > MAX_CONDITIONS {
+        return false;
+    }
+    let wanted = paths(entries);
+    config.sections().any(|(header, entries)| {
+        let condition = header.subsection.as_deref().unwrap_or_default();
+        header.section == "includeif"
+            && covers(condition, new)
+            && wanted.iter().all(|path| paths(entries).contains(path))
+    })
+}
+
+fn paths(entries: &[Entry]) -> Vec<String> {
+    let paths = entries.iter().filter(|entry| entry.key == "path");
+    paths.map(|entry| entry.value.clone()).collect()
 }
 
 /// The paths of included files, as they are written.
@@ -85,20 +229,17 @@ fn fix_remote_url(
     })
 }
 
-/// `[url "BASE"]`: the base that URLs are rewritten to.
-fn fix_rewrite_base(config: &ConfigFile<'_>, number: usize, header: &Header) -> Option<Fix> {
-    let base = header
-        .subsection
-        .as_deref()
-        .filter(|_| header.section == "url")?;
-    let mut keys: Vec<_> = config
-        .entries
-        .iter()
-        .filter(|entry| entry.header == number)
-        .map(|entry| entry.key.as_str())
-        .collect();
+/// `[url "BASE"]`: the base that URLs are rewritten to; `[lfs "URL"]`: settings for an LFS server.
+fn fix_url_in_header(header: &Header, entries: &[Entry]) -> Option<Fix> {
+    let kind = match header.section.as_str() {
+        "url" => FixKind::UrlRewrite,
+        "lfs" => FixKind::Lfs,
+        _ => return None,
+    };
+    let base = header.subsection.as_deref()?;
+    let mut keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
     keys.dedup();
-    let (kind, after) = replacement(base, FixKind::UrlRewrite, prefix_with_new_host)?;
+    let (kind, after) = replacement(base, kind, prefix_with_new_host)?;
     Some(Fix {
         kind,
         location: setting_name(header, &keys.join(", ")),
@@ -119,13 +260,7 @@ fn fix_rewrite_prefix(
     let base = header.subsection.as_deref()?;
     let new = prefix_with_new_host(&entry.value)?;
     let base = prefix_with_new_host(base).unwrap_or_else(|| base.to_owned());
-    let is_known = |other: &Entry| {
-        let is_rewrite = config
-            .header(other)
-            .is_some_and(|header| header.section == "url");
-        is_rewrite && other.key == entry.key && other.value == new
-    };
-    if base == new || is_same_location(&base, &new) || config.entries.iter().any(is_known) {
+    if base == new || is_same_location(&base, &new) {
         return None;
     }
     let fix = Fix {
@@ -169,11 +304,12 @@ mod tests {
 
     #[track_caller]
     fn check(before: &str, after: &str, kinds: &[FixKind]) {
-        let fixes = git_config_fixes(before, false).unwrap();
+        let fixes = git_config_fixes(before, ConfigRole::Git).unwrap();
         assert_eq!(apply_fixes(before, &fixes), after);
         let found: Vec<_> = fixes.iter().map(|fix| fix.kind).collect();
         assert_eq!(found, kinds, "{before}");
-        assert_eq!(git_config_fixes(after, false), Ok(Vec::new()), "{after}");
+        let again = git_config_fixes(after, ConfigRole::Git);
+        assert_eq!(again, Ok(Vec::new()), "{after}");
     }
 
     #[test]
@@ -244,7 +380,7 @@ mod tests {
         check(text, after, &[FixKind::AppPassword, FixKind::AppPassword]);
         let shown = format!(
             "{:?}",
-            git_config_fixes(text, false).map(|fixes| {
+            git_config_fixes(text, ConfigRole::Git).map(|fixes| {
                 fixes
                     .into_iter()
                     .map(|fix| (fix.location, fix.before, fix.after, fix.manual_step))
@@ -255,6 +391,65 @@ mod tests {
         assert!(
             shown.contains("https://jane:***@bitbucket.org/a/b"),
             "{shown}"
+        );
+    }
+
+    #[test]
+    fn settings_of_lfs_are_updated() {
+        let lfs = FixKind::Lfs;
+        check(
+            "[lfs]\n\turl = ssh://git@bitbucket.org/a/b.git\n\tpushurl = git@bitbucket.org:a/b.git\n[remote \"o\"]\n\tlfsurl = \"git@bitbucket.org:a/b\" # x\n\tlfspushurl = https://bitbucket.org/a/b\n[lfs \"ssh://git@bitbucket.org/a/b\"]\n\tlocksverify = true\n",
+            "[lfs]\n\turl = ssh://git@ssh.bitbucket.org/a/b.git\n\tpushurl = git@ssh.bitbucket.org:a/b.git\n[remote \"o\"]\n\tlfsurl = \"git@ssh.bitbucket.org:a/b\" # x\n\tlfspushurl = https://bitbucket.org/a/b\n[lfs \"ssh://git@ssh.bitbucket.org/a/b\"]\n\tlocksverify = true\n",
+            &[lfs, lfs, lfs, lfs],
+        );
+    }
+
+    #[test]
+    fn conditional_includes_apply_to_both_hosts() {
+        let old =
+            "[includeIf \"hasconfig:remote.*.url:git@bitbucket.org:acme/**\"]\n\tpath = work\n";
+        let new =
+            "[includeIf \"hasconfig:remote.*.url:git@ssh.bitbucket.org:acme/**\"]\n\tpath = work\n";
+        let last = "[user]\n\tname = Jane\n";
+        let include = [FixKind::GitInclude];
+        check(
+            &format!("{old}{last}"),
+            &format!("{old}{new}{last}"),
+            &include,
+        );
+        // Twice, as one line, and without an end of the last line.
+        let section =
+            "[includeif \"hasconfig:remote.*.url:ssh://git@bitbucket.org/**\"] path = \"a b\"";
+        let added =
+            "[includeIf \"hasconfig:remote.*.url:ssh://git@ssh.bitbucket.org/**\"]\n\tpath = a b\n";
+        check(
+            &format!("{old}{old}{section}"),
+            &format!("{old}{new}{old}{section}\n{added}"),
+            &[include[0], include[0]],
+        );
+        // Another condition holds for the new host.
+        let wide = "[includeIf \"hasconfig:remote.*.url:git@*:acme/**\"]\n\tpath = work\n";
+        check(&format!("{old}{wide}"), &format!("{old}{wide}"), &[]);
+        let elsewhere = wide.replace("work", "other");
+        check(
+            &format!("{elsewhere}{old}"),
+            &format!("{elsewhere}{old}{new}"),
+            &include,
+        );
+        let text = format!(
+            "[includeIf \"hasconfig:remote.*.url:git@bitbucket.org:{}\"]\n\tpath = work\n",
+            "a".repeat(2000)
+        );
+        let fixes = git_config_fixes(&text, ConfigRole::Git).unwrap();
+        assert!(matches!(&fixes[..], [fix] if fix.edits.is_empty() && fix.manual_step.is_some()));
+    }
+
+    #[test]
+    fn files_of_stored_credentials() {
+        let text = "[credential]\n\thelper = store\n\thelper = store --file ~/a\n[credential \"https://x\"]\n\thelper = \"/usr/bin/git-credential-x\"\n\thelper = !git credential-store\n\thelper = store --file='b c'\n";
+        assert_eq!(
+            credential_files(text),
+            Ok(vec!["~/a".to_owned(), "b c".to_owned()])
         );
     }
 

@@ -1,6 +1,7 @@
 //! A parser of git configuration files (git-config(1), "SYNTAX") that keeps positions, so that values can be changed in
 //! place: comments, order, indentation and line ends are kept.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use thiserror::Error;
@@ -40,7 +41,9 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct ConfigFile<'a> {
     text: &'a str,
+    line_end: &'static str,
     pub(super) headers: Vec<Header>,
+    /// In the order of their headers.
     pub(super) entries: Vec<Entry>,
 }
 
@@ -49,6 +52,7 @@ impl<'a> ConfigFile<'a> {
         let mut reader = Reader { text, at: 0 };
         let mut config = ConfigFile {
             text,
+            line_end: if text.contains("\r\n") { "\r\n" } else { "\n" },
             headers: Vec::new(),
             entries: Vec::new(),
         };
@@ -79,6 +83,55 @@ impl<'a> ConfigFile<'a> {
         self.headers.get(entry.header)
     }
 
+    /// The headers with their entries.
+    pub(super) fn sections(&self) -> impl Iterator<Item = (&Header, &[Entry])> {
+        let mut rest = self.entries.as_slice();
+        self.headers
+            .iter()
+            .enumerate()
+            .map(move |(number, header)| {
+                let length = rest
+                    .iter()
+                    .take_while(|entry| entry.header == number)
+                    .count();
+                let (own, others) = rest.split_at(length);
+                rest = others;
+                (header, own)
+            })
+    }
+
+    /// Adds a section with the entries of another behind it.
+    pub(super) fn insert_section(
+        &self,
+        name: &str,
+        subsection: &str,
+        entries: &[Entry],
+    ) -> Option<TextEdit> {
+        let last = entries.last()?;
+        let before = self.text.get(..last.line_end).unwrap_or_default();
+        let end = self.line_end;
+        let mut with = String::new();
+        if !before.ends_with('\n') {
+            with.push_str(end);
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(with, "[{name} \"{}\"]{end}", escaped_subsection(subsection));
+        for entry in entries {
+            let value = quoted(&entry.value, false);
+            let _ = write!(with, "\t{} = {value}{end}", self.key(entry));
+        }
+        Some(TextEdit {
+            at: last.line_end..last.line_end,
+            with,
+        })
+    }
+
+    /// The key as written.
+    fn key(&self, entry: &Entry) -> &str {
+        let end = entry.key_at + entry.key.len();
+        self.text.get(entry.key_at..end).unwrap_or_default()
+    }
+
     /// Replaces the value of a variable.
     pub(super) fn set(&self, entry: &Entry, value: &str) -> TextEdit {
         let raw = self.text.get(entry.value_at.clone()).unwrap_or_default();
@@ -92,7 +145,7 @@ impl<'a> ConfigFile<'a> {
     pub(super) fn rename(header: &Header, subsection: &str) -> TextEdit {
         TextEdit {
             at: header.subsection_at.clone(),
-            with: subsection.replace('\\', r"\\").replace('"', "\\\""),
+            with: escaped_subsection(subsection),
         }
     }
 
@@ -109,14 +162,9 @@ impl<'a> ConfigFile<'a> {
         } else {
             "\t"
         };
-        let key_end = entry.key_at + entry.key.len();
-        let key = self.text.get(entry.key_at..key_end).unwrap_or_default();
+        let key = self.key(entry);
         let line = self.text.get(..entry.line_end).unwrap_or_default();
-        let end = if self.text.contains("\r\n") {
-            "\r\n"
-        } else {
-            "\n"
-        };
+        let end = self.line_end;
         let (first, last) = if line.ends_with('\n') {
             ("", end)
         } else {
@@ -128,6 +176,10 @@ impl<'a> ConfigFile<'a> {
             with: format!("{first}{indentation}{key} = {value}{last}"),
         }
     }
+}
+
+fn escaped_subsection(subsection: &str) -> String {
+    subsection.replace('\\', r"\\").replace('"', "\\\"")
 }
 
 /// A value with the quotes and escapes that it needs.

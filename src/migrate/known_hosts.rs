@@ -1,6 +1,8 @@
-//! The edits of `~/.ssh/known_hosts` (sshd(8)): retired keys of Bitbucket Cloud are removed, and where the retired host is
-//! known, the keys of the new one are added.
+//! The edits of `known_hosts` files (sshd(8)): retired keys of Bitbucket Cloud are removed, and where the retired host is
+//! known, the keys of the new one are added. So are they under other names for which `ssh` looks, where the file has one of
+//! them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -19,23 +21,37 @@ use crate::types::ssh_address::SshHost;
 /// No server of Bitbucket Cloud has such a key.
 const DSA_ALGORITHM: &str = "ssh-dss";
 
+/// The edits of one file. `names` are those that `ssh` looks for in it when it connects to Cloud (`HostKeyAlias`,
+/// `[altssh.bitbucket.org]:443`).
 #[must_use]
-pub fn known_hosts_fixes(text: &str) -> Vec<Fix> {
+pub fn known_hosts_fixes(text: &str, names: &BTreeSet<String>) -> Vec<Fix> {
     let lines = lines(text);
     let retired: Vec<_> = lines.iter().map(Line::retired).collect();
     let knows = |host: &str| {
         let mut all = lines.iter().zip(&retired);
         all.any(|(line, retired)| retired.is_none() && line.is_for(host))
     };
-    let is_old_known = lines.iter().find(|line| line.is_for(OLD_SSH_HOST));
-    let is_missing = is_old_known.filter(|_| !knows(NEW_SSH_HOST));
+    let mut missing = Vec::new();
+    let mut names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    names.insert(NEW_SSH_HOST);
+    for name in names {
+        let is_known_as = |line: &&Line<'_>| {
+            line.is_for(name) || (name == NEW_SSH_HOST && line.is_for(OLD_SSH_HOST))
+        };
+        if let Some(like) = lines.iter().find(is_known_as).filter(|_| !knows(name)) {
+            missing.push((name, like));
+        }
+    }
     let mut fixes: Vec<Fix> = retired.into_iter().flatten().collect();
     let is_last_line_kept = !fixes
         .iter()
         .flat_map(|fix| &fix.edits)
         .any(|edit| edit.at.end == text.len());
-    let needs_line_end = is_last_line_kept && !text.is_empty() && !text.ends_with('\n');
-    fixes.extend(is_missing.map(|like| add_new_host_keys(text, like, needs_line_end)));
+    let mut needs_line_end = is_last_line_kept && !text.is_empty() && !text.ends_with('\n');
+    for (name, like) in missing {
+        fixes.push(add_host_keys(text, name, like, needs_line_end));
+        needs_line_end = false;
+    }
     fixes
 }
 
@@ -118,8 +134,8 @@ fn shown(names: &str) -> &str {
     }
 }
 
-/// Appends the keys of the new host, with a hashed or plain name like that of the retired host.
-fn add_new_host_keys(text: &str, like: &Line<'_>, needs_line_end: bool) -> Fix {
+/// Appends the keys in force under a name, hashed or plain like that of another line.
+fn add_host_keys(text: &str, name: &str, like: &Line<'_>, needs_line_end: bool) -> Fix {
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut added = String::new();
     if needs_line_end {
@@ -128,9 +144,9 @@ fn add_new_host_keys(text: &str, like: &Line<'_>, needs_line_end: bool) -> Fix {
     let is_hashed = like.names.starts_with('|');
     let keys = current_keys();
     for key in &keys {
-        let name = is_hashed.then(|| hashed(NEW_SSH_HOST)).flatten();
-        let name = name.unwrap_or_else(|| NEW_SSH_HOST.to_owned());
-        added.extend([&name, " ", &key.to_openssh_without_comment(), end]);
+        let hashed = is_hashed.then(|| hashed(name)).flatten();
+        let name = hashed.as_deref().unwrap_or(name);
+        added.extend([name, " ", &key.to_openssh_without_comment(), end]);
     }
     let keys: Vec<String> = keys
         .iter()
@@ -138,9 +154,9 @@ fn add_new_host_keys(text: &str, like: &Line<'_>, needs_line_end: bool) -> Fix {
         .collect();
     Fix {
         kind: FixKind::KnownHost,
-        location: NEW_SSH_HOST.to_owned(),
+        location: name.to_owned(),
         before: None,
-        after: Some(format!("{NEW_SSH_HOST} {}", keys.join(", "))),
+        after: Some(format!("{name} {}", keys.join(", "))),
         edits: vec![TextEdit {
             at: text.len()..text.len(),
             with: added,
@@ -212,6 +228,10 @@ fn lines(text: &str) -> Vec<Line<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fixes_of(text: &str) -> Vec<Fix> {
+        known_hosts_fixes(text, &BTreeSet::new())
+    }
     use crate::migrate::fix::apply_fixes;
 
     const OLD_RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEAubiN81eDcafrgMeLzaFPsw2kNvEcqTKl/VqLat/MaB33pZy0y3rJZtnqwR2qOOvb\
@@ -266,8 +286,37 @@ mod tests {
                 format!("bitbucket.org {}\n{new}", current()),
             ),
         ] {
-            assert_eq!(apply_fixes(&before, &known_hosts_fixes(&before)), after);
-            assert_eq!(known_hosts_fixes(&after), [], "{after}");
+            assert_eq!(apply_fixes(&before, &fixes_of(&before)), after);
+            assert_eq!(fixes_of(&after), [], "{after}");
+        }
+    }
+
+    #[test]
+    fn names_that_ssh_looks_for_keep_keys() {
+        let names = ["bitbucket.org", "[altssh.bitbucket.org]:443", "bb"];
+        let names: BTreeSet<String> = names.map(str::to_owned).into();
+        let keys_of = |name: &str| new_lines().replace("ssh.bitbucket.org", name);
+        for (before, after) in [
+            (
+                format!("bitbucket.org {OLD_RSA}\n"),
+                format!("{}{}", keys_of("bitbucket.org"), new_lines()),
+            ),
+            (
+                format!("bb {OLD_RSA}\n[altssh.bitbucket.org]:443 {}\n", current()),
+                format!(
+                    "[altssh.bitbucket.org]:443 {}\n{}",
+                    current(),
+                    keys_of("bb")
+                ),
+            ),
+            (
+                format!("{GITHUB}\n[altssh.bitbucket.org]:443 {OLD_RSA}"),
+                format!("{GITHUB}\n{}", keys_of("[altssh.bitbucket.org]:443")),
+            ),
+        ] {
+            let fixes = known_hosts_fixes(&before, &names);
+            assert_eq!(apply_fixes(&before, &fixes), after);
+            assert_eq!(known_hosts_fixes(&after, &names), [], "{after}");
         }
     }
 
@@ -284,7 +333,7 @@ mod tests {
             format!("[git.example.com]:7999 {DSA}\n"),
             "bitbucket.org\nbitbucket.org ssh-rsa\n\n".to_owned(),
         ] {
-            assert_eq!(known_hosts_fixes(&text), [], "{text}");
+            assert_eq!(fixes_of(&text), [], "{text}");
         }
     }
 
@@ -293,12 +342,12 @@ mod tests {
         let name = hashed("bitbucket.org").unwrap();
         assert_ne!(hashed("bitbucket.org"), Some(name.clone()));
         let text = format!("{GITHUB}\r\n{name} {OLD_RSA}\r\n{name} {}\r\n", current());
-        let fixes = known_hosts_fixes(&text);
+        let fixes = fixes_of(&text);
         let after = apply_fixes(&text, &fixes);
         assert_eq!(after.lines().count(), 5, "{after}");
         assert_eq!(after.matches("\r\n").count(), 5, "{after}");
         assert!(!after.contains("bitbucket.org") && !after.contains(OLD_RSA));
-        assert_eq!(known_hosts_fixes(&after), []);
+        assert_eq!(fixes_of(&after), []);
         let retired = fixes.first().and_then(|fix| fix.before.clone());
         assert_eq!(
             retired.as_deref(),

@@ -1,9 +1,12 @@
-//! Passwords for Bitbucket Cloud in `~/.netrc`, which git reads through curl. They need a manual step, because other
-//! programs read the file as well.
+//! Passwords for Bitbucket Cloud in `~/.netrc`, which git reads through curl, and in the file of
+//! `git credential-store`. They need a manual step, because other programs read the files as well.
+
+use percent_encoding::percent_decode_str;
 
 use super::git_config::NEXT_FOR_GIT;
 use crate::migrate::fix::{Fix, FixKind};
 use crate::types::cloud_hosts;
+use crate::types::git_url::GitUrl;
 use crate::types::token_prefix::is_token;
 
 /// Passwords that Bitbucket Cloud no longer accepts. Tokens are not changed.
@@ -25,6 +28,29 @@ pub fn netrc_fixes(text: &str) -> Vec<Fix> {
             manual_step: Some(format!("remove this machine from the file; {NEXT_FOR_GIT}")),
         })
         .collect()
+}
+
+/// Passwords in `~/.git-credentials` (git-credential-store(1)) that Bitbucket Cloud no longer accepts.
+#[must_use]
+pub fn git_credentials_fixes(text: &str) -> Vec<Fix> {
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let lines = text.lines().enumerate();
+    let found = lines.filter_map(|(index, line)| {
+        let url = GitUrl::parse(line.trim()).ok().filter(GitUrl::is_http)?;
+        let (user, password) = url.userinfo()?.split_once(':')?;
+        let (user, password) = (decode(user), decode(password));
+        let is_dead =
+            cloud_hosts::is_http(url.host()) && !password.is_empty() && !is_token(&user, &password);
+        is_dead.then(|| Fix {
+            kind: FixKind::AppPassword,
+            location: format!("line {}", index + 1),
+            before: Some(format!("{} password ***", url.host())),
+            after: None,
+            edits: Vec::new(),
+            manual_step: Some(format!("remove this line from the file; {NEXT_FOR_GIT}")),
+        })
+    });
+    found.collect()
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -92,6 +118,16 @@ mod tests {
         );
         let shown = format!("{fixes:?}");
         assert!(!shown.contains("ATBB") && !shown.contains("old"), "{shown}");
+        assert!(fixes.iter().all(|fix| fix.edits.is_empty()));
+    }
+
+    #[test]
+    fn passwords_in_the_file_of_git_are_found_and_never_shown() {
+        let text = "https://jane:ATBBhunter2@bitbucket.org\nhttps://x-token-auth:ATCTTx@bitbucket.org\nhttps://jane:hunter2@git.example.com\nhttps://jane%40acme.com:hunter%32@bitbucket.org/acme\r\nhttps://jane:ATATT%33@bitbucket.org\nhttps://jane@bitbucket.org\n\nnonsense\n";
+        let fixes = git_credentials_fixes(text);
+        let locations: Vec<_> = fixes.iter().map(|fix| fix.location.as_str()).collect();
+        assert_eq!(locations, ["line 1", "line 4"]);
+        assert!(!format!("{fixes:?}").contains("hunter"), "{fixes:?}");
         assert!(fixes.iter().all(|fix| fix.edits.is_empty()));
     }
 

@@ -6,6 +6,9 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::git_config_file::ConfigFile;
+use crate::sys::backup_file::read_regular_file;
+
 /// The directories of git in a bare repository (gitrepository-layout(5)), and of Git LFS.
 const GIT_DIR_ENTRIES: [&str; 11] = [
     ".git",
@@ -27,10 +30,24 @@ pub(crate) struct RepositoryScan {
     /// The number of repositories; a worktree belongs to its repository.
     pub count: usize,
     pub configs: Vec<PathBuf>,
-    pub gitmodules: Vec<PathBuf>,
+    /// Work trees.
+    pub checkouts: Vec<Checkout>,
     /// Repositories and files that a checkout below the directory uses, but that are not below it.
     pub outside: Vec<PathBuf>,
     pub unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+/// A work tree.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Checkout {
+    pub root: PathBuf,
+    /// Whether the configuration of its repository is a regular file.
+    pub has_readable_config: bool,
+    /// Its Git directory, if that is below the scanned directory: the place for backups of files in the work tree.
+    pub git_dir: Option<PathBuf>,
+    /// The files at its root that Git and Git LFS read as configuration.
+    pub gitmodules: Option<PathBuf>,
+    pub lfsconfig: Option<PathBuf>,
 }
 
 impl RepositoryScan {
@@ -56,7 +73,7 @@ impl RepositoryScan {
         }
         let mut found = walk.found;
         found.configs.sort();
-        found.gitmodules.sort();
+        found.checkouts.sort();
         found.outside.sort();
         found.outside.dedup();
         found
@@ -78,14 +95,22 @@ impl Walk {
         if is_bare {
             self.git_dir(dir);
         }
-        if named(".git") {
-            self.checkout(dir);
-            if named(".gitmodules") {
-                let path = dir.join(".gitmodules");
-                if self.is_below(&path) {
-                    self.found.gitmodules.push(path);
-                }
-            }
+        if named(".git")
+            && let Some(git_dir) = self.checkout(dir)
+        {
+            let mut file = |name: &str| {
+                let path = dir.join(name);
+                (named(name) && self.is_below(&path)).then_some(path)
+            };
+            let (gitmodules, lfsconfig) = (file(".gitmodules"), file(".lfsconfig"));
+            let common = common_dir(&git_dir).unwrap_or_else(|| git_dir.clone());
+            self.found.checkouts.push(Checkout {
+                root: dir.to_owned(),
+                has_readable_config: common.join("config").is_file(),
+                git_dir: Some(git_dir).filter(|git_dir| git_dir.starts_with(&self.root)),
+                gitmodules,
+                lfsconfig,
+            });
         }
         // The worktrees of a bare repository may be in its directory.
         let skipped: &[&str] = if is_bare { &GIT_DIR_ENTRIES } else { &[".git"] };
@@ -96,28 +121,36 @@ impl Walk {
         queue.extend(dirs.map(|entry| entry.path()));
     }
 
-    /// Scans the repository of a checkout: `.git` is its directory, or a file with the path.
-    fn checkout(&mut self, dir: &Path) {
+    /// Scans the repository of a checkout: `.git` is its directory, or a file with the path. Returns its own Git directory;
+    /// `None` where there is no repository, or one with another work tree.
+    fn checkout(&mut self, dir: &Path) -> Option<PathBuf> {
         let git = dir.join(".git");
-        let git_dir = if git.is_dir() {
-            Ok(git.clone())
-        } else {
+        let is_file = !git.is_dir();
+        let git_dir = if is_file {
             pointer(&git, "gitdir: ").map(|path| dir.join(path))
+        } else {
+            Ok(git.clone())
         };
-        let git_dir = git_dir.and_then(fs::canonicalize).and_then(|git_dir| {
-            // A linked worktree shares the configuration of its repository.
-            match pointer(&git_dir.join("commondir"), "") {
-                Ok(common) => fs::canonicalize(git_dir.join(common)),
-                Err(_) => Ok(git_dir),
-            }
-        });
-        match git_dir {
-            Ok(git_dir) if git_dir.starts_with(&self.root) => self.git_dir(&git_dir),
-            Ok(git_dir) => self.found.outside.push(git_dir),
+        let git_dir = match git_dir.and_then(fs::canonicalize) {
+            Ok(git_dir) => git_dir,
             // A worktree without its repository is no checkout for git either.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => self.fail(&git, error),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                self.fail(&git, error);
+                return None;
+            }
+        };
+        let common = common_dir(&git_dir)?;
+        let is_repository = git_dir.join("HEAD").exists() && common.join("objects").is_dir();
+        if !is_repository || is_file && !is_work_tree_of(dir, &git_dir) {
+            return None;
         }
+        if common.starts_with(&self.root) {
+            self.git_dir(&common);
+        } else {
+            self.found.outside.push(common);
+        }
+        Some(git_dir)
     }
 
     /// Scans the directory of a repository: its configuration, that of its worktrees, and its submodules.
@@ -193,13 +226,55 @@ impl Walk {
     }
 }
 
+/// The Git directory with the configuration: a linked worktree shares that of its repository.
+fn common_dir(git_dir: &Path) -> Option<PathBuf> {
+    match pointer(&git_dir.join("commondir"), "") {
+        Ok(common) => fs::canonicalize(git_dir.join(common)).ok(),
+        Err(_) => Some(git_dir.to_owned()),
+    }
+}
+
+/// Whether a directory is the work tree of a Git directory that its file `.git` names: of a linked worktree, a submodule
+/// (`core.worktree`), or a repository that was separated from it, which does not name its work tree.
+fn is_work_tree_of(dir: &Path, git_dir: &Path) -> bool {
+    let is_same = |path: PathBuf| {
+        let paths = (fs::canonicalize(path), fs::canonicalize(dir));
+        matches!(paths, (Ok(named), Ok(dir)) if named == dir)
+    };
+    if let Ok(dot_git) = pointer(&git_dir.join("gitdir"), "") {
+        let dot_git = git_dir.join(dot_git);
+        return dot_git
+            .parent()
+            .is_some_and(|root| is_same(root.to_owned()));
+    }
+    let Ok(bytes) = read_regular_file(&git_dir.join("config")) else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let Ok(config) = ConfigFile::parse(&text) else {
+        return false;
+    };
+    let mut entries = config.entries.iter().rev();
+    let work_tree = entries.find(|entry| {
+        let header = config.header(entry);
+        header.is_some_and(|header| header.section == "core" && header.subsection.is_none())
+            && entry.key == "worktree"
+    });
+    match work_tree {
+        Some(entry) => is_same(git_dir.join(&entry.value)),
+        // An ordinary repository has the work tree around it.
+        None => {
+            git_dir.file_name().is_none_or(|name| name != ".git")
+                || git_dir
+                    .parent()
+                    .is_some_and(|root| is_same(root.to_owned()))
+        }
+    }
+}
+
 /// The path after a prefix in a file of one line.
 fn pointer(file: &Path, prefix: &str) -> io::Result<PathBuf> {
-    const MAX_BYTES: u64 = 64 * 1024;
-    if !fs::metadata(file)?.is_file() || fs::metadata(file)?.len() > MAX_BYTES {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    let bytes = fs::read(file)?;
+    let bytes = read_regular_file(file)?;
     let line = bytes.strip_prefix(prefix.as_bytes());
     let line = line.ok_or(io::ErrorKind::InvalidData)?.trim_ascii_end();
     path_of(line).ok_or_else(|| io::ErrorKind::InvalidData.into())

@@ -1,6 +1,7 @@
 //! The edits of `~/.ssh/config` (`ssh_config`(5)): settings for `bitbucket.org` must apply to the new host as well, and
 //! aliases of the retired host must resolve to the new one.
 
+use std::borrow::Cow;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -23,35 +24,102 @@ pub fn ssh_config_fixes(text: &str, is_covered: bool) -> Vec<Fix> {
         match line.keyword.as_str() {
             "hostname" => fixes.extend(line.moved_host_name()),
             "host" if !is_covered => fixes.extend(line.extended_host()),
-            "match" if !is_covered => fixes.extend(line.extended_match()),
+            "match" => {
+                let extended = (!is_covered).then(|| line.extended_match()).flatten();
+                fixes.extend(extended);
+                let has_command = |word: &Word<'_>| word.text.eq_ignore_ascii_case("exec");
+                if line.words.iter().any(has_command) {
+                    let in_list =
+                        |list: &Word<'_>| list.text.to_ascii_lowercase().contains(OLD_SSH_HOST);
+                    if !line.lists().any(in_list) {
+                        fixes.extend(line.moved_in_command());
+                    }
+                }
+            }
+            "proxycommand" | "proxyjump" | "knownhostscommand" | "localcommand"
+            | "remotecommand" => {
+                fixes.extend(line.moved_in_command());
+            }
             _ => {}
         }
     }
     fixes
 }
 
-/// A setting: the keyword in lower case, and the words with their positions.
-struct Line<'a> {
-    keyword: String,
-    words: Vec<(&'a str, Range<usize>)>,
+/// A word without its quotes, and its position with them.
+#[derive(Debug)]
+pub(super) struct Word<'a> {
+    text: Cow<'a, str>,
+    at: Range<usize>,
+}
+
+/// A setting.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    pub(super) number: usize,
+    /// In lower case.
+    pub(super) keyword: String,
+    pub(super) written_keyword: &'a str,
+    words: Vec<Word<'a>>,
+    /// All that follows the keyword, and its position.
+    value: (&'a str, usize),
 }
 
 impl<'a> Line<'a> {
-    fn patterns(&self) -> impl Iterator<Item = &'a str> + Clone {
-        self.words.iter().map(|(word, _)| *word)
+    /// `KEYWORD VALUE…` or `KEYWORD=VALUE…`; `None` for an empty line, a comment, or one that `ssh` rejects.
+    fn parse(line: &'a str, start: usize, number: usize) -> Option<Self> {
+        let trimmed = line.trim_end_matches([' ', '\t', '\r', '\n', '\u{c}']);
+        let indentation = trimmed.len() - trimmed.trim_start_matches([' ', '\t']).len();
+        let rest = trimmed.get(indentation..)?;
+        let is_end = |c: char| c.is_ascii_whitespace() || c == '=' || c == '"';
+        let keyword_end = rest.find(is_end).unwrap_or(rest.len());
+        let keyword = rest.get(..keyword_end)?;
+        if keyword.is_empty() || keyword.starts_with('#') {
+            return None;
+        }
+        let value = rest.get(keyword_end..)?;
+        let blanks = |text: &str| text.len() - text.trim_start_matches([' ', '\t']).len();
+        let mut skipped = blanks(value);
+        if value.get(skipped..)?.starts_with('=') {
+            skipped += 1;
+            skipped += blanks(value.get(skipped..)?);
+        }
+        let value = value.get(skipped..)?;
+        let value_start = start + indentation + keyword_end + skipped;
+        let lower = keyword.to_ascii_lowercase();
+        let words = words(value, value_start, lower == "match")?;
+        Some(Self {
+            number,
+            keyword: lower,
+            written_keyword: keyword,
+            words,
+            value: (value, value_start),
+        })
+    }
+
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &str> + Clone {
+        self.words.iter().map(|word| word.text.as_ref())
     }
 
     /// The lists of patterns after `host` and `originalhost`.
-    fn lists(&self) -> impl Iterator<Item = &(&'a str, Range<usize>)> {
+    fn lists(&self) -> impl Iterator<Item = &Word<'a>> {
         self.words.windows(2).filter_map(|pair| match pair {
-            [(word, _), list]
-                if word.eq_ignore_ascii_case("host")
-                    || word.eq_ignore_ascii_case("originalhost") =>
+            [word, list]
+                if word.text.eq_ignore_ascii_case("host")
+                    || word.text.eq_ignore_ascii_case("originalhost") =>
             {
                 Some(list)
             }
             _ => None,
         })
+    }
+
+    /// The word as written, quotes included.
+    fn raw(&self, word: &Word<'_>) -> &'a str {
+        let (value, start) = self.value;
+        value
+            .get(word.at.start - start..word.at.end - start)
+            .unwrap_or_default()
     }
 
     /// Whether a pattern is meant for the new host: one for all hosts, or for the retired host as well (`*.org`), is not.
@@ -63,29 +131,37 @@ impl<'a> Line<'a> {
         };
         match self.keyword.as_str() {
             "host" => self.patterns().any(is_meant) && matches_any(self.patterns(), NEW_SSH_HOST),
-            "match" => self.lists().any(|(list, _)| list.split(',').any(is_meant)),
+            "match" => self.lists().any(|list| list.text.split(',').any(is_meant)),
             _ => false,
         }
     }
 
     fn moved_host_name(&self) -> Option<Fix> {
-        let (name, at) = self.words.first()?;
-        let is_old = name
-            .strip_suffix('.')
-            .unwrap_or(name)
-            .eq_ignore_ascii_case(OLD_SSH_HOST);
-        let edit = TextEdit {
-            at: at.clone(),
-            with: NEW_SSH_HOST.to_owned(),
+        let word = self.words.first()?;
+        let name = word.text.as_ref();
+        if !is_old_host(name.strip_suffix('.').unwrap_or(name)) {
+            return None;
+        }
+        // The quotes stay.
+        let raw = self.raw(word);
+        let edit = match raw.find(name) {
+            Some(at) => TextEdit {
+                at: word.at.start + at..word.at.start + at + name.len(),
+                with: NEW_SSH_HOST.to_owned(),
+            },
+            None => TextEdit {
+                at: word.at.clone(),
+                with: NEW_SSH_HOST.to_owned(),
+            },
         };
-        is_old.then(|| fix("HostName", name, NEW_SSH_HOST, edit))
+        Some(fix("HostName", name, NEW_SSH_HOST, edit))
     }
 
     fn extended_host(&self) -> Option<Fix> {
         if !matches_only_old_host(self.patterns()) {
             return None;
         }
-        let end = self.words.last()?.1.end;
+        let end = self.words.last()?.at.end;
         let before: Vec<&str> = self.patterns().collect();
         let before = before.join(" ");
         let edit = TextEdit {
@@ -101,16 +177,87 @@ impl<'a> Line<'a> {
     }
 
     fn extended_match(&self) -> Option<Fix> {
-        let (list, at) = self
+        let list = self
             .lists()
-            .find(|(list, _)| matches_only_old_host(list.split(',')))?;
-        let after = format!("{list},{NEW_SSH_HOST}");
+            .find(|list| matches_only_old_host(list.text.split(',')))?;
+        let after = format!("{},{NEW_SSH_HOST}", list.text);
+        let raw = self.raw(list);
+        let end = list.at.end - usize::from(raw.ends_with(['"', '\'']));
         let edit = TextEdit {
-            at: at.clone(),
-            with: after.clone(),
+            at: end..end,
+            with: format!(",{NEW_SSH_HOST}"),
         };
-        Some(fix("Match", list, &after, edit))
+        Some(fix("Match", &list.text, &after, edit))
     }
+
+    /// The retired host in a command: replaced where it is a word of its own, otherwise a manual step.
+    fn moved_in_command(&self) -> Vec<Fix> {
+        let (value, start) = self.value;
+        let is_exec = self.keyword == "match";
+        let lower = value.to_ascii_lowercase();
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
+        let (mut edits, mut is_manual) = (Vec::new(), false);
+        for (at, found) in lower.match_indices(OLD_SSH_HOST) {
+            let before = lower.as_bytes().get(..at).and_then(<[u8]>::last);
+            let after = lower.as_bytes().get(at + found.len());
+            if before.is_some_and(is_name) || after.is_some_and(is_name) {
+                // A part of another name, such as the new host.
+                continue;
+            }
+            let prefix = lower.get(..at).unwrap_or_default();
+            if prefix.ends_with("https://") || prefix.ends_with("http://") {
+                continue;
+            }
+            let is_word_start = before.is_none_or(|byte| b" \t'\"".contains(byte));
+            let is_word_end = after.is_none_or(|byte| b" \t'\":".contains(byte));
+            if is_word_start && is_word_end && !is_exec {
+                edits.push(TextEdit {
+                    at: start + at..start + at + found.len(),
+                    with: NEW_SSH_HOST.to_owned(),
+                });
+            } else {
+                is_manual = true;
+            }
+        }
+        let mut fixes = Vec::new();
+        let location = format!("line {}: {}", self.number, self.written_keyword);
+        if !edits.is_empty() {
+            let mut after = value.to_owned();
+            for edit in edits.iter().rev() {
+                after.replace_range(edit.at.start - start..edit.at.end - start, &edit.with);
+            }
+            fixes.push(Fix {
+                edits,
+                ..fix(
+                    &location,
+                    value,
+                    &after,
+                    TextEdit {
+                        at: start..start,
+                        with: String::new(),
+                    },
+                )
+            });
+        }
+        if is_manual {
+            fixes.push(Fix {
+                kind: FixKind::SshConfig,
+                location,
+                before: Some(value.to_owned()),
+                after: None,
+                edits: Vec::new(),
+                manual_step: Some(format!(
+                    "replace {OLD_SSH_HOST} by {NEW_SSH_HOST} in the command of line {}",
+                    self.number
+                )),
+            });
+        }
+        fixes
+    }
+}
+
+fn is_old_host(name: &str) -> bool {
+    name.eq_ignore_ascii_case(OLD_SSH_HOST)
 }
 
 /// Whether patterns match the retired host and not the new one, without excluding it.
@@ -132,60 +279,69 @@ fn fix(location: &str, before: &str, after: &str, edit: TextEdit) -> Fix {
     }
 }
 
-fn lines(text: &str) -> Vec<Line<'_>> {
+pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
     let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let mut words = words(line, start);
-        if !words.is_empty() {
-            let (keyword, _) = words.remove(0);
-            lines.push(Line {
-                keyword: keyword.to_ascii_lowercase(),
-                words,
-            });
-        }
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        lines.extend(Line::parse(line, start, index + 1));
         start += line.len();
     }
     lines
 }
 
-/// The words of a line without their quotes, and their positions; `=` may follow the first.
-fn words(line: &str, start: usize) -> Vec<(&str, Range<usize>)> {
+/// The words of a line and their positions, quotes included, as OpenSSH splits them (misc.c, `argv_split`); `None` where a
+/// quote is not closed, which `ssh` reports. `=` separates words where `splits_at_equals` is set.
+fn words(line: &str, start: usize, splits_at_equals: bool) -> Option<Vec<Word<'_>>> {
+    let is_blank = |c: char| matches!(c, ' ' | '\t');
     let mut words = Vec::new();
-    let mut at = 0;
+    let mut rest = line.char_indices().peekable();
     loop {
-        let rest = line.get(at..).unwrap_or_default();
-        let is_between =
-            |c: char| c.is_ascii_whitespace() || (c == '=' && words.len() == 1 && !rest.is_empty());
-        let Some(skipped) = rest.find(|c: char| !is_between(c)) else {
-            return words;
+        while rest
+            .next_if(|(_, c)| is_blank(*c) || splits_at_equals && *c == '=')
+            .is_some()
+        {}
+        let Some(&(word_start, first)) = rest.peek() else {
+            return Some(words);
         };
-        let rest = rest.get(skipped..).unwrap_or_default();
-        at += skipped;
-        if rest.starts_with('#') {
-            return words;
+        if first == '#' {
+            return Some(words);
         }
-        if let Some(quoted) = rest.strip_prefix('"') {
-            // `ssh` reports a quote that is not closed.
-            let Some(length) = quoted.find('"') else {
-                return Vec::new();
-            };
-            let word = quoted.get(..length).unwrap_or_default();
-            // The position includes the quotes, so that nothing is inserted between them.
-            let end = at + length + 2;
-            words.push((word, start + at..start + end));
-            at = end;
+        let mut quote = None;
+        let mut text = String::new();
+        let mut end = line.len();
+        while let Some((at, c)) = rest.next() {
+            match c {
+                '\\' => {
+                    let is_escaped = |next: char| {
+                        matches!(next, '\'' | '"' | '\\') || (quote.is_none() && next == ' ')
+                    };
+                    match rest.next_if(|(_, next)| is_escaped(*next)) {
+                        Some((_, next)) => text.push(next),
+                        None => text.push(c),
+                    }
+                }
+                _ if quote == Some(c) => quote = None,
+                '\'' | '"' if quote.is_none() => quote = Some(c),
+                _ if quote.is_none() && (is_blank(c) || splits_at_equals && c == '=') => {
+                    end = at;
+                    break;
+                }
+                _ => text.push(c),
+            }
+        }
+        if quote.is_some() {
+            return None;
+        }
+        let raw = line.get(word_start..end).unwrap_or_default();
+        let text = if raw == text {
+            Cow::Borrowed(raw)
         } else {
-            let is_first = words.is_empty();
-            let ends = |c: char| c.is_ascii_whitespace() || (c == '=' && is_first);
-            let length = rest.find(ends).unwrap_or(rest.len());
-            let word = rest.get(..length).unwrap_or_default();
-            words.push((word, start + at..start + at + length));
-            at += length;
-        }
-        if at >= line.len() {
-            return words;
-        }
+            Cow::Owned(text)
+        };
+        words.push(Word {
+            text,
+            at: start + word_start..start + end,
+        });
     }
 }
 
@@ -195,7 +351,14 @@ fn words(line: &str, start: usize) -> Vec<(&str, Range<usize>)> {
 pub(crate) fn client_includes(text: &str, ssh_dir: &Path) -> Vec<PathBuf> {
     let lines = lines(text);
     let included = lines.iter().filter(|line| line.keyword == "include");
-    let patterns = included.flat_map(|line| line.words.iter().map(|(word, _)| *word));
+    included
+        .flat_map(|line| client_includes_of(line, ssh_dir))
+        .collect()
+}
+
+/// The files of one `Include`.
+pub(super) fn client_includes_of(line: &Line<'_>, ssh_dir: &Path) -> Vec<PathBuf> {
+    let patterns = line.patterns();
     patterns
         .filter(|pattern| !pattern.contains('%') && !pattern.contains("${"))
         .flat_map(|pattern| glob(&from_home(pattern, ssh_dir)))
@@ -203,7 +366,7 @@ pub(crate) fn client_includes(text: &str, ssh_dir: &Path) -> Vec<PathBuf> {
 }
 
 /// A pattern as an absolute path.
-fn from_home(pattern: &str, ssh_dir: &Path) -> PathBuf {
+pub(super) fn from_home(pattern: &str, ssh_dir: &Path) -> PathBuf {
     match (pattern.strip_prefix("~/"), ssh_dir.parent()) {
         (Some(below), Some(home)) => home.join(below),
         _ => ssh_dir.join(pattern),
@@ -271,6 +434,26 @@ mod tests {
                 "host = \"bitbucket.org\" ssh.bitbucket.org\r\n\tUser git\r\n",
             ),
             (
+                "Host 'bitbucket.org'\n  HostName 'bitbucket.org' # x\n",
+                "Host 'bitbucket.org' ssh.bitbucket.org\n  HostName 'ssh.bitbucket.org' # x\n",
+            ),
+            (
+                "Host bit'bucket'.org \"a b\"\n  HostName bit\"bucket.org\"\n",
+                "Host bit'bucket'.org \"a b\" ssh.bitbucket.org\n  HostName ssh.bitbucket.org\n",
+            ),
+            (
+                "Match host='bitbucket.org' exec \"true\"\n",
+                "Match host='bitbucket.org,ssh.bitbucket.org' exec \"true\"\n",
+            ),
+            (
+                "Host bitbucket.org\n  ProxyCommand nc -X connect -x proxy:3128 bitbucket.org 22\n",
+                "Host bitbucket.org ssh.bitbucket.org\n  ProxyCommand nc -X connect -x proxy:3128 ssh.bitbucket.org 22\n",
+            ),
+            (
+                "ProxyCommand=connect -S s 'bitbucket.org':22 %p\nKnownHostsCommand keys BitBucket.org x.bitbucket.org\n",
+                "ProxyCommand=connect -S s 'ssh.bitbucket.org':22 %p\nKnownHostsCommand keys ssh.bitbucket.org x.bitbucket.org\n",
+            ),
+            (
                 "Host bb-work bb-home\nHostName=bitbucket.org",
                 "Host bb-work bb-home\nHostName=ssh.bitbucket.org",
             ),
@@ -311,9 +494,47 @@ mod tests {
             "Host x\n  ProxyCommand nc \"bitbucket.org 22\n",
             "Match all\n  HostKeyAlias bitbucket.org\n",
             "Host\nHostName\n=\n\"\n\"\"\n",
+            "Host 'bitbucket.org\n",
+            "ProxyCommand nc %h %p\n",
+            "LocalCommand log https://bitbucket.org/acme\n",
         ] {
             assert_eq!(fixes_of(text), [], "{text}");
         }
+    }
+
+    #[test]
+    fn hosts_inside_of_words_of_a_command_are_listed() {
+        for text in [
+            "ProxyCommand proxy --host=bitbucket.org %p\n",
+            "Match exec \"test %h = bitbucket.org\"\n",
+            "LocalCommand log git+ssh://git@bitbucket.org/acme\n",
+        ] {
+            let fixes = fixes_of(text);
+            let is_manual = |fix: &Fix| fix.edits.is_empty() && fix.manual_step.is_some();
+            assert!(
+                matches!(&fixes[..], [fix] if is_manual(fix)),
+                "{text}: {fixes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn words_are_split_as_in_openssh() {
+        for (line, expected) in [
+            ("a  b\tc", &["a", "b", "c"][..]),
+            ("'a b' \"c d\"", &["a b", "c d"]),
+            ("a'b'c\"d\"", &["abcd"]),
+            (r"a\ b \x '\'' \\", &["a b", r"\x", "'", r"\"]),
+            ("a#b #c", &["a#b"]),
+            ("\"it's\"", &["it's"]),
+            ("", &[]),
+        ] {
+            let found = words(line, 0, false).unwrap();
+            let found: Vec<_> = found.iter().map(|word| word.text.as_ref()).collect();
+            assert_eq!(found, expected, "{line}");
+        }
+        assert!(words("'a", 0, false).is_none());
+        assert!(words("a \"b'", 0, false).is_none());
     }
 
     #[test]

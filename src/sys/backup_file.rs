@@ -1,25 +1,132 @@
-//! Files of other programs that are edited: each is replaced atomically after a backup was made. Permissions and symbolic
-//! links are kept, and changes that another program made in the meantime are not overwritten.
+//! Files of other programs that are edited: each is replaced atomically after a backup was made, and can be restored from
+//! it. Permissions and symbolic links are kept, and changes that another program made in the meantime are not overwritten.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::sys::atomic_file::{parent_dir, temp_file_in};
+use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_in};
+
+/// The directory of backups in a Git directory.
+pub(crate) const BACKUP_DIR: &str = "bbconnect";
+
+/// Backups of one file for one stamp.
+const MAX_BACKUPS: u32 = 100;
 
 /// Longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How other programs are kept from changing the file at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Lock {
     /// `NAME.lock`, as git does.
     Git,
     /// The file's program has no lock.
     None,
+}
+
+/// The SHA-256 of a file's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ContentHash(String);
+
+impl ContentHash {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self(STANDARD.encode(digest(&SHA256, bytes)))
+    }
+}
+
+/// A file and its backup.
+#[derive(Debug)]
+pub(crate) struct BackedUpFile {
+    pub(crate) path: PathBuf,
+    /// The path of the backup without its suffix.
+    pub(crate) backup: PathBuf,
+    pub(crate) stamp: String,
+    /// The permissions of Unix before the change.
+    pub(crate) mode: u32,
+    pub(crate) before: ContentHash,
+    pub(crate) after: ContentHash,
+    pub(crate) lock: Lock,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RestoreState {
+    /// The file has its previous content again, or would have.
+    Done,
+    /// The file had its previous content.
+    Unchanged,
+    /// The file was changed since.
+    ChangedSince,
+    /// The backup is gone, or was changed.
+    NoBackup,
+}
+
+impl BackedUpFile {
+    /// What restoring would do.
+    ///
+    /// # Errors
+    /// Errors of the system.
+    pub(crate) fn state(&self) -> io::Result<RestoreState> {
+        let bytes = match read_regular_file(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(RestoreState::ChangedSince);
+            }
+            Err(error) => return Err(error),
+        };
+        let hash = ContentHash::of(&bytes);
+        Ok(if hash == self.before {
+            RestoreState::Unchanged
+        } else if hash != self.after {
+            RestoreState::ChangedSince
+        } else if self.find_backup().is_none() {
+            RestoreState::NoBackup
+        } else {
+            RestoreState::Done
+        })
+    }
+
+    /// Restores content and permissions, and removes the backup. The caller defers signals.
+    ///
+    /// # Errors
+    /// Errors of the system, and where the file is locked.
+    pub(crate) fn restore(&self) -> io::Result<RestoreState> {
+        let target = fs::canonicalize(&self.path);
+        let _lock = match (self.lock, &target) {
+            (Lock::Git, Ok(target)) => Some(GitLockFile::create(target)?),
+            (Lock::Git | Lock::None, _) => None,
+        };
+        let state = self.state()?;
+        let Some((backup, bytes)) = self.find_backup().filter(|_| state == RestoreState::Done)
+        else {
+            return Ok(state);
+        };
+        let target = target?;
+        let file = temp_file_like(&fs::metadata(&target)?, parent_dir(&target), &bytes)?;
+        set_mode(file.as_file(), self.mode)?;
+        file.persist(&target)?;
+        drop(fs::remove_file(&backup));
+        remove_empty_dirs(&backup);
+        Ok(RestoreState::Done)
+    }
+
+    /// The backup and its content.
+    fn find_backup(&self) -> Option<(PathBuf, Vec<u8>)> {
+        (1..=MAX_BACKUPS).find_map(|number| {
+            let path = backup_name(&self.backup, &self.stamp, number);
+            let bytes = read_regular_file(&path).ok()?;
+            (ContentHash::of(&bytes) == self.before).then_some((path, bytes))
+        })
+    }
 }
 
 /// The content of a file when it was read.
@@ -51,7 +158,8 @@ impl EditableFile {
         };
         Ok(Some(Self {
             path: path.to_owned(),
-            backup_path: path.to_owned(),
+            // Next to the file itself, not to a link in a directory of others.
+            backup_path: fs::canonicalize(path)?,
             bytes,
             text,
             is_utf8,
@@ -70,6 +178,25 @@ impl EditableFile {
     #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The path of the backup without its suffix.
+    #[must_use]
+    pub(crate) fn backup_path(&self) -> &Path {
+        &self.backup_path
+    }
+
+    #[must_use]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The permissions on Unix.
+    ///
+    /// # Errors
+    /// Errors of the system.
+    pub(crate) fn mode(&self) -> io::Result<u32> {
+        Ok(mode_of(&fs::metadata(&self.path)?))
     }
 
     #[must_use]
@@ -98,19 +225,23 @@ impl EditableFile {
                 "another program changed the file in the meantime; run the command again",
             ));
         }
+        create_private_dir(parent_dir(&self.backup_path))?;
         let backup = create_backup(&self.backup_path, stamp, |backup| {
-            // A hard link needs no space. Not every file system has them.
-            fs::hard_link(&target, backup).or_else(|_| {
-                let copy = temp_file_like(&metadata, parent_dir(backup), &self.bytes)?;
-                copy.persist_noclobber(backup)?;
-                Ok(())
-            })
+            // The file may contain a credential.
+            let mut copy = temp_file_in(parent_dir(backup), 0o600)?;
+            copy.as_file_mut().write_all(&self.bytes)?;
+            copy_owner(copy.as_file(), &metadata);
+            copy.as_file().sync_all()?;
+            copy.persist_noclobber(backup)?;
+            Ok(())
         })?;
         new.persist(&target)?;
         Ok(backup)
     }
 
-    fn encode(&self, text: &str) -> Vec<u8> {
+    /// The bytes of a changed text.
+    #[must_use]
+    pub(crate) fn encode(&self, text: &str) -> Vec<u8> {
         if self.is_utf8 {
             return text.as_bytes().to_vec();
         }
@@ -119,16 +250,65 @@ impl EditableFile {
     }
 }
 
-/// Reads a regular file. Reading a pipe or a device might never end.
-fn read_regular_file(path: &Path) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
+/// Reads a regular file. Opening or reading a pipe or a device might never end.
+pub(crate) fn read_regular_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY)
+            .bits()
+            .cast_signed(),
+    );
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    if metadata.len() > MAX_FILE_BYTES {
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    fs::read(path)
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn mode_of(metadata: &fs::Metadata) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o7777
+}
+
+#[cfg(not(unix))]
+fn mode_of(_metadata: &fs::Metadata) -> u32 {
+    0
+}
+
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// Removes the directories that were created for a backup.
+fn remove_empty_dirs(backup: &Path) {
+    let dirs: Vec<&Path> = backup.ancestors().skip(1).collect();
+    let Some(last) = dirs
+        .iter()
+        .position(|dir| dir.file_name().is_some_and(|name| name == BACKUP_DIR))
+    else {
+        return;
+    };
+    for dir in dirs.into_iter().take(last + 1) {
+        if fs::remove_dir(dir).is_err() {
+            return;
+        }
+    }
 }
 
 /// Creates a file with the owner and the permissions of another.
@@ -147,16 +327,9 @@ fn create_backup(
     stamp: &str,
     create: impl Fn(&Path) -> io::Result<()>,
 ) -> io::Result<PathBuf> {
-    /// For one stamp.
-    const MAX_BACKUPS: u32 = 100;
     let mut number = 1;
     loop {
-        let mut name = path.file_name().map(OsString::from).unwrap_or_default();
-        name.push(format!(".bbconnect-{stamp}"));
-        if number > 1 {
-            name.push(format!("-{number}"));
-        }
-        let backup = parent_dir(path).join(name);
+        let backup = backup_name(path, stamp, number);
         match create(&backup) {
             Ok(()) => return Ok(backup),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MAX_BACKUPS => {
@@ -165,6 +338,15 @@ fn create_backup(
             Err(error) => return Err(error),
         }
     }
+}
+
+fn backup_name(path: &Path, stamp: &str, number: u32) -> PathBuf {
+    let mut name = path.file_name().map(OsString::from).unwrap_or_default();
+    name.push(format!(".bbconnect-{stamp}"));
+    if number > 1 {
+        name.push(format!("-{number}"));
+    }
+    parent_dir(path).join(name)
 }
 
 /// Git's lock: it exists while git writes the file.
@@ -222,6 +404,57 @@ mod tests {
         let second = again.replace("d", "1", Lock::Git).unwrap();
         assert_ne!(backup, second);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn content_and_permissions_are_restored() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let base = dir.path().join("bbconnect/a/config");
+        let file = EditableFile::read(&path).unwrap().unwrap();
+        let mode = file.mode().unwrap();
+        let file = file.with_backup_path(base.clone());
+        let backup = file.replace("new", "1", Lock::Git).unwrap();
+        assert_eq!(mode_of(&fs::metadata(&backup).unwrap()), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let changed = BackedUpFile {
+            path: path.clone(),
+            backup: base,
+            stamp: "1".to_owned(),
+            mode,
+            before: ContentHash::of(b"old"),
+            after: ContentHash::of(b"new"),
+            lock: Lock::Git,
+        };
+        fs::write(&path, "theirs").unwrap();
+        assert_eq!(changed.restore().unwrap(), RestoreState::ChangedSince);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+        fs::write(&path, "new").unwrap();
+        assert_eq!(changed.restore().unwrap(), RestoreState::Done);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(mode_of(&fs::metadata(&path).unwrap()), 0o640);
+        assert_eq!(changed.restore().unwrap(), RestoreState::Unchanged);
+        fs::write(&path, "new").unwrap();
+        assert_eq!(changed.restore().unwrap(), RestoreState::NoBackup);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_and_a_device_are_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let limit = std::time::Duration::from_mins(1);
+        let made = crate::sys::subprocess::CommandSpec::new("mkfifo")
+            .args([&pipe])
+            .run(limit);
+        assert!(made.unwrap().status.success());
+        assert!(read_regular_file(&pipe).is_err());
+        assert!(read_regular_file(Path::new("/dev/zero")).is_err());
     }
 
     #[test]

@@ -73,8 +73,10 @@ pub(crate) fn redact_url(text: &str) -> String {
     };
     let rest = &text[start..];
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    // A password may contain a slash that should have been encoded.
-    let Some(at) = authority.rfind('@').or_else(|| rest.rfind('@')) else {
+    // A password may contain characters that end it unless they are encoded: `/`, `?`, `#` and `@`.
+    let has_password = |at: &usize| authority.get(..*at).is_some_and(|user| user.contains(':'));
+    let in_authority = authority.rfind('@').filter(|at| !has_password(at));
+    let Some(at) = in_authority.or_else(|| rest.rfind('@')) else {
         return text.to_owned();
     };
     let userinfo = &rest[..at];
@@ -258,6 +260,10 @@ mod tests {
             ),
             (
                 "https://jane:se/cret@bitbucket.org/a/b",
+                "https://jane:***@bitbucket.org/a/b",
+            ),
+            (
+                "https://jane:Top@se#c/r?et@bitbucket.org/a/b",
                 "https://jane:***@bitbucket.org/a/b",
             ),
             (

@@ -115,7 +115,7 @@ fn a_full_disk_is_exit_9_and_loses_nothing() {
         (&[&keygen[..], &["key", "--force"]].concat(), "key"),
         (&["man", "pages"], "pages"),
         (&["doctor", "work", "--report", "report.md"], "report.md"),
-        (&["migrate", "old", "--yes"], "config"),
+        (&["migrate", "old", "--yes"], "migrate.json"),
         (&["git", "setup"], "config"),
     ];
     let before = files(sandbox.home());

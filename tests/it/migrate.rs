@@ -725,3 +725,549 @@ fn on_a_terminal_the_plan_needs_one_confirmation() {
         assert_eq!(url(&sandbox, &site), format!("git@{host}:acme/site.git"));
     }
 }
+
+fn actions(document: &Value, kind: &str) -> Vec<String> {
+    let all = items(document).into_iter();
+    all.filter(|(of, _)| of == kind)
+        .map(|(_, action)| action)
+        .collect()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn settings_that_depend_on_a_remote_url_apply_after_the_move() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let config = "[user]\n\temail = home@example.com\n[includeIf \"hasconfig:remote.*.url:git@bitbucket.org:acme/**\"]\n\tpath = .gitconfig-work\n";
+    fs::write(sandbox.path(".gitconfig"), config).unwrap();
+    let work = "[user]\n\temail = work@acme.example\n";
+    fs::write(sandbox.path(".gitconfig-work"), work).unwrap();
+    let site = repository(&sandbox, "src/site", "git@bitbucket.org:acme/site.git");
+    let elsewhere = repository(&sandbox, "elsewhere", "git@bitbucket.org:acme/other.git");
+    let email = |dir: &Path| {
+        git(&sandbox, dir, &["config", "user.email"])
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(email(&site), "work@acme.example");
+    let done = sandbox.run(["migrate", "src", "--yes", "--json"]);
+    let done = done.exits_with(0).json();
+    assert_eq!(actions(&done, "git-include"), ["updated"], "{done:#}");
+    assert_eq!(url(&sandbox, &site), "git@ssh.bitbucket.org:acme/site.git");
+    assert_eq!(email(&site), "work@acme.example");
+    assert_eq!(email(&elsewhere), "work@acme.example");
+    sandbox.run(["migrate", "src", "--check"]).exits_with(0);
+    // A condition that an earlier run left.
+    fs::write(sandbox.path(".gitconfig"), config).unwrap();
+    assert_eq!(email(&site), "home@example.com");
+    sandbox.run(["migrate", "src", "--check"]).exits_with(1);
+    sandbox.run(["migrate", "src", "--yes"]).exits_with(0);
+    assert_eq!(email(&site), "work@acme.example");
+}
+
+#[test]
+fn git_lfs_moves_with_the_remote() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let site = repository(&sandbox, "src/site", "git@bitbucket.org:acme/site.git");
+    let lfs = "# LFS\r\n[lfs]\r\n\turl = ssh://git@bitbucket.org/acme/site.git\r\n";
+    fs::write(site.join(".lfsconfig"), lfs).unwrap();
+    git(
+        &sandbox,
+        &site,
+        &[
+            "config",
+            "remote.origin.lfsurl",
+            "git@bitbucket.org:acme/site.git",
+        ],
+    );
+    git(
+        &sandbox,
+        &site,
+        &[
+            "config",
+            "lfs.pushurl",
+            "https://bitbucket.org/acme/site.git",
+        ],
+    );
+    sandbox.run(["migrate", "src", "--check"]).exits_with(1);
+    let done = sandbox.run(["migrate", "src", "--yes", "--json"]);
+    let done = done.exits_with(0).json();
+    assert_eq!(actions(&done, "lfs"), ["updated", "updated"], "{done:#}");
+    let new = fs::read_to_string(site.join(".lfsconfig")).unwrap();
+    assert_eq!(new, lfs.replace("@bitbucket", "@ssh.bitbucket"));
+    let lfs_url = git(&sandbox, &site, &["config", "remote.origin.lfsurl"]);
+    assert_eq!(lfs_url.trim(), "git@ssh.bitbucket.org:acme/site.git");
+    let status = git(&sandbox, &site, &["status", "--porcelain"]);
+    assert_eq!(
+        status.trim(),
+        "?? .lfsconfig",
+        "no backup is in the work tree"
+    );
+    sandbox.run(["migrate", "src", "--check"]).exits_with(0);
+}
+
+/// What `ssh` uses for a host.
+fn ssh_settings(sandbox: &Sandbox, host: &str, key: &str) -> Vec<String> {
+    let mut command = program("ssh");
+    let config = sandbox.path(".ssh/config");
+    command.arg("-F").arg(config).args(["-G", host]);
+    let settings = check_output(&mut command);
+    let prefix = format!("{key} ");
+    let lines = settings
+        .lines()
+        .filter_map(|line| line.strip_prefix(&prefix));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn ssh_uses_the_same_settings_for_the_new_host() {
+    if !is_installed("ssh", "-V") {
+        return;
+    }
+    for config in [
+        "Host 'bitbucket.org'\n  IdentityFile ~/.ssh/bb\n",
+        "Host \"bitbucket.org\" 'a b'\n  IdentityFile=\"~/.ssh/bb\"\n",
+        "Match originalhost=\"bitbucket.org\"\n  IdentityFile ~/.ssh/bb\n",
+        "Host bitbucket.org # mine\n  IdentityFile ~/.ssh/bb\n  ProxyCommand nc -x proxy.corp:3128 bitbucket.org 22\n",
+    ] {
+        let sandbox = Sandbox::new();
+        fs::create_dir_all(sandbox.path(".ssh")).unwrap();
+        fs::write(sandbox.path(".ssh/config"), config).unwrap();
+        let before = ssh_settings(&sandbox, "bitbucket.org", "identityfile");
+        assert!(before[0].ends_with(".ssh/bb"), "{config}: {before:?}");
+        sandbox.run(["migrate", "--yes"]).exits_with(0);
+        let after = ssh_settings(&sandbox, "ssh.bitbucket.org", "identityfile");
+        assert_eq!(after, before, "{config}");
+        let proxy = ssh_settings(&sandbox, "ssh.bitbucket.org", "proxycommand").concat();
+        assert!(!proxy.contains(" bitbucket.org"), "{proxy}");
+        assert_eq!(proxy.is_empty(), !config.contains("ProxyCommand"));
+        sandbox.run(["migrate", "--check"]).exits_with(0);
+    }
+}
+
+#[test]
+fn files_named_after_the_host_are_listed_until_they_exist() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path(".ssh/keys")).unwrap();
+    let key = sandbox.path(".ssh/keys/bitbucket.org");
+    fs::write(&key, "a key\n").unwrap();
+    let config =
+        "Host github.com bitbucket.org\n  IdentityFile ~/.ssh/keys/%h\n  IdentitiesOnly yes\n";
+    fs::write(sandbox.path(".ssh/config"), config).unwrap();
+    let done = sandbox.run(["migrate", "--yes", "--json"]);
+    let done = done.exits_with(0).json();
+    let mut found = actions(&done, "ssh-config");
+    found.sort();
+    assert_eq!(found, ["manual", "updated"], "{done:#}");
+    let shown = sandbox.run(["migrate", "--check"]).exits_with(1);
+    assert!(
+        shown.stderr.contains("keys/ssh.bitbucket.org"),
+        "{}",
+        shown.stderr
+    );
+    fs::copy(&key, sandbox.path(".ssh/keys/ssh.bitbucket.org")).unwrap();
+    sandbox.run(["migrate", "--check"]).exits_with(0);
+}
+
+#[test]
+fn known_hosts_elsewhere_and_under_other_names_are_updated() {
+    if !is_installed("ssh-keygen", "-?") {
+        return;
+    }
+    for (config, file, name, looked_for) in [
+        (
+            "Host bitbucket.org\n  UserKnownHostsFile ~/.ssh/kh\n  StrictHostKeyChecking yes\n",
+            "kh",
+            "bitbucket.org",
+            "ssh.bitbucket.org",
+        ),
+        (
+            "Host bitbucket.org\n  HostName altssh.bitbucket.org\n  Port 443\n  HostKeyAlias bitbucket.org\n",
+            "known_hosts",
+            "bitbucket.org",
+            "bitbucket.org",
+        ),
+        (
+            "Host bb\n  HostName bitbucket.org\n  HostKeyAlias work\n",
+            "known_hosts2",
+            "work",
+            "work",
+        ),
+        (
+            "Host bitbucket.org\n  HostName altssh.bitbucket.org\n  Port 443\n",
+            "known_hosts",
+            "[altssh.bitbucket.org]:443",
+            "[altssh.bitbucket.org]:443",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        fs::create_dir_all(sandbox.path(".ssh")).unwrap();
+        fs::write(sandbox.path(".ssh/config"), config).unwrap();
+        let known = sandbox.path(&format!(".ssh/{file}"));
+        fs::write(&known, format!("{name} {OLD_RSA}\n")).unwrap();
+        sandbox.run(["migrate", "--yes"]).exits_with(0);
+        let text = fs::read_to_string(&known).unwrap();
+        assert!(!text.contains("AAAAB3NzaC1yc2EAAAABIwAAAQ"), "{text}");
+        let mut find = program("ssh-keygen");
+        find.args(["-l", "-F", looked_for, "-f"]).arg(&known);
+        let found = check_output(&mut find);
+        assert!(
+            found.contains("SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM"),
+            "{found}"
+        );
+        sandbox.run(["migrate", "--check"]).exits_with(0);
+    }
+}
+
+#[test]
+fn no_file_of_known_hosts_is_no_error() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path(".ssh")).unwrap();
+    let config = "Host bitbucket.org ssh.bitbucket.org\n  UserKnownHostsFile /dev/null\n";
+    fs::write(sandbox.path(".ssh/config"), config).unwrap();
+    sandbox.run(["migrate", "--check"]).exits_with(0);
+}
+
+#[test]
+fn user_files_are_listed_apart_and_can_be_left_alone() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    repository(&sandbox, "src/site", "git@ssh.bitbucket.org:acme/site.git");
+    fs::create_dir_all(sandbox.path(".ssh")).unwrap();
+    let known = format!("bitbucket.org {OLD_RSA}\n");
+    fs::write(sandbox.path(".ssh/known_hosts"), &known).unwrap();
+    let marker = "ATBBmarkermarker";
+    let stored = format!("https://jane:{marker}@bitbucket.org\nhttps://j:x@git.example.com\n");
+    fs::write(sandbox.path(".git-credentials"), &stored).unwrap();
+    let dry = sandbox.run(["migrate", "src", "--dry-run"]).exits_with(0);
+    assert!(dry.stdout.contains("--no-user-config"), "{}", dry.stdout);
+    assert!(!format!("{}{}", dry.stdout, dry.stderr).contains("marker"));
+    let found = sandbox.run(["migrate", "src", "--check", "--json"]);
+    let found = found.exits_with(1).json();
+    assert_eq!(actions(&found, "app-password"), ["manual"], "{found:#}");
+    assert!(
+        found["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|item| item["user_file"] == true)
+    );
+    let left_alone = ["migrate", "src", "--check", "--no-user-config"];
+    sandbox.run(left_alone).exits_with(0);
+    sandbox
+        .run(["migrate", "src", "--yes", "--no-user-config"])
+        .exits_with(0);
+    assert_eq!(
+        fs::read_to_string(sandbox.path(".ssh/known_hosts")).unwrap(),
+        known
+    );
+    assert_eq!(
+        fs::read_to_string(sandbox.path(".git-credentials")).unwrap(),
+        stored
+    );
+}
+
+#[test]
+fn the_last_run_is_undone() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let secret = "https://jane:ATBBmarkermarker@bitbucket.org/acme/site.git";
+    let site = repository(&sandbox, "src/site", secret);
+    let config = site.join(".git/config");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o640)).unwrap();
+    repository(&sandbox, "src/other", "git@bitbucket.org:acme/other.git");
+    let modules = "[submodule \"x\"]\n\tpath = x\n\turl = git@bitbucket.org:acme/x.git\n";
+    fs::write(sandbox.path("src/other/.gitmodules"), modules).unwrap();
+    fs::create_dir_all(sandbox.path(".ssh")).unwrap();
+    fs::write(
+        sandbox.path(".ssh/config"),
+        "Host bitbucket.org\n  User git\n",
+    )
+    .unwrap();
+    let state = || {
+        let mut files = everything(&sandbox.path("src"));
+        files.extend(everything(&sandbox.path(".ssh")));
+        files
+    };
+    let before = state();
+    sandbox
+        .run(["migrate", "src", "--undo", "--yes"])
+        .exits_with(0);
+    let done = sandbox.run(["migrate", "src", "--yes", "--json"]);
+    let done = done.exits_with(0).json();
+    for kept in done["kept"].as_array().unwrap() {
+        assert_eq!(mode(Path::new(kept.as_str().unwrap())), 0o600);
+    }
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+    // A run that changes nothing does not count.
+    sandbox.run(["migrate", "src", "--yes"]).exits_with(0);
+    let changed = state();
+    assert_ne!(changed, before);
+    sandbox.run(["migrate", "--undo"]).exits_with(2);
+    sandbox
+        .run(["migrate", "--undo", "--dry-run"])
+        .exits_with(0);
+    assert_eq!(state(), changed);
+    let undone = sandbox.run(["migrate", "--undo", "--yes", "--json"]);
+    let undone = undone.exits_with(0).json();
+    assert!(
+        items(&undone)
+            .iter()
+            .all(|(_, action)| action == "restored"),
+        "{undone:#}"
+    );
+    assert_eq!(items(&undone).len(), items(&done).len());
+    assert_eq!(state(), before);
+    assert_eq!(mode(&config), 0o640);
+    sandbox.run(["migrate", "--undo", "--yes"]).exits_with(0);
+    assert_eq!(state(), before);
+}
+
+#[test]
+fn a_file_that_was_changed_since_is_not_restored() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let old = "git@bitbucket.org:acme/site.git";
+    let mine = repository(&sandbox, "src/mine", old);
+    let other = repository(&sandbox, "src/other", old);
+    sandbox.run(["migrate", "src", "--yes"]).exits_with(0);
+    git(&sandbox, &mine, &["config", "user.name", "Jane"]);
+    let undone = sandbox.run(["migrate", "--undo", "--yes", "--json"]);
+    let undone = undone.exits_with(6).json();
+    let mut found = actions(&undone, "ssh-remote");
+    found.sort();
+    assert_eq!(found, ["conflict", "restored"], "{undone:#}");
+    assert_eq!(url(&sandbox, &mine), "git@ssh.bitbucket.org:acme/site.git");
+    assert_eq!(url(&sandbox, &other), old);
+    // It is restored once it is as the run left it.
+    git(&sandbox, &mine, &["config", "--unset", "user.name"]);
+    git(&sandbox, &mine, &["config", "--remove-section", "user"]);
+    sandbox.run(["migrate", "--undo", "--yes"]);
+}
+
+#[test]
+fn nothing_is_written_outside_of_the_directory() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let modules = "[submodule \"x\"]\n\tpath = x\n\turl = git@bitbucket.org:acme/x.git\n";
+    // Neither a repository, nor one with this work tree, gets the backup.
+    fs::create_dir_all(sandbox.path("empty")).unwrap();
+    let other = repository(&sandbox, "other", "git@ssh.bitbucket.org:acme/other.git");
+    let git_dirs = [sandbox.path("empty"), other.join(".git")];
+    for (number, git_dir) in git_dirs.iter().enumerate() {
+        let dir = sandbox.path(&format!("src/{number}"));
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(".git"), format!("gitdir: {}\n", git_dir.display())).unwrap();
+        fs::write(dir.join(".gitmodules"), modules).unwrap();
+    }
+    let before: Vec<_> = git_dirs.iter().map(|dir| everything(dir)).collect();
+    sandbox.run(["migrate", "src", "--yes"]).exits_with(0);
+    sandbox.run(["migrate", ".", "--yes"]).exits_with(0);
+    let after: Vec<_> = git_dirs.iter().map(|dir| everything(dir)).collect();
+    assert_eq!(after, before);
+    // The file behind a link keeps its backup, which may hold a secret.
+    let hostile = repository(&sandbox, "hostile", "git@ssh.bitbucket.org:acme/x.git");
+    let own = "[url \"git@bitbucket.org:\"]\n\tinsteadOf = bb:\n";
+    fs::write(sandbox.path(".gitconfig"), own).unwrap();
+    symlink(sandbox.path(".gitconfig"), hostile.join(".gitmodules")).unwrap();
+    let done = sandbox.run(["migrate", ".", "--yes", "--json"]);
+    let done = done.exits_with(0).json();
+    let kept = done["kept"].as_array().unwrap();
+    assert!(!kept.is_empty());
+    for path in kept {
+        assert!(!path.as_str().unwrap().contains("hostile"), "{done:#}");
+    }
+}
+
+#[test]
+fn pipes_in_place_of_files_are_reported() {
+    if !is_installed("mkfifo", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("src")).unwrap();
+    check_output(program("mkfifo").arg(sandbox.path("src/.git")));
+    let modules = "[submodule \"x\"]\n\tpath = x\n\turl = git@bitbucket.org:acme/x.git\n";
+    fs::write(sandbox.path("src/.gitmodules"), modules).unwrap();
+    let shown = sandbox.run(["migrate", "src", "--dry-run"]).exits_with(9);
+    assert!(
+        shown.stdout.contains("not a regular file"),
+        "{}",
+        shown.stdout
+    );
+}
+
+#[test]
+fn includes_are_followed_as_deep_as_git_does() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let site = repository(&sandbox, "src/site", "git@ssh.bitbucket.org:acme/site.git");
+    for number in 0..2000 {
+        let text = format!("[include]\n\tpath = {}.inc\n", number + 1);
+        fs::write(site.join(format!(".git/{number}.inc")), text).unwrap();
+    }
+    git(
+        &sandbox,
+        &site,
+        &["config", "--local", "include.path", "9.inc"],
+    );
+    fs::write(
+        site.join(".git/12.inc"),
+        "[remote \"x\"]\n\turl = git@bitbucket.org:a/b\n",
+    )
+    .unwrap();
+    let done = sandbox.run(["migrate", "src", "--dry-run", "--json"]);
+    assert_eq!(count(&done.exits_with(0).json(), "ssh-remote"), 1);
+    fs::write(site.join(".git/12.inc"), "[include]\n\tpath = 13.inc\n").unwrap();
+    let failed = sandbox.run(["migrate", "src", "--dry-run"]).exits_with(9);
+    assert!(
+        failed.stdout.contains("10 levels of includes"),
+        "{}",
+        failed.stdout
+    );
+}
+
+#[test]
+fn tracked_files_are_updated_on_request() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let site = repository(&sandbox, "src/site", "git@ssh.bitbucket.org:acme/site.git");
+    let write = |name: &str, bytes: &[u8]| {
+        let path = site.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    let readme =
+        b"Z\xfcrich\r\ngit clone git@bitbucket.org:acme/site.git\r\nhttps://bitbucket.org/acme\r\n";
+    write("docs/README", readme);
+    write(
+        "run.sh",
+        b"ssh-keyscan -t rsa bitbucket.org >> ~/.ssh/known_hosts\n",
+    );
+    fs::set_permissions(site.join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    write(
+        "known.yml",
+        format!("hosts: |\n  bitbucket.org {OLD_RSA}\n").as_bytes(),
+    );
+    write(
+        "package.json",
+        b"{\"a\": \"git+ssh://git@bitbucket.org/acme/a.git#v1\"}\n",
+    );
+    let lock = b"{\n  \"a\": \"git+ssh://git@bitbucket.org/acme/a.git#0a1b\"\n}\n";
+    write("package-lock.json", lock);
+    let binary = b"git@bitbucket.org:acme/site.git\0";
+    write("binary", binary);
+    let mut long = b"git@bitbucket.org:acme/site.git\n".to_vec();
+    long.resize(1024 * 1024 + 1, b'x');
+    write("long", &long);
+    write(
+        "same",
+        b"https://bitbucket.org/acme and jane@bitbucket.org:a/b\n",
+    );
+    symlink("run.sh", site.join("link")).unwrap();
+    git(&sandbox, &site, &["add", "."]);
+    git(&sandbox, &site, &["commit", "-q", "-m", "files"]);
+    write("untracked", readme);
+    let before = everything(&site);
+
+    let without = sandbox.run(["migrate", "src", "--check"]).exits_with(0);
+    assert!(
+        without
+            .stderr
+            .contains("5 tracked files name the old SSH host"),
+        "{}",
+        without.stderr
+    );
+    assert!(without.stderr.contains("bbconnect migrate --files"));
+    let dry = sandbox.run(["migrate", "src", "--files", "--dry-run", "--json"]);
+    let dry = dry.exits_with(0).json();
+    let mut found = actions(&dry, "file-mention");
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "manual",
+            "would-update",
+            "would-update",
+            "would-update",
+            "would-update"
+        ],
+        "{dry:#}"
+    );
+    assert_eq!(everything(&site), before);
+    let of_readme = dry["items"].as_array().unwrap().iter();
+    let of_readme =
+        of_readme.filter(|item| item["where"].as_str().unwrap().ends_with("docs/README:2"));
+    assert_eq!(of_readme.count(), 1, "{dry:#}");
+
+    let done = sandbox
+        .run(["migrate", "src", "--files", "--yes"])
+        .exits_with(0);
+    assert!(done.stderr.contains("npm install"), "{}", done.stderr);
+    let read = |name: &str| fs::read(site.join(name)).unwrap();
+    assert_eq!(
+        read("docs/README"),
+        b"Z\xfcrich\r\ngit clone git@ssh.bitbucket.org:acme/site.git\r\nhttps://bitbucket.org/acme\r\n"
+    );
+    assert_eq!(
+        read("run.sh"),
+        b"ssh-keyscan -t rsa ssh.bitbucket.org >> ~/.ssh/known_hosts\n"
+    );
+    assert_eq!(mode(&site.join("run.sh")), 0o755);
+    let known = String::from_utf8(read("known.yml")).unwrap();
+    assert!(
+        known.starts_with("hosts: |\n  bitbucket.org,ssh.bitbucket.org ssh-rsa AAAA"),
+        "{known}"
+    );
+    assert!(!known.contains("AAAAB3NzaC1yc2EAAAABIwAAAQ"), "{known}");
+    for (name, bytes) in [
+        ("package-lock.json", &lock[..]),
+        ("binary", binary),
+        ("long", &long),
+        ("untracked", readme),
+    ] {
+        assert_eq!(read(name), bytes, "{name}");
+    }
+    // Changes are in the work tree only, and nothing else is there.
+    let status = git(&sandbox, &site, &["status", "--porcelain"]);
+    let changed: Vec<&str> = status.lines().map(str::trim_start).collect();
+    assert_eq!(
+        changed,
+        [
+            "M docs/README",
+            "M known.yml",
+            "M package.json",
+            "M run.sh",
+            "?? untracked"
+        ]
+    );
+    // The lock file is left for its program.
+    let left = sandbox.run(["migrate", "src", "--files", "--check", "--json"]);
+    assert_eq!(
+        actions(&left.exits_with(1).json(), "file-mention"),
+        ["manual"]
+    );
+    sandbox.run(["migrate", "--undo", "--yes"]).exits_with(0);
+    assert_eq!(everything(&site), before);
+    assert_eq!(mode(&site.join("run.sh")), 0o755);
+}

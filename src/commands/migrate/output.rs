@@ -1,5 +1,7 @@
 //! The result of `migrate`, as data and as text.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::exit_status::ExitStatus;
@@ -15,6 +17,10 @@ pub(super) enum Action {
     Manual,
     /// Its file could not be written.
     Failed,
+    WouldRestore,
+    Restored,
+    /// Its file was changed since, and is not restored.
+    Conflict,
 }
 
 impl Action {
@@ -24,6 +30,9 @@ impl Action {
             Self::Updated => "updated",
             Self::Manual => "manual",
             Self::Failed => "failed",
+            Self::WouldRestore => "would-restore",
+            Self::Restored => "restored",
+            Self::Conflict => "conflict",
         }
     }
 }
@@ -48,7 +57,12 @@ pub(super) struct Item {
     pub(super) after: Option<String>,
     pub(super) action: Action,
     pub(super) next: Option<String>,
+    /// Whether it is in a file of the user or a connection, not in a repository.
+    pub(super) user_file: bool,
 }
+
+/// The heading of items in the user's own files.
+const USER_FILES: &str = "your own files and connections";
 
 impl Item {
     /// As text: the location, and the change.
@@ -79,27 +93,77 @@ pub(super) struct Failure {
 pub(crate) struct MigrateOutput {
     pub(super) items: Vec<Item>,
     pub(super) repositories: usize,
+    /// The number of tracked files that name the retired host or a retired host key.
+    pub(super) file_mentions: usize,
     /// Repositories and files outside of the scanned directories that checkouts in them use. They are not changed.
     pub(super) outside: Vec<String>,
     #[serde(rename = "kept")]
     pub(super) backups: Vec<String>,
     pub(super) errors: Vec<Failure>,
+    /// The verdict in text.
+    #[serde(skip)]
+    pub(super) notes: Vec<String>,
+    /// What else can be done, on standard error.
+    #[serde(skip)]
+    pub(super) hints: Vec<String>,
     #[serde(skip)]
     pub(super) policy: ExitPolicy,
+}
+
+impl MigrateOutput {
+    pub(super) fn new(policy: ExitPolicy) -> Self {
+        Self {
+            items: Vec::new(),
+            repositories: 0,
+            file_mentions: 0,
+            outside: Vec::new(),
+            backups: Vec::new(),
+            errors: Vec::new(),
+            notes: Vec::new(),
+            hints: Vec::new(),
+            policy,
+        }
+    }
+}
+
+/// The items as text: those in repositories, then those in the user's own files.
+pub(super) fn lines(items: &[Item]) -> Vec<String> {
+    let group = |is_user_file: bool| {
+        items
+            .iter()
+            .filter(move |item| item.user_file == is_user_file)
+    };
+    let mut lines: Vec<String> = group(false).flat_map(Item::lines).collect();
+    let mut own = group(true).flat_map(Item::lines).peekable();
+    if own.peek().is_some() {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        let is_restored = items.iter().any(|item| {
+            matches!(
+                item.action,
+                Action::WouldRestore | Action::Restored | Action::Conflict
+            )
+        });
+        lines.push(if is_restored {
+            format!("{USER_FILES}:")
+        } else {
+            format!("{USER_FILES} (--no-user-config leaves them alone):")
+        });
+        lines.extend(own);
+    }
+    lines
 }
 
 impl CommandOutput for MigrateOutput {
     const SCHEMA: &'static str = "bbconnect/migrate@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        if self.items.is_empty() {
-            out.line(&format!(
-                "nothing to update; scanned {} and your own files",
-                pluralize(self.repositories, "repository", "repositories")
-            ));
-        }
-        for line in self.items.iter().flat_map(Item::lines) {
+        for line in lines(&self.items) {
             out.line(&line);
+        }
+        for note in &self.notes {
+            out.line(note);
         }
         for failure in &self.errors {
             out.line(&format!("error: {}: {}", failure.path, failure.message));
@@ -118,20 +182,28 @@ impl CommandOutput for MigrateOutput {
                 "not changed: {path} is used by a checkout but outside the scanned directories"
             ));
         }
-        let mut steps: Vec<&str> = Vec::new();
+        let mut steps: HashSet<&str> = HashSet::new();
         for next in self.items.iter().filter_map(|item| item.next.as_deref()) {
-            if !steps.contains(&next) {
-                steps.push(next);
+            if steps.insert(next) {
                 out.note(&format!("next: {next}"));
             }
+        }
+        for hint in &self.hints {
+            out.note(hint);
         }
     }
 
     fn exit_status(&self) -> ExitStatus {
         let error = (!self.errors.is_empty()).then_some(ExitStatus::LocalError);
+        let is_conflict = |item: &Item| item.action == Action::Conflict;
+        let conflict = self
+            .items
+            .iter()
+            .any(is_conflict)
+            .then_some(ExitStatus::Conflict);
         let found = (self.policy == ExitPolicy::FailIfFound && !self.items.is_empty())
             .then_some(ExitStatus::Failure);
-        ExitStatus::most_significant(error.into_iter().chain(found))
+        ExitStatus::most_significant(error.into_iter().chain(conflict).chain(found))
     }
 }
 

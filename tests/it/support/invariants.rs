@@ -15,10 +15,13 @@ use bbconnect::internals::Deployment;
 use bbconnect::internals::Secret;
 use bbconnect::internals::{CloneUrl, CloneUrlError};
 use bbconnect::internals::{
-    CredentialRequest, CredentialResponse, git_config_fixes, includes, netrc_fixes,
+    ConfigRole, CredentialRequest, CredentialResponse, credential_files, git_config_fixes,
+    git_credentials_fixes, includes, netrc_fixes,
 };
 use bbconnect::internals::{Fix, apply_fixes};
-use bbconnect::internals::{known_hosts_fixes, mentions_new_host, ssh_config_fixes};
+use bbconnect::internals::{
+    file_mention_fixes, known_hosts_fixes, mentions_new_host, ssh_config_fixes,
+};
 
 /// A clone URL is rejected, or safe to pass to ssh, git and a shell, and round-trips in every form.
 pub(crate) fn clone_url(text: &str) -> Result<CloneUrl, CloneUrlError> {
@@ -141,12 +144,14 @@ pub(crate) fn connections_file(text: &str) {
 
 /// Migration is idempotent, and changes nothing else.
 pub(crate) fn third_party_files(text: &str) {
-    let mends_of: [fn(&str) -> Vec<Fix>; 5] = [
-        |text| git_config_fixes(text, false).unwrap_or_default(),
-        |text| git_config_fixes(text, true).unwrap_or_default(),
+    let mends_of: [fn(&str) -> Vec<Fix>; 7] = [
+        |text| git_config_fixes(text, ConfigRole::Git).unwrap_or_default(),
+        |text| git_config_fixes(text, ConfigRole::Modules).unwrap_or_default(),
         netrc_fixes,
+        git_credentials_fixes,
         |text| ssh_config_fixes(text, mentions_new_host(text)),
-        known_hosts_fixes,
+        |text| known_hosts_fixes(text, &["bb".to_owned(), "bitbucket.org".to_owned()].into()),
+        |text| file_mention_fixes(text, "x.yml"),
     ];
     for (number, mends_of) in mends_of.into_iter().enumerate() {
         let fixes = mends_of(text);
@@ -159,4 +164,5 @@ pub(crate) fn third_party_files(text: &str) {
         assert!(left.is_empty(), "{number}: {text:?} -> {after:?}: {left:?}");
     }
     let _either = includes(text);
+    let _either = credential_files(text);
 }
