@@ -26,7 +26,7 @@ Examples:
   bbconnect migrate ~/src --dry-run    only shows the changes
   bbconnect migrate ~/src --yes        applies the changes without asking
   bbconnect migrate ~/src --files      also updates tracked files that name the old SSH host
-  bbconnect migrate src --check --no-user-config    for CI: exit status 1 if there is something to update
+  bbconnect migrate --check            for CI: exit status 1 if there is something to update
   bbconnect migrate --undo             restores the files of the last run
 ";
 
