@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::sys::proxy::ProxyVariables;
 use crate::sys::tls::TlsSettings;
-use crate::types::connection::{AuthMethod, Connection, Credential};
+use crate::types::connection::{AuthMethod, Connection, Credential, StoreKind};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
@@ -136,8 +136,15 @@ impl App {
             1 => format!("expires on {date} (in 1 day)"),
             _ => format!("expires on {date} (in {days} days)"),
         };
+        // What a command prints is renewed elsewhere.
+        let renew = match selected.connection.store() {
+            Some(StoreKind::Keyring | StoreKind::File) => {
+                format!("; renew with `bbconnect connection edit {name} --token-stdin`")
+            }
+            Some(StoreKind::Command | StoreKind::Environment) | None => String::new(),
+        };
         self.ui.eprint_line(&format!(
-            "note: credential of connection {name} {when}; renew with `bbconnect connection edit {name} --token-stdin`"
+            "note: credential of connection {name} {when}{renew}"
         ));
     }
 

@@ -114,7 +114,7 @@ impl Args {
             };
             let new = NewSecret::sign_in(args, &mut connection, entered, app)?;
             if !args.no_verify {
-                notes = defaults::complete(&mut connection, &new.sent, app)?;
+                notes = defaults::complete(&mut connection, name.as_ref(), &new.sent, app)?;
             }
             stored = Some((source, new.stored));
         }

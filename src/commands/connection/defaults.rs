@@ -7,7 +7,7 @@ use crate::app::{App, MAX_ATTEMPTS};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::connection_repository;
-use crate::types::connection::{AuthMethod, Connection, TokenLevel, TokenPrefix};
+use crate::types::connection::{AuthMethod, Connection, ConnectionName, TokenLevel, TokenPrefix};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
@@ -17,6 +17,7 @@ use crate::types::secret::Secret;
 /// Where an access token names no owner and the server does not report one, or the repository does not exist.
 pub(super) fn complete(
     connection: &mut Connection,
+    name: Option<&ConnectionName>,
     secret: &Secret,
     app: &App,
 ) -> Result<Vec<String>, Error> {
@@ -31,7 +32,7 @@ pub(super) fn complete(
         return Ok(Vec::new());
     }
     check_repository(connection, &bitbucket, app)?;
-    default_workspace(connection, &bitbucket, app)
+    default_workspace(connection, name, &bitbucket, app)
 }
 
 /// The owner of a token that is not verified: as it is named, or prompted for.
@@ -132,6 +133,7 @@ fn check_repository(
 /// The only workspace of the account, or the chosen one of several.
 fn default_workspace(
     connection: &mut Connection,
+    name: Option<&ConnectionName>,
     bitbucket: &Bitbucket,
     app: &App,
 ) -> Result<Vec<String>, Error> {
@@ -153,8 +155,10 @@ fn default_workspace(
                 .iter()
                 .map(|workspace| workspace.slug.as_str())
                 .collect();
+            let name = name.map_or_else(|| "NAME".to_owned(), ToString::to_string);
             return Ok(vec![format!(
-                "no default workspace; the account has {}: pass --workspace WORKSPACE",
+                "no default workspace (known workspaces: {}); set one with `bbconnect connection edit {name} \
+                 --workspace WORKSPACE`",
                 slugs.join(", ")
             )]);
         }
