@@ -113,7 +113,7 @@ impl App {
             "nowhere: a command prints it, such as `pass show bitbucket`",
         ];
         let chosen = self.ui.prompt_select("Store the secret in", &choices);
-        if chosen.map_err(Error::Stdin)? == 0 {
+        if chosen? == 0 {
             return Ok(SecretSource::File);
         }
         self.ui.eprint_line(

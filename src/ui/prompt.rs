@@ -6,6 +6,7 @@ use std::io;
 use dialoguer::console::Term;
 
 use super::Ui;
+use crate::error::Error;
 use crate::sys::signals;
 use crate::types::escape::{escape, needs_escape};
 use crate::types::secret::Secret;
@@ -59,32 +60,34 @@ impl Ui {
     /// Asks for one of several, and answers with its place in the list.
     ///
     /// # Errors
-    /// When the terminal cannot be read.
-    pub(crate) fn prompt_select(&self, prompt: &str, choices: &[&str]) -> io::Result<usize> {
+    /// [`Error::Cancelled`] for Esc, [`Error::Stdin`] when the terminal cannot be read.
+    pub(crate) fn prompt_select(&self, prompt: &str, choices: &[&str]) -> Result<usize, Error> {
         let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let question = dialoguer::Select::new()
             .with_prompt(escape(prompt))
             .items(&shown)
             .default(0);
-        self.run_prompt(|| question.interact_on(&Term::stderr()))
+        let chosen = self.run_prompt(|| question.interact_on_opt(&Term::stderr()));
+        chosen.map_err(Error::Stdin)?.ok_or(Error::Cancelled)
     }
 
     /// Asks for one of many, with a search, and answers with its place in the list.
     ///
     /// # Errors
-    /// When the terminal cannot be read.
+    /// [`Error::Cancelled`] for Esc, [`Error::Stdin`] when the terminal cannot be read.
     pub(crate) fn prompt_fuzzy_select(
         &self,
         prompt: &str,
         choices: &[String],
-    ) -> io::Result<usize> {
+    ) -> Result<usize, Error> {
         let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let question = dialoguer::FuzzySelect::new()
             .with_prompt(escape(prompt))
             .items(&shown)
             .max_length(SHOWN_AT_ONCE)
             .default(0);
-        self.run_prompt(|| question.interact_on(&Term::stderr()))
+        let chosen = self.run_prompt(|| question.interact_on_opt(&Term::stderr()));
+        chosen.map_err(Error::Stdin)?.ok_or(Error::Cancelled)
     }
 
     /// Asks for yes or no. The answer is a line that can be edited until Enter; an empty one is a no.

@@ -147,3 +147,27 @@ fn an_interrupted_command_leaves_a_clean_line() {
     let status = terminal.process().wait().unwrap();
     assert!(format!("{status:?}").contains("130"), "{status:?}");
 }
+
+#[test]
+fn esc_at_a_list_aborts_and_removes_it() {
+    let sandbox = Sandbox::new();
+    for name in ["work", "server"] {
+        let url = format!("git@git.example.com:acme/{name}.git");
+        let add = ["connection", "add", name, "--auth", "ssh", "--url", &url];
+        sandbox.run(add).exits_with(0);
+    }
+    let mut terminal = sandbox.terminal(&["connection", "use"]);
+    terminal.exp_string("server").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    terminal.send("\u{1b}").unwrap();
+    terminal.flush().unwrap();
+    let rest = terminal.exp_eof().unwrap();
+    assert!(rest.contains("aborted"), "{rest:?}");
+    // The list is removed, and the cursor is visible.
+    assert!(
+        rest.contains("\u{1b}[2K") && rest.contains("\u{1b}[?25h"),
+        "{rest:?}"
+    );
+    let status = terminal.process().wait().unwrap();
+    assert!(format!("{status:?}").contains(", 1)"), "{status:?}");
+}

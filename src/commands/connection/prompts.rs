@@ -70,10 +70,7 @@ pub(super) fn auth(app: &App, deployment: Deployment) -> Result<AuthMethod, Erro
         ],
     };
     let labels: Vec<&str> = kinds.iter().map(|(_, label)| *label).collect();
-    let chosen = app
-        .ui
-        .prompt_select("Type of credential", &labels)
-        .map_err(Error::Stdin)?;
+    let chosen = app.ui.prompt_select("Type of credential", &labels)?;
     Ok(kinds.get(chosen).map_or(AuthMethod::Ssh, |(auth, _)| *auth))
 }
 
@@ -264,7 +261,11 @@ pub(super) fn workspace(app: &App, workspaces: &[Workspace]) -> Result<Option<St
         let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
         app.ui.prompt_select("Default workspace", &choices)
     };
-    let chosen = chosen.map_err(Error::Stdin)?;
+    let chosen = match chosen {
+        // The other answers are kept.
+        Err(Error::Cancelled) => return Ok(None),
+        chosen => chosen?,
+    };
     Ok(workspaces
         .get(chosen)
         .map(|workspace| workspace.slug.clone()))

@@ -107,10 +107,7 @@ fn choose(connections: &Connections, app: &App) -> Result<String, Error> {
     // The present default first, so that Enter changes nothing.
     let (first, rest): (Vec<&String>, Vec<&String>) = names.iter().partition(is_current);
     let choices: Vec<&str> = first.into_iter().chain(rest).map(String::as_str).collect();
-    let chosen = app
-        .ui
-        .prompt_select("Connection", &choices)
-        .map_err(Error::Stdin)?;
+    let chosen = app.ui.prompt_select("Connection", &choices)?;
     Ok(choices.get(chosen).copied().unwrap_or_default().to_owned())
 }
 

@@ -148,10 +148,7 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
             Hint::command("repo list").with_text(" --all"),
         ));
     }
-    let at = app
-        .ui
-        .prompt_fuzzy_select("Repository", &names)
-        .map_err(Error::Stdin)?;
+    let at = app.ui.prompt_fuzzy_select("Repository", &names)?;
     Ok((selected, all.swap_remove(at)))
 }
 
