@@ -263,6 +263,14 @@ impl TextWriter {
         if column + measure_text_width(text) <= width {
             return text.to_owned();
         }
+        if is_public_key(text) {
+            // One line to copy.
+            return if column == 0 {
+                text.to_owned()
+            } else {
+                format!("\n{text}")
+            };
+        }
         let indentation = if indentation + MIN_TEXT_WIDTH > width {
             2
         } else {
@@ -304,6 +312,12 @@ impl TextWriter {
     pub(super) fn push_str(&mut self, text: &str) {
         self.text.push_str(text);
     }
+}
+
+/// Whether a text is a public key, with its type and a comment (sshd(8), AUTHORIZED_KEYS).
+fn is_public_key(text: &str) -> bool {
+    let mut words = text.split(' ');
+    words.any(|word| word.starts_with("AAAA") && word.len() > 60)
 }
 
 /// Whether a URL can be part of an escape sequence.
@@ -411,6 +425,15 @@ mod tests {
              ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5gq jane@example.com\n"
         );
         assert_eq!(write(None).lines().count(), 4);
+    }
+
+    #[test]
+    fn a_public_key_is_one_line() {
+        let key = format!("ssh-ed25519 AAAA{} jane@example.com", "x".repeat(64));
+        let mut out = TextWriter::with_width(Some(40));
+        out.key_value("public key", 11, &key);
+        out.line(&key);
+        assert_eq!(plain(out), format!("public key \n{key}\n{key}\n"));
     }
 
     #[test]
