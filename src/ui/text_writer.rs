@@ -314,7 +314,7 @@ impl TextWriter {
     }
 }
 
-/// Whether a text is a public key, with its type and a comment (sshd(8), AUTHORIZED_KEYS).
+/// Whether a text is a public key, with its type and a comment (sshd(8), "`authorized_keys` file format").
 fn is_public_key(text: &str) -> bool {
     let mut words = text.split(' ');
     words.any(|word| word.starts_with("AAAA") && word.len() > 60)

@@ -577,7 +577,7 @@ mod unix {
             rest
         };
         let renamed = rest(&["connection", "rename", "one", "first"], &["open sesame"]);
-        assert!(renamed.contains("one is now first"), "{renamed}");
+        assert!(renamed.contains("renamed one to first"), "{renamed}");
         let refused = rest(
             &["connection", "rename", "two", "second"],
             &["open", "open", "open"],
