@@ -52,17 +52,16 @@ use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 use crate::app::{App, GlobalOptions};
-use crate::cli::{Cli, Help, PreParsedFlags, Version, usage_error};
+use crate::cli::{Cli, PreParsedFlags, Version, help_page, usage_error};
+use crate::commands::help::{self, HelpOutput};
 use crate::commands::{Command, Dispatch as _};
-
-/// Wider help is hard to read.
-const MAX_HELP_WIDTH: usize = 100;
 
 /// Runs the program: parses the arguments (the first is the program's name), does what they ask, and writes the
 /// result to standard output or the error to standard error.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitStatus {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    match parse(&arguments, environment.stdout_columns) {
+    let width = help::page_width(environment.stdout_columns);
+    match parse(&arguments, width) {
         Ok(cli) => {
             let mut flags = GlobalOptions::from(&cli.global);
             flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json());
@@ -83,19 +82,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
                 ..GlobalOptions::default()
             };
             let ui = App::new(&flags, environment, cli::command).ui;
-            let page = refusal.render().ansi().to_string();
             let kind = refusal.kind();
-            if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-                let shown = if kind == ErrorKind::DisplayVersion && is_json {
-                    ui.print_result(&Version::default())
-                } else if is_json {
-                    ui.print_result(&Help::of(&refusal))
-                } else {
-                    ui.print(&page).map(|()| ExitStatus::Success)
-                };
-                shown.unwrap_or_else(|error| ui.print_error(&error))
+            let shown = |written: Result<ExitStatus, _>| {
+                written.unwrap_or_else(|error| ui.print_error(&error))
+            };
+            if kind == ErrorKind::DisplayHelp {
+                let page = help_page(&refusal, &arguments, width);
+                shown(ui.print_result(&HelpOutput::new(&page)))
+            } else if kind == ErrorKind::DisplayVersion {
+                shown(ui.print_result(&Version::default()))
             } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !is_json {
-                ui.eprint_raw(&page);
+                ui.eprint_raw(&help_page(&refusal, &arguments, width).ansi().to_string());
                 ExitStatus::Usage
             } else {
                 ui.print_error(&usage_error(&refusal, &arguments, &cli::command()))
@@ -104,16 +101,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     }
 }
 
-fn parse(arguments: &[OsString], columns: Option<usize>) -> Result<Cli, clap::Error> {
-    // `help` accepts command names only; --json is removed before parsing and applied to its output.
-    let is_help = arguments.get(1).is_some_and(|word| word == "help");
-    let words = arguments
-        .iter()
-        .filter(|word| !(is_help && *word == "--json"));
-    let parser = match columns {
-        Some(columns) => cli::parser().term_width(columns.min(MAX_HELP_WIDTH)),
-        None => cli::parser(),
-    };
-    let matches = parser.try_get_matches_from(words)?;
+fn parse(arguments: &[OsString], width: usize) -> Result<Cli, clap::Error> {
+    let matches = cli::parser()
+        .term_width(width)
+        .try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
 }

@@ -4,24 +4,29 @@ mod completion;
 mod foreign_words;
 mod markdown_docs;
 mod usage_error;
-mod version_and_help;
+mod version;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory as _, Parser};
 
 pub use self::completion::complete;
 pub use self::markdown_docs::markdown;
-pub(crate) use self::usage_error::{PreParsedFlags, usage_error};
-pub(crate) use self::version_and_help::{Help, Version};
+pub(crate) use self::usage_error::{PreParsedFlags, help_page, usage_error};
+pub(crate) use self::version::Version;
 
 use crate::app::GlobalOptions;
 use crate::commands::Command;
 use crate::types::json_pointer::JsonPointer;
 use crate::ui::ColorChoice;
 
-/// Examples come first, where a reader looks.
-const HELP_TEMPLATE: &str =
-    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+/// Examples come first, where a reader looks; the last line leads to the options that the pages leave out.
+const HELP_TEMPLATE: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}
+
+All global options: bbconnect help options";
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -29,9 +34,9 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// Connects anything to Bitbucket, Cloud and Data Center.
+/// Command-line connection manager for Bitbucket Cloud and Data Center: SSH keys, tokens, webhooks, Git credentials
 #[derive(Debug, Parser)]
-#[command(name = "bbconnect", version, before_help = EXAMPLES, after_long_help = ENVIRONMENT_HELP, styles = STYLES)]
+#[command(name = "bbconnect", version, styles = STYLES, disable_help_subcommand = true, before_long_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
@@ -43,62 +48,36 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect connect git@bitbucket.org:acme/site.git   make a key, register it, try it, remember it
-  bbconnect connection add                            a token or password, verified, in your keyring
-  bbconnect check work --for webhook                  is it valid, with the required scopes?
-  bbconnect doctor https://git.example.com            diagnose connection problems
-";
-
-const ENVIRONMENT_HELP: &str = "\
-Environment:
-  BBCONNECT_CONNECTION               the connection to use, as with --connection
-  BBCONNECT_URL                      a connection that is saved nowhere: its address [Cloud]
-  BBCONNECT_TOKEN                    its secret; or BBCONNECT_TOKEN_FILE, BBCONNECT_TOKEN_COMMAND
-  BBCONNECT_EMAIL                    whose API token that is (Cloud)
-  BBCONNECT_USERNAME                 whose password that is (Data Center)
-  BBCONNECT_WORKSPACE, _PROJECT      what it is for
-  BBCONNECT_REPO                     the repository, SLUG or NAMESPACE/SLUG
-  BBCONNECT_LEVEL                    what its token belongs to: user, workspace, project or repo
-  BBCONNECT_DEPLOYMENT               cloud or datacenter, where the address does not tell
-  BBCONNECT_STORE                    where secrets are kept: keyring, or file (encrypted)
-  BBCONNECT_STORE_PASSPHRASE_FILE    what opens the encrypted file
-  BBCONNECT_STORE_PASSPHRASE_CACHE   minutes that Linux keeps a passphrase [15]; 0 for none
-  BBCONNECT_CONFIG_DIR               another folder for the files
-  BBCONNECT_NO_INPUT, CI             never ask
-  NO_COLOR, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE
-
-Files:
-  $XDG_CONFIG_HOME/bbconnect         their folder, usually ~/.config/bbconnect
-  connections.toml                   the connections, without their secrets
-  known_hosts                        host keys of SSH servers
-  secrets.json                       secrets, encrypted, where --store file was chosen
+  bbconnect connection add
+  bbconnect connect git@bitbucket.org:acme/site.git
+  bbconnect check work --for webhook
+  bbconnect doctor https://git.example.com
 ";
 
 /// Flags that every command takes, before and after its name.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct GlobalArgs {
-    /// Use this connection instead of the one that fits best
+    /// Use this connection
     #[arg(short, long, global = true, value_name = "NAME")]
     pub connection: Option<String>,
     /// Print one JSON document, also on failure
     #[arg(long, global = true)]
     pub json: bool,
-    /// Print one value of that document, by its JSON pointer such as /connections/0/name; strings without quotes
-    #[arg(long, global = true, value_name = "POINTER")]
+    /// Print one value of the JSON document, such as /connections/0/name
+    #[arg(long, global = true, hide = true, value_name = "POINTER")]
     pub get: Option<JsonPointer>,
     /// Print results and errors only
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, hide = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Tell more on standard error: requests and timings, secrets masked
-    #[arg(short, long, global = true)]
+    /// Log requests and timings to stderr (secrets redacted)
+    #[arg(short, long, global = true, hide = true)]
     pub verbose: bool,
-    /// Never ask; fail and name the flag to add
-    #[arg(long, global = true)]
+    /// Disable prompts
+    #[arg(long, global = true, hide = true)]
     pub no_input: bool,
     /// When to use colours
     #[arg(
@@ -107,13 +86,13 @@ pub(crate) struct GlobalArgs {
         value_enum,
         value_name = "WHEN",
         default_value_t,
+        hide = true,
         hide_possible_values = true,
-        help = "When to use colours: auto, always, never"
+        help = "When to use colors: auto, always, never"
     )]
     pub color: ColorChoice,
-    /// Give up on a server after this many seconds [default: 30 for a request]; for a sign-in with OAuth, how long to wait for
-    /// it [default: 300]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    /// Time limit of a request [default: 30], or of an OAuth sign-in [default: 300]
+    #[arg(long, global = true, hide = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<u64>,
 }
 

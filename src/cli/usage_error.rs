@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 
 use clap::ValueEnum as _;
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::foreign_words;
+use crate::commands::help::program_page;
 use crate::error::Error;
 use crate::types::clone_url::CloneUrlError;
 use crate::types::connection::{BaseUrlError, TokenPrefix};
@@ -47,6 +49,17 @@ impl PreParsedFlags {
             }
         }
         flags
+    }
+}
+
+/// The help page that was asked for, or that of a command that lacks a subcommand.
+pub(crate) fn help_page(refusal: &clap::Error, arguments: &[OsString], width: usize) -> StyledStr {
+    let root = super::command();
+    let (command, _) = matched_command(&root, arguments);
+    if command.get_name() == root.get_name() {
+        program_page(&root, arguments.iter().any(|word| word == "--help"), width)
+    } else {
+        refusal.render()
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap_mangen::roff::{Roff, bold, roman};
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{App, FILES, VARIABLES};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
@@ -86,13 +86,20 @@ fn pages(root: &clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
 
 fn page(command: &clap::Command, root: &clap::Command) -> io::Result<(String, Vec<u8>)> {
     let version = env!("CARGO_PKG_VERSION");
-    let command_of_page = command.clone().version(version).disable_version_flag(true);
+    let is_root = command.get_name() == root.get_name();
+    // The page of the program has the options that the pages of all commands leave out.
+    let all = |option: clap::Arg| {
+        if is_root { option.hide(false) } else { option }
+    };
+    let command_of_page = command.clone().mut_args(all);
+    let command_of_page = command_of_page.version(version).disable_version_flag(true);
     let man = clap_mangen::Man::new(command_of_page).source(format!("bbconnect {version}"));
     let mut text = Vec::new();
     man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;
     man.render_synopsis_section(&mut text)?;
-    if let Some(examples) = command.get_before_help() {
+    let examples = command.get_before_help();
+    if let Some(examples) = examples.or(command.get_before_long_help()) {
         let mut roff = Roff::new();
         roff.control("SH", ["EXAMPLES"]).control("nf", []);
         roff.text([roman(
@@ -108,24 +115,25 @@ fn page(command: &clap::Command, root: &clap::Command) -> io::Result<(String, Ve
     if command.has_subcommands() {
         man.render_subcommands_section(&mut text)?;
     }
-    exit_statuses().to_writer(&mut text)?;
-    // The variables and files of all commands stand with the program.
-    let is_root = command.get_name() == root.get_name();
-    let own = sections(command).into_iter().filter(|_| !is_root);
-    for section in own.chain(sections(root)) {
+    for section in sections(command) {
         section.to_writer(&mut text)?;
     }
+    let statuses = ExitStatus::ALL.map(|exit| (exit.code().to_string(), exit.description()));
+    let statuses = statuses.iter().map(|(code, what)| (&**code, *what));
+    definitions("EXIT STATUS", statuses).to_writer(&mut text)?;
+    definitions("ENVIRONMENT", VARIABLES).to_writer(&mut text)?;
+    definitions("FILES", FILES).to_writer(&mut text)?;
     Ok((man.get_filename(), text))
 }
 
-/// The exit statuses, which are the same for all commands.
-fn exit_statuses() -> Roff {
+/// A section of names and their descriptions.
+fn definitions<'a>(title: &str, rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> Roff {
     let mut roff = Roff::new();
-    roff.control("SH", ["EXIT STATUS"]);
-    for exit in ExitStatus::ALL {
+    roff.control("SH", [title]);
+    for (name, text) in rows {
         roff.control("TP", []);
-        roff.text([bold(exit.code().to_string())]);
-        roff.text([roman(exit.description())]);
+        roff.text([bold(name)]);
+        roff.text([roman(text)]);
     }
     roff
 }

@@ -8,6 +8,7 @@ pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod doctor;
 pub(crate) mod git;
+pub(crate) mod help;
 pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod known_hosts;
@@ -32,33 +33,33 @@ command_group! {
     pub(crate) enum Command {
         /// Generate SSH key pairs
         Keygen(keygen::Args),
-        /// Generate a key, register it, test SSH access and save the connection
+        /// Set up SSH access to a repository
         Connect(Box<connect::Args>),
-        /// Check that credentials are valid, have the required scopes and aren't about to expire
+        /// Check credentials: validity, scopes, expiry
         Check(check::Args),
         /// Diagnose connection problems
         Doctor(doctor::Args),
-        /// Update remotes, host keys and credentials that Bitbucket Cloud has retired
+        /// Update what Bitbucket Cloud has retired
         Migrate(migrate::Args),
-        /// Commit the changed files of a directory to a branch, and open or reuse a pull request
+        /// Commit a directory and open a pull request
         Publish(Box<publish::Args>),
         /// Make an authenticated API request
         Api(api::Args),
         /// Add, list, edit and select connections
         #[command(subcommand)]
         Connection(Box<connection::Command>),
-        /// Show all connections: account, expiry, state, and which one applies here
+        /// Show all connections at a glance
         Status(status::Args),
-        /// Show token scopes; manage Data Center HTTP access tokens
+        /// Show token scopes, manage access tokens
         #[command(subcommand)]
         Token(Box<token::Command>),
-        /// Register, list, test, replace and remove SSH keys
+        /// Register, list, test and rotate SSH keys
         #[command(subcommand)]
         Key(Box<key::Command>),
-        /// Show, add and verify trusted SSH host keys
+        /// Show, add and verify SSH host keys
         #[command(subcommand)]
         KnownHosts(known_hosts::Command),
-        /// List the workspaces of Bitbucket Cloud
+        /// List workspaces (Cloud)
         #[command(subcommand)]
         Workspace(workspace::Command),
         /// List and create projects
@@ -67,23 +68,25 @@ command_group! {
         /// List, view, create and select repositories
         #[command(subcommand)]
         Repo(repo::Command),
-        /// Create, update, list, remove and test webhooks
+        /// Create, update, list and test webhooks
         #[command(subcommand)]
         Webhook(webhook::Command),
-        /// Manage variables, SSH keys and known hosts of Bitbucket Pipelines
+        /// Pipelines variables, SSH keys and known hosts
         #[command(subcommand)]
         Pipelines(Box<pipelines::Command>),
         /// List and open pull requests
         #[command(subcommand)]
         Pr(pr::Command),
-        /// Configure Git to use bbconnect credentials
+        /// Configure git to use bbconnect credentials
         #[command(subcommand)]
         Git(git::Command),
-        /// Parse a clone URL and print its other forms
+        /// Parse a clone URL, print its other forms
         Url(url::Args),
         /// Print a shell completion script
         Completions(completions::Args),
         /// Write manual pages to a directory
         Man(man::Args),
+        /// Show help for a command or topic
+        Help(help::Args),
     }
 }

@@ -197,14 +197,6 @@ impl Ui {
         failure.map_or(Ok(outcome.exit_status()), Err)
     }
 
-    /// Writes text as it is, such as a help page. For words of our own only.
-    ///
-    /// # Errors
-    /// As [`Ui::print_result`].
-    pub(crate) fn print(&self, text: &str) -> Result<(), Error> {
-        self.to_stdout(text)
-    }
-
     /// Writes text as it is to standard error: the help page where no command was given.
     pub(crate) fn eprint_raw(&self, text: &str) {
         self.to_stderr(text);

@@ -19,88 +19,132 @@ use crate::types::secret::Secret;
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct ConnectionArgs {
-    /// Server URL: bitbucket.org, or any URL on your server
+    /// bitbucket.org, or any URL on your server
     #[arg(long, value_name = "URL")]
     pub url: Option<DetectedServer>,
-    /// Type of credential; not needed where the prefix of the token shows it
-    #[arg(long, value_enum, value_name = "KIND")]
+    /// Type of credential: see the groups below, or ssh
+    #[arg(
+        long,
+        value_enum,
+        value_name = "KIND",
+        hide_possible_values = true,
+        long_help = AUTH_HELP
+    )]
     pub auth: Option<AuthMethod>,
-    /// E-mail address of the Atlassian account (API tokens)
-    #[arg(long, value_name = "ADDRESS", value_parser = email)]
-    pub email: Option<String>,
-    /// User name (passwords)
-    #[arg(long, value_name = "NAME", value_parser = no_control_chars)]
-    pub username: Option<String>,
-    /// Key of the OAuth consumer, or client ID of the incoming link; the secret is passed with a --token flag
-    #[arg(long, value_name = "ID", value_parser = no_control_chars)]
-    pub client_id: Option<String>,
-    /// Local port for the OAuth callback [default: 47617]
-    #[arg(long, value_name = "N", value_parser = port)]
-    pub port: Option<u16>,
-    /// Don't open a browser; paste the redirect URL
-    #[arg(long)]
-    pub no_browser: bool,
-    /// OAuth scopes to request [default: all that the consumer may have]
-    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
-    pub scope: Vec<String>,
-    /// Owner of the token (http-access-token)
-    #[arg(long, value_enum, value_name = "LEVEL")]
-    pub level: Option<TokenLevel>,
-    /// Product, if the URL doesn't show it
-    #[arg(long, value_enum, value_name = "PRODUCT")]
+    /// cloud or datacenter, if the URL doesn't show it
+    #[arg(long, value_enum, value_name = "PRODUCT", hide_possible_values = true)]
     pub deployment: Option<Product>,
-    /// Default workspace (Cloud)
-    #[arg(long, value_name = "WORKSPACE")]
-    pub workspace: Option<String>,
-    /// Default project
+    /// Default project: KEY
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
     /// Default repository: SLUG or NAMESPACE/SLUG
     #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<String>,
-    /// Expiry date (Bitbucket Cloud doesn't report it)
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub expires: Option<ExpiryArg>,
-    /// Where to store the secret
-    #[arg(long, value_enum, value_name = "STORE")]
-    pub store: Option<StoreKind>,
-    /// Read the secret from stdin; prompt for it on a terminal
-    #[arg(long, conflicts_with_all = ["token_file", "token_command"])]
+
+    /// Atlassian account email (api-token)
+    #[arg(long, value_name = "EMAIL", value_parser = email, help_heading = CLOUD)]
+    pub email: Option<String>,
+    /// Default workspace; that of an access-token
+    #[arg(long, value_name = "WORKSPACE", help_heading = CLOUD)]
+    pub workspace: Option<String>,
+
+    /// User name (password, app-password)
+    #[arg(long, value_name = "NAME", value_parser = no_control_chars, help_heading = DATA_CENTER)]
+    pub username: Option<String>,
+    /// Owner of the token: user, project or repo
+    #[arg(
+        long,
+        value_enum,
+        value_name = "LEVEL",
+        hide_possible_values = true,
+        help_heading = DATA_CENTER
+    )]
+    pub level: Option<TokenLevel>,
+
+    /// Key of the OAuth consumer, or client id
+    #[arg(long, value_name = "ID", value_parser = no_control_chars, help_heading = OAUTH)]
+    pub client_id: Option<String>,
+    /// Local callback port [default: 47617]
+    #[arg(long, value_name = "N", value_parser = port, help_heading = OAUTH)]
+    pub port: Option<u16>,
+    /// Don't open a browser; paste the redirect URL
+    #[arg(long, help_heading = OAUTH)]
+    pub no_browser: bool,
+    /// Scope to request (repeatable) [default: all]
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', help_heading = OAUTH)]
+    pub scope: Vec<String>,
+
+    /// Read the secret from stdin; prompt on a terminal
+    #[arg(long, conflicts_with_all = ["token_file", "token_command"], help_heading = SECRET)]
     pub token_stdin: bool,
-    /// Read the secret from the first line of a file
-    #[arg(long, value_name = "FILE", conflicts_with = "token_command")]
+    /// Read the secret from the first line of FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "token_command", help_heading = SECRET)]
     pub token_file: Option<PathBuf>,
-    /// Command that prints the secret; stored instead of the secret
-    #[arg(long, value_name = "CMD")]
+    /// Command that prints the secret, saved instead of it
+    #[arg(long, value_name = "CMD", help_heading = SECRET)]
     pub token_command: Option<String>,
+    /// keyring, file (encrypted) or command
+    #[arg(
+        long,
+        value_enum,
+        value_name = "STORE",
+        hide_possible_values = true,
+        help_heading = SECRET
+    )]
+    pub store: Option<StoreKind>,
+    /// Expiry date (Bitbucket Cloud doesn't report it)
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = SECRET)]
+    pub expires: Option<ExpiryArg>,
+
     /// CA or server certificate to trust (PEM)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = NETWORK)]
     pub ca_cert: Option<PathBuf>,
     /// Client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "client_key")]
+    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = NETWORK)]
     pub client_cert: Option<PathBuf>,
     /// Private key of the client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = NETWORK)]
     pub client_key: Option<PathBuf>,
     /// HTTP proxy [default: that of the environment]
-    #[arg(long, value_name = "URL", value_parser = proxy)]
+    #[arg(long, value_name = "URL", value_parser = proxy, help_heading = NETWORK)]
     pub proxy: Option<String>,
     /// Allow plain http to another machine
-    #[arg(long)]
+    #[arg(long, help_heading = NETWORK)]
     pub allow_http: bool,
     /// Web URL, if different from the API host
-    #[arg(long, value_name = "URL", value_parser = website)]
+    #[arg(long, value_name = "URL", value_parser = website, help_heading = NETWORK)]
     pub web_url: Option<String>,
+
     /// Make it the default connection
-    #[arg(long)]
+    #[arg(long, help_heading = SAVING)]
     pub default: bool,
     /// Save without verifying the credential
-    #[arg(long)]
+    #[arg(long, help_heading = SAVING)]
     pub no_verify: bool,
     /// Verify, but save nothing
-    #[arg(long)]
+    #[arg(long, help_heading = SAVING)]
     pub dry_run: bool,
 }
+
+const CLOUD: &str = "Bitbucket Cloud (api-token, access-token, app-password)";
+const DATA_CENTER: &str = "Data Center (http-access-token, password)";
+const OAUTH: &str = "OAuth (oauth, client-credentials)";
+const SECRET: &str = "Secret";
+const NETWORK: &str = "Network";
+const SAVING: &str = "Saving";
+
+/// With the flags that belong to each type.
+const AUTH_HELP: &str = "\
+Type of credential:
+  api-token           Cloud, with --email
+  access-token        Cloud, with --workspace (and
+                      --project or --repo) of the token
+  app-password        Cloud, with --username (retired)
+  oauth               both, with --client-id
+  client-credentials  Cloud, with --client-id
+  http-access-token   Data Center, with --level
+  password            Data Center, with --username
+  ssh                 any Git host; --url is a clone URL";
 
 /// The values of `--deployment`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -1,0 +1,200 @@
+//! `bbconnect help`: the page of the program or of a command, and the topics that no single command has.
+
+use std::fmt::Write as _;
+
+use clap::builder::StyledStr;
+use serde::Serialize;
+
+use crate::app::{App, FILES, VARIABLES};
+use crate::commands::Subcommand;
+use crate::error::Error;
+use crate::exit_status::ExitStatus;
+use crate::ui::{CommandOutput, TextWriter, stdout_columns};
+
+/// The commands on the page of the program.
+const GROUPS: [(&str, &[&str]); 4] = [
+    (
+        "Get connected",
+        &[
+            "connect",
+            "connection",
+            "status",
+            "keygen",
+            "key",
+            "known-hosts",
+        ],
+    ),
+    ("Check", &["check", "doctor", "migrate"]),
+    (
+        "Work with Bitbucket",
+        &[
+            "workspace",
+            "project",
+            "repo",
+            "webhook",
+            "pipelines",
+            "token",
+            "publish",
+            "pr",
+            "api",
+        ],
+    ),
+    ("Tools", &["git", "url", "completions", "man", "help"]),
+];
+
+/// Wider pages are hard to read.
+const MAX_WIDTH: usize = 100;
+
+/// Pages beside those of the commands.
+const TOPICS: [&str; 3] = ["options", "environment", "exit-statuses"];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Command, or options, environment, exit-statuses
+    #[arg(value_name = "COMMAND")]
+    pub path: Vec<String>,
+}
+
+/// A help page.
+#[derive(Debug, Serialize)]
+pub(crate) struct HelpOutput {
+    help: String,
+    #[serde(skip)]
+    styled: String,
+}
+
+impl HelpOutput {
+    #[must_use]
+    pub(crate) fn new(page: &StyledStr) -> Self {
+        Self {
+            help: page.to_string(),
+            styled: page.ansi().to_string(),
+        }
+    }
+}
+
+impl CommandOutput for HelpOutput {
+    const SCHEMA: &'static str = "bbconnect/help@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.raw(&self.styled);
+    }
+}
+
+impl Subcommand for Args {
+    type Output = HelpOutput;
+
+    /// Renders a page.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where there is no such command or topic.
+    fn run(&self, app: &App) -> Result<HelpOutput, Error> {
+        let root = (app.command_line)();
+        let width = page_width(stdout_columns());
+        let page = match &self.path[..] {
+            [] => program_page(&root, true, width),
+            [topic] if TOPICS.contains(&&**topic) => topic_page(&root, topic, width),
+            path => {
+                let command = path
+                    .iter()
+                    .try_fold(&root, |command, name| command.find_subcommand(name));
+                let command = command.ok_or_else(|| {
+                    Error::usage("no such command or help topic", "run `bbconnect help`")
+                })?;
+                command.clone().term_width(width).render_long_help()
+            }
+        };
+        Ok(HelpOutput::new(&page))
+    }
+}
+
+/// The columns of help pages.
+#[must_use]
+pub(crate) fn page_width(terminal: Option<usize>) -> usize {
+    terminal.map_or(MAX_WIDTH, |columns| columns.min(MAX_WIDTH))
+}
+
+/// The page of the program: its commands in groups. `long` as with `--help`.
+#[must_use]
+pub(crate) fn program_page(root: &clap::Command, long: bool, width: usize) -> StyledStr {
+    let styles = root.get_styles();
+    let (header, literal) = (styles.get_header(), styles.get_literal());
+    let mut groups = String::new();
+    for (title, names) in GROUPS {
+        // Writing to a String cannot fail.
+        let _ = writeln!(groups, "{header}{title}:{header:#}");
+        for name in names {
+            let command = root.find_subcommand(name);
+            let about = command.and_then(clap::Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(groups, "  {literal}{name:<11}{literal:#}  {about}");
+        }
+        groups.push('\n');
+    }
+    let template = format!(
+        "{{about-with-newline}}\n{{before-help}}{{usage-heading}} {{usage}}\n\n{groups}\
+         {header}Options:{header:#}\n{{options}}\n\n\
+         Help topics: bbconnect help {}",
+        TOPICS.join("|")
+    );
+    let mut root = root.clone().help_template(template).term_width(width);
+    if long {
+        root.render_long_help()
+    } else {
+        root.render_help()
+    }
+}
+
+/// The page of a topic.
+fn topic_page(root: &clap::Command, topic: &str, width: usize) -> StyledStr {
+    let header = root.get_styles().get_header();
+    let definitions = |rows: &[(&str, &'static str)]| definitions(root, rows, width);
+    let section = |title: &str, list: &str| format!("{header}{title}:{header:#}\n{list}\n");
+    let page = match topic {
+        "options" => section("Global options", &global_options(root, width)),
+        "environment" => {
+            section("Environment variables", &definitions(&VARIABLES))
+                + "\n"
+                + &section("Files", &definitions(&FILES))
+        }
+        "exit-statuses" => {
+            let all = ExitStatus::ALL.map(|exit| (exit.code().to_string(), exit.description()));
+            let rows: Vec<_> = all.iter().map(|(code, what)| (&**code, *what)).collect();
+            section("Exit statuses", &definitions(&rows))
+                + "\nIf several apply, the smallest one other than 0 is returned.\n"
+        }
+        _ => String::new(),
+    };
+    StyledStr::from(page)
+}
+
+/// The options that every command takes, those included that its page does not list.
+fn global_options(root: &clap::Command, width: usize) -> String {
+    let options = root.get_arguments().filter(|option| option.is_global_set());
+    let mut list = clap::Command::new("options")
+        .styles(root.get_styles().clone())
+        .disable_help_flag(true)
+        .term_width(width)
+        .help_template("{options}")
+        .args(options.map(|option| option.clone().hide(false)));
+    rendered(&mut list)
+}
+
+/// Names and their descriptions, wrapped as clap wraps a list of commands.
+fn definitions(root: &clap::Command, rows: &[(&str, &'static str)], width: usize) -> String {
+    let mut list = clap::Command::new("definitions")
+        .styles(root.get_styles().clone())
+        .disable_help_flag(true)
+        .term_width(width)
+        .disable_help_subcommand(true)
+        .help_template("{subcommands}")
+        .subcommands(
+            rows.iter()
+                .map(|(name, text)| clap::Command::new((*name).to_owned()).about(*text)),
+        );
+    rendered(&mut list)
+}
+
+fn rendered(list: &mut clap::Command) -> String {
+    list.render_help().ansi().to_string().trim_end().to_owned()
+}
