@@ -22,7 +22,7 @@ pub fn markdown() -> String {
     sections_below(&mut text, &root, "bbconnect");
     for (title, rows) in [
         ("Environment variables", &VARIABLES[..]),
-        ("Files in the configuration directory", &FILES),
+        ("Files in the configuration directory", &FILES[..]),
     ] {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n## {title}\n\n| Name | Meaning |\n|---|---|\n");

@@ -134,7 +134,7 @@ pub(crate) fn program_page(root: &clap::Command, long: bool, width: usize) -> St
     let template = format!(
         "{{about-with-newline}}\n{{before-help}}{{usage-heading}} {{usage}}\n\n{groups}\
          {header}Options:{header:#}\n{{options}}\n\n\
-         Help topics: bbconnect help {}",
+         Topics: bbconnect help {}",
         TOPICS.join("|")
     );
     let mut root = root.clone().help_template(template).term_width(width);
