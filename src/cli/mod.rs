@@ -62,10 +62,10 @@ Examples:
 )]
 pub(crate) struct GlobalArgs {
     /// Use this connection
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME", display_order = 990)]
     pub connection: Option<String>,
     /// Print one JSON document, also on failure
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 991)]
     pub json: bool,
     /// Print one value of the JSON document, such as /connections/0/name
     #[arg(long, global = true, hide = true, value_name = "POINTER")]

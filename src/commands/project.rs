@@ -77,7 +77,7 @@ fn workspace(named: Option<&str>, selected: &SelectedConnection) -> Result<Strin
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = CREATE_EXAMPLES)]
+#[command(override_usage = "bbconnect project create [OPTIONS]\n       --name <NAME> <KEY>", before_help = CREATE_EXAMPLES)]
 pub(crate) struct CreateArgs {
     /// Key: letters, digits and underscores, beginning with a letter
     #[arg(value_name = "KEY", value_parser = key)]

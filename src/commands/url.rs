@@ -13,7 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect url git@bitbucket.org:acme/site.git
   bbconnect url 'git clone --depth 1 https://jane@bitbucket.org/acme/site.git site'
-  bbconnect url https://git.example.com/bitbucket/projects/WEB/repos/site/browse
+  bbconnect url https://git.example/projects/WEB/repos/site
   bbconnect url --json ssh://git@git.example.com:7999/web/site.git
 ";
 

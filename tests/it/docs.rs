@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::env_var;
+use crate::support::{Sandbox, env_var};
 
 fn document(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -24,6 +24,67 @@ fn the_command_reference_is_current() {
         fs::write(document("docs/cli.md"), &reference).expect("the reference can be written");
     }
     snapbox::assert_data_eq!(read("docs/cli.md"), snapbox::IntoData::raw(reference));
+}
+
+#[test]
+fn help_fits_the_terminal() {
+    fn check(command: &clap::Command, path: &str, wide: &mut Vec<String>) {
+        for width in [60, 80] {
+            let mut command = command.clone().term_width(width);
+            for page in [command.render_help(), command.render_long_help()] {
+                let page = page.to_string();
+                let lines = page.lines().filter(|line| line.chars().count() > width);
+                wide.extend(lines.map(|line| format!("{path} at {width}: {line}")));
+            }
+        }
+        for below in command.get_subcommands() {
+            check(below, &format!("{path} {}", below.get_name()), wide);
+        }
+    }
+    let mut wide = Vec::new();
+    check(&bbconnect::internals::command(), "bbconnect", &mut wide);
+    assert!(wide.is_empty(), "{}", wide.join("\n"));
+}
+
+#[test]
+fn short_help_is_short() {
+    let root = bbconnect::internals::command();
+    for (path, limit) in [
+        (&["connection", "list"][..], 17),
+        (&["url"], 22),
+        (&["repo", "list"], 26),
+        (&["keygen"], 34),
+        (&["check"], 42),
+        (&["connect"], 42),
+        (&["webhook", "ensure"], 42),
+        (&["connection", "add"], 60),
+    ] {
+        let command = path.iter().fold(&root, |command, name| {
+            command.find_subcommand(name).expect(name)
+        });
+        let page = command.clone().term_width(80).render_help().to_string();
+        let lines = page.trim_end().lines().count();
+        assert!(lines <= limit, "{path:?} has {lines} lines:\n{page}");
+    }
+    let page = Sandbox::new().run(["-h"]).exits_with(0).stdout;
+    assert!(page.lines().count() <= 45, "{page}");
+}
+
+#[test]
+fn help_has_topics() {
+    let sandbox = Sandbox::new();
+    for (topic, part) in [
+        ("options", "--no-input"),
+        ("environment", "BBCONNECT_TOKEN_FILE"),
+        ("exit-statuses", "  130  interrupted"),
+        ("connection", "Rename a connection"),
+    ] {
+        let page = sandbox.run(["help", topic]).exits_with(0).stdout;
+        assert!(page.contains(part), "{topic}: {page}");
+    }
+    let add = sandbox.run(["help", "connection", "add"]).exits_with(0);
+    assert!(add.stdout.contains("--token-command"), "{}", add.stdout);
+    sandbox.run(["help", "nonsense"]).exits_with(2);
 }
 
 #[test]

@@ -21,11 +21,11 @@ use crate::types::version::Version;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect check                                       the connection that applies here
-  bbconnect check work --for webhook --repo acme/site   can it create webhooks there?
-  bbconnect check --require repository:write --strict   in a script: use the exit status
-  bbconnect check --all --expires-within 30d            every connection
-  bbconnect check --all --format junit > check.xml      for a CI system
+  bbconnect check
+  bbconnect check work --for webhook --repo acme/site
+  bbconnect check --require repository:write --strict
+  bbconnect check --all --expires-within 30d
+  bbconnect check --all --format junit > check.xml
 
 With --quiet nothing is printed; use the exit status.
 ";

@@ -12,36 +12,42 @@ use crate::types::repository::RepoRef;
 const EXAMPLES: &str = "\
 Examples:
   bbconnect connect git@bitbucket.org:acme/site.git
-  bbconnect connect acme/site                                      with a saved connection
-  bbconnect connect ssh://git@git.example.com:7999/web/site.git --write --clone site
-  bbconnect connect git@bitbucket.org:acme/site.git --register manual
+  bbconnect connect acme/site --clone site
+  bbconnect connect WEB/site --write
+  bbconnect connect acme/site --register manual
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Clone URL, as pasted, or NAMESPACE/SLUG of a repository of the connection
+    /// Clone URL, or NAMESPACE/SLUG of a saved connection
     #[arg(value_name = "CLONE_URL|REF", value_parser = target)]
     pub target: Target,
     /// Name of the connection [default: the repository's name]
     #[arg(long, value_name = "NAME")]
     pub name: Option<ConnectionName>,
-    /// Type of the key to generate [default: ecdsa-256]
-    #[arg(long = "type", value_enum, value_name = "TYPE", ignore_case = true)]
+    /// Key type: ecdsa-256 (default), rsa-4096, ed25519
+    #[arg(
+        long = "type",
+        value_enum,
+        value_name = "TYPE",
+        ignore_case = true,
+        hide_possible_values = true
+    )]
     pub key_type: Option<KeyType>,
     /// Use this private key instead of generating one
     #[arg(long, value_name = "FILE", conflicts_with = "key_type", value_hint = clap::ValueHint::FilePath)]
     pub key: Option<PathBuf>,
-    /// Request write access; on Cloud the key is registered with your account, because deploy keys are read-only
+    /// Request write access (Cloud: a key of your account)
     #[arg(long)]
     pub write: bool,
-    /// How to register the key [default: deploy-key]
-    #[arg(long, value_enum, value_name = "AS")]
+    /// deploy-key (default), user-key or manual
+    #[arg(long, value_enum, value_name = "AS", hide_possible_values = true)]
     pub register: Option<Register>,
-    /// Register the key with the repository's project, for all repositories in it
+    /// Register the key for all repositories of the project
     #[arg(long)]
     pub project: bool,
-    /// Title of the key in Bitbucket [default: bbconnect NAMESPACE/REPOSITORY]
+    /// Title of the key in Bitbucket
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
     /// Clone into this directory and configure the key there

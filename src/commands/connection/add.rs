@@ -21,15 +21,15 @@ use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect connection add
-  bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com
-  bbconnect connection add site --url https://bitbucket.org/acme/site --token-stdin < access-token
-  bbconnect connection add server --url https://git.example.com --token-command 'pass git'
+  bbconnect connection add work --url https://bitbucket.org
+  bbconnect connection add dc --url https://git.example.com
+  bbconnect connection add ci --token-command 'pass bitbucket'
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Name of the connection [default: the workspace, or the host of the server]
+    /// Name [default: the workspace, or the host of the server]
     #[arg(value_name = "NAME")]
     pub name: Option<ConnectionName>,
     #[command(flatten)]

@@ -80,7 +80,7 @@ pub(crate) struct ConnectionArgs {
     /// Read the secret from the first line of FILE
     #[arg(long, value_name = "FILE", conflicts_with = "token_command", help_heading = SECRET)]
     pub token_file: Option<PathBuf>,
-    /// Command that prints the secret, saved instead of it
+    /// Command that prints the secret, saved instead
     #[arg(long, value_name = "CMD", help_heading = SECRET)]
     pub token_command: Option<String>,
     /// keyring, file (encrypted) or command

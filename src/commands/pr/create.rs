@@ -25,7 +25,7 @@ Examples:
 ";
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(override_usage = "bbconnect pr create [OPTIONS]\n       --source <BRANCH> --title <TITLE>", before_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub repo: RepoArg,

@@ -27,7 +27,7 @@ Examples:
 const LIMIT: Duration = Duration::from_hours(6);
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(override_usage = "bbconnect repo clone [OPTIONS] <REF> [DIR]\n       [-- <GIT_OPTIONS>...]", before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Repository: NAMESPACE/SLUG, or any URL of it
     #[arg(value_name = "REF")]

@@ -31,7 +31,7 @@ Examples:
 ";
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(override_usage = "bbconnect token create [OPTIONS] <NAME>\n       <--for <PURPOSE>|--permission <PERMISSION>>", before_help = EXAMPLES)]
 #[command(group(clap::ArgGroup::new("rights").args(["purposes", "permissions"]).required(true).multiple(true)))]
 pub(crate) struct Args {
     /// Name of the token

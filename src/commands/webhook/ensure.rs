@@ -25,17 +25,14 @@ use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect webhook ensure --url https://ci.example.com/hook --event push --event pr-created
-  bbconnect webhook ensure --url https://ci.example.com/hook --event push --secret-stdin < secret
-  bbconnect webhook ensure --url https://ci.example.com/hook --event push --exact --dry-run
-  bbconnect webhook ensure --all --project WEB --url https://ci.example.com/hook --event push
+  bbconnect webhook ensure --url https://ci.example.com --event push
+  bbconnect webhook ensure --url https://ci.example.com --event push --exact
 
-Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment,
-repo-forked, and the product's own names, which have a colon, such as repo:push.
+Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment, repo-forked, and the product's own names, such as repo:push.
 ";
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(override_usage = "bbconnect webhook ensure [OPTIONS]\n       --url <URL> --event <EVENT>", before_help = EXAMPLES)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"

@@ -21,7 +21,7 @@ Examples:
 ";
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(override_usage = "bbconnect webhook remove [OPTIONS]\n       <--url <URL>|--id <ID>>", before_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub repo: RepoArg,

@@ -22,7 +22,7 @@ Examples:
 ";
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(override_usage = "bbconnect webhook test [OPTIONS]\n       <--url <URL>|--id <ID>>", before_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub repo: RepoArg,
