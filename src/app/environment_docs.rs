@@ -1,7 +1,7 @@
 //! The environment variables and the files, as `bbconnect help environment` and the manual page list them.
 
 /// The variables that `Environment::from_process` reads, and those of the libraries.
-pub(crate) const VARIABLES: [(&str, &str); 19] = [
+pub(crate) const VARIABLES: [(&str, &str); 20] = [
     (
         "BBCONNECT_CONNECTION",
         "Connection to use, as with --connection",
@@ -26,6 +26,10 @@ pub(crate) const VARIABLES: [(&str, &str); 19] = [
     (
         "BBCONNECT_REPO",
         "Default repository: SLUG or NAMESPACE/SLUG",
+    ),
+    (
+        "BBCONNECT_LEVEL",
+        "Owner of the token: user, workspace, project or repo",
     ),
     (
         "BBCONNECT_DEPLOYMENT",
