@@ -87,12 +87,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
                 written.unwrap_or_else(|error| ui.print_error(&error))
             };
             if kind == ErrorKind::DisplayHelp {
-                let page = help_page(&refusal, &arguments, width);
+                let page = help_page(&refusal, &arguments, &cli::command(), width);
                 shown(ui.print_result(&HelpOutput::new(&page)))
             } else if kind == ErrorKind::DisplayVersion {
                 shown(ui.print_result(&Version::default()))
             } else if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !is_json {
-                ui.eprint_raw(&help_page(&refusal, &arguments, width).ansi().to_string());
+                ui.eprint_raw(
+                    &help_page(&refusal, &arguments, &cli::command(), width)
+                        .ansi()
+                        .to_string(),
+                );
                 ExitStatus::Usage
             } else {
                 ui.print_error(&usage_error(&refusal, &arguments, &cli::command()))
@@ -102,8 +106,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
 }
 
 fn parse(arguments: &[OsString], width: usize) -> Result<Cli, clap::Error> {
-    let matches = cli::parser()
-        .term_width(width)
-        .try_get_matches_from(arguments)?;
-    Cli::from_arg_matches(&matches)
+    let parser = || cli::parser().term_width(width);
+    let cli = Cli::from_arg_matches(&parser().try_get_matches_from(arguments)?)?;
+    if let Command::Help(help) = &cli.command
+        && !help.is_topic()
+    {
+        // As `COMMAND --help`.
+        let program = arguments.iter().take(1).cloned();
+        let path = help.path.iter().map(OsString::from);
+        let words = program.chain(path).chain([OsString::from("--help")]);
+        return Cli::from_arg_matches(&parser().try_get_matches_from(words)?);
+    }
+    Ok(cli)
 }

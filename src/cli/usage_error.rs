@@ -53,11 +53,15 @@ impl PreParsedFlags {
 }
 
 /// The help page that was asked for, or that of a command that lacks a subcommand.
-pub(crate) fn help_page(refusal: &clap::Error, arguments: &[OsString], width: usize) -> StyledStr {
-    let root = super::command();
-    let (command, _) = matched_command(&root, arguments);
+pub(crate) fn help_page(
+    refusal: &clap::Error,
+    arguments: &[OsString],
+    root: &clap::Command,
+    width: usize,
+) -> StyledStr {
+    let (command, _) = matched_command(root, arguments);
     if command.get_name() == root.get_name() {
-        program_page(&root, arguments.iter().any(|word| word == "--help"), width)
+        program_page(root, arguments.iter().any(|word| word == "--help"), width)
     } else {
         refusal.render()
     }

@@ -84,27 +84,30 @@ impl CommandOutput for HelpOutput {
 impl Subcommand for Args {
     type Output = HelpOutput;
 
-    /// Renders a page.
+    /// Renders the page of the program or of a topic.
     ///
     /// # Errors
-    /// [`Error::Usage`] where there is no such command or topic.
+    /// None.
     fn run(&self, app: &App) -> Result<HelpOutput, Error> {
         let root = (app.command_line)();
         let width = page_width(stdout_columns());
-        let page = match &self.path[..] {
-            [] => program_page(&root, true, width),
-            [topic] if TOPICS.contains(&&**topic) => topic_page(&root, topic, width),
-            path => {
-                let command = path
-                    .iter()
-                    .try_fold(&root, |command, name| command.find_subcommand(name));
-                let command = command.ok_or_else(|| {
-                    Error::usage("no such command or help topic", "run `bbconnect help`")
-                })?;
-                command.clone().term_width(width).render_long_help()
-            }
+        let page = match self.path.first() {
+            None => program_page(&root, true, width),
+            Some(topic) => topic_page(&root, topic, width),
         };
         Ok(HelpOutput::new(&page))
+    }
+}
+
+impl Args {
+    /// Whether the page is not that of a command, which clap renders.
+    #[must_use]
+    pub(crate) fn is_topic(&self) -> bool {
+        match &self.path[..] {
+            [] => true,
+            [topic] => TOPICS.contains(&topic.as_str()),
+            _ => false,
+        }
     }
 }
 

@@ -28,7 +28,9 @@ Examples:
   bbconnect webhook ensure --url https://ci.example.com --event push
   bbconnect webhook ensure --url https://ci.example.com --event push --exact
 
-Events: push, pr-created, pr-updated, pr-approved, pr-merged, pr-declined, pr-comment, repo-forked, and the product's own names, such as repo:push.
+Events: push, pr-created, pr-updated, pr-approved,
+pr-merged, pr-declined, pr-comment, repo-forked, and the
+product's own names, such as repo:push.
 ";
 
 #[derive(Debug, clap::Args)]
