@@ -203,6 +203,13 @@ impl App {
                 hint: Some("leave out --host to configure the hosts of all connections".into()),
             });
         }
+        // Not repeated: it may be a password.
+        if host.is_some_and(|host| host.contains('@')) {
+            return Err(Error::Usage {
+                message: "--host is a URL with a user name or password".to_owned(),
+                hint: Some("pass the host alone, as in --host git.example.com".into()),
+            });
+        }
         let connections = self.connection_file().load()?;
         let names = match self.explicit_name() {
             Some(name) => vec![connections.get(name)?.0.to_string()],

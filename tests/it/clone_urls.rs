@@ -201,6 +201,7 @@ fn no_command_prints_a_part_of_a_split_password() {
         "known-hosts add",
         "repo view",
         "publish . --repo",
+        "git setup --host",
         add,
     ];
     for url in [
