@@ -719,8 +719,7 @@ fn on_a_terminal_the_plan_needs_one_confirmation() {
             .unwrap();
         terminal.exp_string("Apply 1 change to 1 file").unwrap();
         std::thread::sleep(std::time::Duration::from_millis(100));
-        terminal.send(answer).unwrap();
-        terminal.flush().unwrap();
+        terminal.send_line(answer).unwrap();
         terminal.exp_string(&format!("status={status}")).unwrap();
         assert_eq!(url(&sandbox, &site), format!("git@{host}:acme/site.git"));
     }
