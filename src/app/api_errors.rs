@@ -9,25 +9,24 @@ impl SelectedConnection {
     /// An error of the server, with the likely causes of a refusal.
     #[must_use]
     pub(crate) fn describe_api_error(&self, error: ApiError) -> Error {
-        Error::from_api(error, self.connection.auth(), self.token_prefix)
+        Error::from_api(error, &self.connection, self.token_prefix)
     }
 
-    /// As [`SelectedConnection::describe_api_error`]; for a missing permission with the scopes that are required.
+    /// As [`SelectedConnection::describe_api_error`]; for a missing permission with the scopes that are missing.
     #[must_use]
     pub(crate) fn describe_api_error_for(&self, error: ApiError, operation: Operation) -> Error {
-        let ApiError::Forbidden { required, .. } = &error else {
+        let ApiError::Forbidden {
+            required, granted, ..
+        } = &error
+        else {
             return self.describe_api_error(error);
         };
         let connection = &self.connection;
-        let ask_for = operation.required_scopes_text(connection.deployment, connection.auth());
-        let causes = if required.is_empty() {
-            ask_for
-        } else {
-            format!("missing: {}; {ask_for}", required.join(", "))
-        };
+        let hint =
+            operation.refusal_hint(connection.deployment, connection.auth(), required, granted);
         Error::Api {
             error,
-            causes: Some(causes.into()),
+            causes: Some(hint.into()),
         }
     }
 }

@@ -48,6 +48,7 @@ impl App {
         connection: &Connection,
         authorization: Authorization,
     ) -> Bitbucket {
+        self.redact(&authorization);
         let (settings, trace) = self.http_settings(connection);
         let http = Http::new(
             connection.base_url.clone(),
@@ -61,6 +62,13 @@ impl App {
             Deployment::DataCenter | Deployment::Unknown => {
                 Bitbucket::DataCenter(DataCenter::new(http))
             }
+        }
+    }
+
+    /// Redacts a credential in all output, as it is and as it is sent.
+    pub(super) fn redact(&self, authorization: &Authorization) {
+        for secret in authorization.secrets() {
+            self.ui.redactor().add(&secret);
         }
     }
 
@@ -78,6 +86,7 @@ impl App {
         };
         let ui = self.ui.clone();
         let trace = move |event: TraceEvent<'_>| match event {
+            TraceEvent::Warning(text) => ui.warn(text),
             TraceEvent::Line(line) => ui.debug(line),
             TraceEvent::Listed(entries) => ui.count_progress(entries),
         };

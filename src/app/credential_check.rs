@@ -84,17 +84,17 @@ impl App {
         context: &CredentialContext,
     ) -> Result<VerifiedCredential, Error> {
         let connection = &facts.credential.connection;
-        let auth = connection.auth();
         let prefix = TokenPrefix::of(secret.expose());
         let bitbucket = self.client_with_secret(connection, secret);
-        let summarize = |error| ErrorSummary::from(&Error::from_api(error, auth, prefix));
+        let connection = connection.clone();
+        let summarize = |error| ErrorSummary::from(&Error::from_api(error, &connection, prefix));
         let (version, identity) = self.block_on(version_and_identity(&bitbucket, context))?;
         let observation = bitbucket.observation();
         facts.time = observation.time;
         facts.certificate = observation.certificate;
-        facts.version = Some(version.map_err(summarize));
+        facts.version = Some(version.map_err(|error| server_summary(error, summarize)));
         facts.credential.identity =
-            identity.map(|identity| identity.map_err(|error| as_not_bitbucket(summarize(error))));
+            identity.map(|identity| identity.map_err(|error| server_summary(error, summarize)));
         let is_accepted = facts.credential.valid().is_some();
         Ok(VerifiedCredential {
             facts,
@@ -146,15 +146,22 @@ fn offline_facts(
     })
 }
 
-/// Every Bitbucket has the resource that identifies the account. Where it is missing, the server is not a Bitbucket, and
-/// its response says nothing about the credential.
-fn as_not_bitbucket(summary: ErrorSummary) -> ErrorSummary {
-    let exit = if matches!(summary.exit, ExitStatus::NotFound | ExitStatus::Conflict) {
-        ExitStatus::BadResponse
-    } else {
-        summary.exit
-    };
-    ErrorSummary { exit, ..summary }
+/// The summary of an error of a request that every Bitbucket answers. Where the resource is missing, or refused for another
+/// reason than the credential, the server or something before it is not usable, and nothing is known about the credential.
+fn server_summary(error: ApiError, summarize: impl Fn(ApiError) -> ErrorSummary) -> ErrorSummary {
+    let is_unusable = matches!(
+        error,
+        ApiError::NotFound(_) | ApiError::ClientError { .. } | ApiError::Gone(_)
+    );
+    let summary = summarize(error);
+    ErrorSummary {
+        exit: if is_unusable {
+            ExitStatus::BadResponse
+        } else {
+            summary.exit
+        },
+        ..summary
+    }
 }
 
 /// Servers that were not reached, so that other connections to them do not wait as well.

@@ -195,7 +195,7 @@ impl EnvConnection {
         match &self.source {
             Source::Variable => Some(self.variables.get("BBCONNECT_TOKEN").unwrap_or_default())
                 .filter(|token| !token.trim().is_empty())
-                .map(|token| Secret::new(token.to_owned()))
+                .map(|token| Secret::new(token.trim_start_matches('\u{feff}').to_owned()))
                 .ok_or(Error::EmptyToken(EMPTY_TOKEN_MESSAGE)),
             Source::File(path) => first_line_of_file(path)?.ok_or(Error::EmptyToken(
                 "the first line of the file in BBCONNECT_TOKEN_FILE is empty",

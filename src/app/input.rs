@@ -36,6 +36,7 @@ impl App {
                 format!("leave out {flag} for a key without a passphrase"),
             ));
         }
+        self.ui.redactor().add(secret.expose());
         Ok(secret)
     }
 
@@ -58,6 +59,7 @@ impl App {
             let message = format!("the first line of {flag} is empty");
             return Err(Error::usage(message, ""));
         }
+        self.ui.redactor().add(secret.expose().trim());
         Ok(secret)
     }
 

@@ -8,7 +8,9 @@ use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
 use crate::types::connection::AuthMethod;
 use crate::types::hint::Hint;
+use crate::types::operation::refusal_hint;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
+use crate::types::scope::GrantedScopes;
 
 /// What to do with a key that is registered with another access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,17 +51,21 @@ impl SelectedConnection {
     /// An error of a request about keys, with the permissions that the request needs.
     #[must_use]
     pub(crate) fn describe_key_error(&self, error: ApiError, owner: &KeyOwner) -> Error {
-        let ApiError::Forbidden { required, .. } = &error else {
+        let ApiError::Forbidden {
+            required, granted, ..
+        } = &error
+        else {
             return self.describe_api_error(error);
         };
-        let lacks = if required.is_empty() {
-            String::new()
+        let granted = GrantedScopes::of(granted.iter().map(String::as_str));
+        let hint = if required.is_empty() || granted.is_empty() {
+            let needs = owner.required_scope(self.connection.deployment);
+            format!("keys of {owner} require {needs}")
         } else {
-            format!("missing: {}; ", required.join(", "))
+            refusal_hint(required, &granted)
         };
-        let needs = owner.required_scope(self.connection.deployment);
         Error::Api {
-            causes: Some(format!("{lacks}keys of {owner} require {needs}").into()),
+            causes: Some(hint.into()),
             error,
         }
     }

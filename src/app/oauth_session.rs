@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::App;
-use crate::bitbucket::{ApiError, OAuthClient, OAuthGrant};
+use crate::bitbucket::{ApiError, Authorization, OAuthClient, OAuthGrant};
 use crate::error::Error;
 use crate::oauth::{AuthorizationFlow, AuthorizationRequest, OAuthError};
 use crate::types::connection::{
@@ -32,8 +32,7 @@ impl App {
     ) -> Result<OAuthSecret, Error> {
         let website = website(connection)?;
         let client = self.oauth_client(connection, client_secret)?;
-        let refused =
-            |error: ApiError| Error::from_api(error, connection.auth(), TokenPrefix::Unknown);
+        let refused = |error: ApiError| Error::from_api(error, connection, TokenPrefix::Unknown);
         let tokens: Tokens = if let Credential::OAuth { .. } = &connection.credential {
             if website.is_insecure() && !connection.network.allow_http {
                 return Err(refused(ApiError::InsecureTransport(website.to_string())));
@@ -153,6 +152,9 @@ impl App {
         }
         let client = self.oauth_client(connection, &before.client_secret())?;
         let refresh = before.refresh_token();
+        if let Some(refresh) = &refresh {
+            self.ui.redactor().add(refresh.expose());
+        }
         let grant = match (&refresh, connection.auth()) {
             (_, AuthMethod::ClientCredentials) => OAuthGrant::Client,
             (Some(refresh), _) => OAuthGrant::Refresh(refresh),
@@ -203,12 +205,16 @@ impl App {
 
     fn oauth_client(&self, connection: &Connection, secret: &Secret) -> Result<OAuthClient, Error> {
         let client_id = connection.credential.client_id().unwrap_or_default();
-        let secret = Secret::new(secret.expose().to_owned());
+        let copy = || Secret::new(secret.expose().to_owned());
+        self.redact(&Authorization::Basic {
+            user: client_id.to_owned(),
+            secret: copy(),
+        });
         let (settings, trace) = self.http_settings(connection);
         Ok(OAuthClient::new(
             website(connection)?,
             connection.deployment,
-            (client_id.to_owned(), secret),
+            (client_id.to_owned(), copy()),
             settings,
             trace,
             self.clients.clone(),

@@ -45,8 +45,11 @@ impl App {
         } else {
             let user = git_username(connection);
             let pair = Zeroizing::new(format!("{user}:{}", secret.expose()));
-            format!("Basic {}", STANDARD.encode(pair.as_bytes()))
+            let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+            self.ui.redactor().add(&encoded);
+            format!("Basic {}", encoded.as_str())
         };
+        self.ui.redactor().add(secret.expose());
         Ok(PushTarget {
             url: git_url(connection, repository),
             authorization: Secret::new(authorization),

@@ -11,6 +11,7 @@ mod identity;
 mod oauth;
 mod pull_requests;
 mod raw;
+mod repository_list;
 mod server_probe;
 mod webhooks;
 
@@ -18,7 +19,7 @@ mod webhooks;
 pub use client::check_error_response;
 pub(crate) use client::{
     ApiError, Authorization, ConnectFailure, Http, HttpClients, HttpSettings, ServerObservation,
-    Trace, TraceEvent,
+    Trace, TraceEvent, requires_https,
 };
 pub(crate) use cloud::{Cloud, PipelinesKnownHost};
 pub(crate) use datacenter::DataCenter;
@@ -26,6 +27,7 @@ pub(crate) use identity::{CredentialContext, Identity, ScopeProbe, Scopes, Visib
 pub(crate) use oauth::{OAuthClient, OAuthGrant};
 pub(crate) use pull_requests::{CreateOutcome, EnsureOutcome};
 pub(crate) use raw::{RawPages, RawRequest, RawResponse};
+pub(crate) use repository_list::RepositoryList;
 pub(crate) use server_probe::ServerProbe;
 pub(crate) use webhooks::{StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
 
@@ -341,10 +343,13 @@ impl Bitbucket {
     pub(crate) async fn repositories(
         &self,
         filter: &RepositoryFilter,
-    ) -> Result<Vec<Repository>, ApiError> {
+    ) -> Result<RepositoryList, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.repositories(filter).await,
-            Self::DataCenter(datacenter) => datacenter.repositories(filter).await,
+            Self::DataCenter(datacenter) => {
+                let repositories = datacenter.repositories(filter).await?;
+                Ok(repositories.into())
+            }
         }
     }
 

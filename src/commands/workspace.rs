@@ -61,16 +61,31 @@ impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/workspace-list@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let rows = self.workspaces.iter().map(|workspace| {
-            let administrator = if workspace.administrator == Some(true) {
+        let administrator = |workspace: &Workspace| {
+            let is_administrator = workspace.administrator == Some(true);
+            if is_administrator {
                 "administrator"
             } else {
                 ""
-            };
+            }
+            .to_owned()
+        };
+        // Today's API does not return names.
+        if self
+            .workspaces
+            .iter()
+            .all(|workspace| workspace.name.is_none())
+        {
+            let rows = self.workspaces.iter();
+            let rows = rows.map(|workspace| [workspace.slug.clone(), administrator(workspace)]);
+            out.table(&["WORKSPACE", "YOU ARE"].map(str::to_owned), rows);
+            return;
+        }
+        let rows = self.workspaces.iter().map(|workspace| {
             [
                 workspace.slug.clone(),
                 workspace.name.clone().unwrap_or_default(),
-                administrator.to_owned(),
+                administrator(workspace),
             ]
         });
         out.table(&["WORKSPACE", "NAME", "ROLE"].map(str::to_owned), rows);

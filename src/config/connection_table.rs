@@ -236,6 +236,12 @@ impl Connections {
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<(), ConnectionsError> {
+        if let Some((what, value)) = connection.invalid_path_segment() {
+            return Err(ConnectionsError::InvalidPathSegment {
+                what,
+                value: value.to_owned(),
+            });
+        }
         let unwritable = |reason: String| ConnectionsError::Connection {
             path: self.path.clone(),
             name: name.to_string(),

@@ -52,6 +52,9 @@ pub enum ConnectionsError {
         by: NameSource,
         known: Vec<String>,
     },
+    /// A workspace, project or repository that cannot be part of a URL.
+    #[error("`{value}` is not the name of a {what}")]
+    InvalidPathSegment { what: &'static str, value: String },
     /// A name was given that is empty or blank.
     #[error("connection name is empty")]
     EmptyName,
@@ -147,6 +150,9 @@ impl ConnectionsError {
                 path.display()
             ),
             Self::NoConfigDir => "set HOME or BBCONNECT_CONFIG_DIR".to_owned(),
+            Self::InvalidPathSegment { what, .. } => {
+                format!("write the {what} as in its URL")
+            }
             Self::EmptyName => "run `bbconnect connection list`".to_owned(),
         }
     }

@@ -458,10 +458,25 @@ mod tests {
             (TokenLevel::Project, "email"),
             (TokenLevel::Workspace, "email"),
         ] {
-            let next = next(&access_token(level, &granted), Purpose::Appcircle);
-            let expected = format!("cannot have {never}: use an API token");
-            assert!(next.contains(&expected), "{next}");
+            let extra = if level == TokenLevel::Repo {
+                &granted[..]
+            } else {
+                &["project", "repository", "pullrequest", "webhook"]
+            };
+            let facts = access_token(level, extra);
+            let options = options(&[Purpose::Appcircle]);
+            let finding = found(&facts, &options, FindingId::CredentialScopes);
+            assert_eq!(finding.level, Severity::Warn, "{finding:?}");
+            let expected = format!("cannot have {never}, which");
+            assert!(finding.message.contains(&expected), "{finding:?}");
+            let mut required = options;
+            required.required = vec!["email".parse().unwrap()];
+            let finding = found(&facts, &required, FindingId::CredentialScopes);
+            assert_eq!(finding.level, Severity::Fail, "{finding:?}");
         }
+        let facts = access_token(TokenLevel::Repo, &["repository", "webhook"]);
+        let next_step = next(&facts, Purpose::Appcircle);
+        assert!(next_step.contains("select pullrequest"), "{next_step}");
         let facts = access_token(TokenLevel::Repo, &["repository"]);
         let next = next(&facts, Purpose::Webhook);
         assert!(next.contains("select webhook"), "{next}");

@@ -7,7 +7,9 @@ use super::finding::{Finding, FindingId, Severity};
 use super::machine_facts::MachineFacts;
 use super::route_facts::{HttpRoute, RouteFacts};
 use super::rules::server::OLDEST_SUPPORTED_VERSION;
-use super::rules::{credential, git, host_key, http, machine, network, server, ssh, tls};
+use super::rules::{
+    credential, git, host_key, http, machine, network, rate_limit, server, ssh, tls,
+};
 use crate::types::date::Date;
 use crate::types::day_count::DayCount;
 use crate::types::timestamp::Timestamp;
@@ -69,6 +71,7 @@ fn http_steps(route: &HttpRoute, today: Date) -> impl Iterator<Item = Finding> {
         base_url(route),
         clock(route),
         credential(route, today),
+        rate_limit::rate_limit(route),
     ];
     steps.into_iter().flatten()
 }

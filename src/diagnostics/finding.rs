@@ -86,6 +86,7 @@ finding_ids! {
     BaseUrl => "base-url",
     Clock => "clock",
     Credential => "credential",
+    RateLimit => "rate-limit",
     SshTcp => "ssh.tcp",
     SshHostKey => "ssh.host-key",
     SshAuth => "ssh.auth",

@@ -16,6 +16,7 @@ use crate::types::connection::{BaseUrl, ConnectionName};
 use crate::types::date::Date;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::public_key::PublicKey;
+use crate::types::rate_limit::RateLimit;
 use crate::types::ssh_address::SshHost;
 use crate::types::ssh_settings::SshSettings;
 use crate::types::timestamp::Timestamp;
@@ -85,6 +86,7 @@ pub(crate) struct HttpRoute {
     pub(crate) other_base: Option<BaseUrl>,
     /// The value is `None` where no connection has a credential for this server.
     pub(crate) credential: Option<Timed<Option<CredentialFacts>>>,
+    pub(crate) rate_limit: Option<RateLimit>,
     /// Links of repositories and projects, which begin with the server's base URL.
     pub(crate) links: Option<Timed<Vec<String>>>,
     pub(crate) ssh_settings: Option<SshSettings>,
@@ -107,6 +109,7 @@ impl HttpRoute {
             received_at: Timestamp::now(),
             other_base: None,
             credential: None,
+            rate_limit: None,
             links: None,
             ssh_settings: None,
         }

@@ -1,7 +1,7 @@
 //! The exit status and the hint of every error, without a default: a new one must be thought about.
 
 use super::{Error, RejectionKind};
-use crate::bitbucket::{ApiError, ConnectFailure};
+use crate::bitbucket::{ApiError, ConnectFailure, requires_https};
 use crate::config::ConnectionsError;
 use crate::exit_status::ExitStatus;
 use crate::git::{GitError, PushError, SourceDirError};
@@ -9,7 +9,9 @@ use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::types::connection::AuthMethod;
 use crate::types::hint::Hint;
+use crate::types::operation::refusal_hint;
 use crate::types::repository::NoNamespace;
+use crate::types::scope::GrantedScopes;
 
 impl Error {
     /// The exit status that stands for this error.
@@ -23,7 +25,9 @@ impl Error {
             | Self::SshOnlyConnection(_)
             | Self::NoNamespace(_)
             | Self::ConfirmationRequired { .. }
-            | Self::Connections(ConnectionsError::EmptyName)
+            | Self::Connections(
+                ConnectionsError::EmptyName | ConnectionsError::InvalidPathSegment { .. },
+            )
             | Self::SourceDir(SourceDirError::NotADirectory(_))
             | Self::Git(GitError::NotAFolder(_)) => ExitStatus::Usage,
             Self::Cancelled
@@ -288,6 +292,7 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
             status: 400 | 422, ..
         } => ExitStatus::Failure,
         ApiError::NotAnApiEndpoint(_)
+        | ApiError::NotBitbucket { .. }
         | ApiError::ForeignLogin
         | ApiError::Redirected { .. }
         | ApiError::Gone(_)
@@ -297,6 +302,7 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
         | ApiError::UnexpectedContentType { .. }
         | ApiError::Decode { .. }
         | ApiError::EndlessPagination
+        | ApiError::ListTimeout { .. }
         | ApiError::ResponseTooLarge { .. } => ExitStatus::BadResponse,
         ApiError::InsecureTransport(_)
         | ApiError::ForeignOrigin(_)
@@ -341,6 +347,9 @@ fn api_hint(error: &ApiError) -> Option<String> {
         } => failure.hint(),
         ApiError::Moved { hint, .. } => return Some(hint.clone()),
         ApiError::InsecureTransport(_) => "use https://, or pass --allow-http",
+        ApiError::Redirected { from, to } if requires_https(from, to) => {
+            return Some(format!("run `bbconnect connection edit NAME --url {to}`"));
+        }
         ApiError::Redirected { .. }
         | ApiError::UnexpectedContentType { .. }
         | ApiError::ForeignLogin => {
@@ -348,7 +357,7 @@ fn api_hint(error: &ApiError) -> Option<String> {
              API"
         }
         ApiError::ForeignOrigin(_) => "pass the path only, or --connection NAME of that server",
-        ApiError::NotAnApiEndpoint(_) => {
+        ApiError::NotAnApiEndpoint(_) | ApiError::NotBitbucket { .. } => {
             "check the host and the context path, as in https://host/bitbucket"
         }
         ApiError::CaptchaRequired => "log in with a browser, then run the command again",
@@ -357,11 +366,17 @@ fn api_hint(error: &ApiError) -> Option<String> {
         }
         ApiError::InvalidHeaderValue => "paste the token without spaces and line breaks",
         ApiError::Indeterminate(_) => {
-            "pass --workspace, --project or --repo of the token, or --no-verify"
+            "pass --repo or --project of a private repository or project, or --no-verify"
         }
         ApiError::RateLimited(_) => "try again later",
-        ApiError::Forbidden { required, .. } if !required.is_empty() => {
-            return Some(format!("missing: {}", required.join(", ")));
+        ApiError::ListTimeout { .. } => {
+            "pass a longer --timeout SECONDS: a list takes up to 20 times as long"
+        }
+        ApiError::Forbidden {
+            required, granted, ..
+        } if !required.is_empty() => {
+            let granted = GrantedScopes::of(granted.iter().map(String::as_str));
+            return Some(refusal_hint(required, &granted));
         }
         ApiError::Unreachable {
             obstacle: ConnectFailure::ProxyAuth | ConnectFailure::Other,

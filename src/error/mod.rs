@@ -15,7 +15,8 @@ use crate::git::{GitError, PushError, SourceDirError};
 use crate::oauth::OAuthError;
 use crate::secrets::StoreError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
-use crate::types::connection::{AuthMethod, TokenPrefix, auth_failure_help};
+use crate::types::auth_failure_help::auth_failure_help;
+use crate::types::connection::{AuthMethod, Connection, TokenPrefix};
 use crate::types::hint::Hint;
 use crate::types::repository::NoNamespace;
 
@@ -177,9 +178,9 @@ impl Error {
 
     /// A failed REST request, with the likely causes for this credential where it was rejected.
     #[must_use]
-    pub(crate) fn from_api(error: ApiError, auth: AuthMethod, shape: TokenPrefix) -> Self {
+    pub(crate) fn from_api(error: ApiError, connection: &Connection, prefix: TokenPrefix) -> Self {
         let causes = matches!(error, ApiError::Unauthorized(_))
-            .then(|| auth_failure_help(auth, shape).into());
+            .then(|| auth_failure_help(connection, prefix).into());
         Self::Api { error, causes }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod access_token;
 pub(crate) mod action;
+pub(crate) mod auth_failure_help;
 pub(crate) mod clone_url;
 pub(crate) mod cloud_hosts;
 pub(crate) mod commit;
@@ -28,11 +29,13 @@ pub(crate) mod public_key;
 pub(crate) mod publish_trailer;
 pub(crate) mod pull_request;
 pub(crate) mod purpose;
+pub(crate) mod rate_limit;
 pub(crate) mod registered_key;
 pub(crate) mod repository;
 pub(crate) mod retired_url;
 pub(crate) mod scope;
 pub(crate) mod secret;
+pub(crate) mod server_link;
 pub(crate) mod ssh_address;
 pub(crate) mod ssh_settings;
 pub(crate) mod timestamp;
@@ -40,5 +43,6 @@ pub(crate) mod token_owner;
 pub(crate) mod token_page;
 pub(crate) mod token_prefix;
 pub(crate) mod tree_diff;
+pub(crate) mod user_slug;
 pub(crate) mod version;
 pub(crate) mod webhook;

@@ -121,6 +121,15 @@ impl Purpose {
         matches!(self, Self::DeployKey | Self::All | Self::Appsmith)
     }
 
+    /// Whether its scopes are those of a product's document.
+    #[must_use]
+    pub(crate) fn is_preset(self) -> bool {
+        matches!(
+            self,
+            Self::Appsmith | Self::Appcircle | Self::Brainboard | Self::Amplication
+        )
+    }
+
     fn row(self) -> Row {
         match self {
             Self::Read => READ,

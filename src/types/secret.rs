@@ -19,7 +19,8 @@ impl Secret {
     /// A pasted token, without surrounding whitespace and quotes and without the `Bearer ` of examples.
     #[must_use]
     pub fn from_pasted(text: &str) -> Self {
-        let text = text.trim();
+        // Editors and shells of Windows begin a text with a byte order mark.
+        let text = text.trim_start_matches('\u{feff}').trim();
         let quoted = ['"', '\'']
             .into_iter()
             .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
@@ -56,6 +57,7 @@ mod tests {
             "bearer  abc",
             "\"abc\"",
             "'Bearer abc'",
+            "\u{feff}abc",
         ] {
             assert_eq!(Secret::from_pasted(text).expose(), "abc");
         }

@@ -5,6 +5,7 @@ use url::Url;
 use super::cloud_hosts;
 use super::connection::{AuthMethod, Connection, TokenLevel};
 use super::deployment::Deployment;
+use super::user_slug;
 
 /// API tokens of Atlassian accounts.
 pub(crate) const API_TOKENS: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
@@ -16,11 +17,13 @@ impl Connection {
     /// <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>
     #[must_use]
     pub(crate) fn token_page(&self, auth: AuthMethod, level: Option<TokenLevel>) -> Option<String> {
+        let user = self.account.as_deref().or(self.credential.username());
+        let user = user.map(user_slug::derived);
         let parts: Vec<&str> = match auth {
             AuthMethod::ApiToken | AuthMethod::AppPassword => return Some(API_TOKENS.to_owned()),
             AuthMethod::AccessToken => self.access_tokens(level),
             AuthMethod::OAuth | AuthMethod::ClientCredentials => self.oauth_clients(),
-            AuthMethod::HttpAccessToken => self.http_access_tokens(level),
+            AuthMethod::HttpAccessToken => self.http_access_tokens(level, user.as_deref()),
             AuthMethod::Password => vec!["account"],
             AuthMethod::Ssh => return None,
         };
@@ -74,14 +77,18 @@ impl Connection {
         }
     }
 
-    fn http_access_tokens(&self, level: Option<TokenLevel>) -> Vec<&str> {
+    fn http_access_tokens<'a>(
+        &'a self,
+        level: Option<TokenLevel>,
+        user: Option<&'a str>,
+    ) -> Vec<&'a str> {
         let below = ["plugins", "servlet", "access-tokens"];
         let project = self.project.as_deref();
         let own = match (level, project, self.repository.as_deref()) {
             (Some(TokenLevel::Repo), Some(key), Some(slug)) => vec!["projects", key, "repos", slug],
             (Some(TokenLevel::Project), Some(key), _) => vec!["projects", key],
-            _ => match self.account.as_deref() {
-                Some(account) => vec!["users", account],
+            _ => match user {
+                Some(user) => vec!["users", user],
                 None => return vec!["account"],
             },
         };
@@ -119,6 +126,10 @@ mod tests {
             (
                 format!("{server}account='jane'"),
                 "https://git.example.com/ctx/plugins/servlet/access-tokens/users/jane/manage",
+            ),
+            (
+                format!("{server}account='jane@acme.example'"),
+                "https://git.example.com/ctx/plugins/servlet/access-tokens/users/jane_acme.example/manage",
             ),
             (
                 format!("{server}level='repo'\nproject='WEB'\nrepository='site'"),

@@ -7,9 +7,11 @@ mod connection_view;
 mod json;
 mod progress;
 mod prompt;
+mod redactor;
 mod terminal_width;
 mod text_writer;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstream::AutoStream;
@@ -17,6 +19,7 @@ use serde::Serialize;
 
 pub(crate) use self::connection_view::ConnectionView;
 pub(crate) use self::progress::Progress;
+pub(crate) use self::redactor::Redactor;
 use self::terminal_width::stderr_columns;
 pub(crate) use self::terminal_width::stdout_columns;
 pub(crate) use self::text_writer::TextWriter;
@@ -32,6 +35,9 @@ use crate::types::json_pointer::JsonPointer;
 pub(crate) trait CommandOutput: Serialize {
     /// The name and version of the JSON document: `bbconnect/<command>@<version>`.
     const SCHEMA: &'static str;
+
+    /// Whether the result is a secret that the user asked for. Otherwise secrets of this process are redacted.
+    const REVEALS_SECRET: bool = false;
 
     /// The result as text, for standard output.
     fn write_stdout(&self, out: &mut TextWriter);
@@ -107,6 +113,7 @@ pub(crate) struct Ui {
     /// The value of the JSON document that is printed instead of the whole.
     pointer: Option<JsonPointer>,
     progress: ProgressLine,
+    redactor: Redactor,
 }
 
 impl Ui {
@@ -118,6 +125,7 @@ impl Ui {
             connection: None,
             pointer: None,
             progress: ProgressLine::default(),
+            redactor: Redactor::default(),
         }
     }
 
@@ -138,6 +146,12 @@ impl Ui {
         self
     }
 
+    /// The secrets that are redacted in everything that is written.
+    #[must_use]
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Writes an outcome, and answers with its exit status.
     ///
     /// # Errors
@@ -146,18 +160,21 @@ impl Ui {
         let pretty = self.options.stdout_is_terminal;
         match (self.options.format, &self.pointer) {
             (_, Some(pointer)) => match json::value_at(R::SCHEMA, outcome, pointer, pretty) {
-                Ok(value) => self.to_stdout(&value)?,
+                Ok(value) => self.to_stdout(&self.redact_result::<R>(&value))?,
                 // The exit status of a failed check says more than that of the pointer.
                 Err(error) if outcome.exit_status() != ExitStatus::Success => {
                     let _not_found = self.print_error(&error);
                 }
                 Err(error) => return Err(error),
             },
-            (Format::Json, None) => self.to_stdout(&json::document(R::SCHEMA, outcome, pretty)?)?,
+            (Format::Json, None) => {
+                let document = json::document(R::SCHEMA, outcome, pretty)?;
+                self.to_stdout(&self.redact_result::<R>(&document))?;
+            }
             (Format::Text, None) => {
                 let mut out = self.stdout_text();
                 outcome.write_stdout(&mut out);
-                self.to_stdout(&out.finish())?;
+                self.to_stdout(&self.redact_result::<R>(&out.finish()))?;
                 let mut remarks = self.stderr_text();
                 outcome.write_stderr(&mut remarks);
                 self.eprint_unless_quiet(&remarks.finish());
@@ -166,7 +183,18 @@ impl Ui {
         Ok(outcome.exit_status())
     }
 
-    /// Writes the body of a response: byte for byte where a program reads it, `pretty` and escaped on a terminal. With
+    /// A result, text or JSON, without the secrets of this process.
+    fn redact_result<'a, R: CommandOutput>(&self, text: &'a str) -> Cow<'a, str> {
+        if R::REVEALS_SECRET {
+            Cow::Borrowed(text)
+        } else if text.starts_with(['{', '[']) {
+            self.redactor.redact_json(text)
+        } else {
+            self.redactor.redact(text)
+        }
+    }
+
+    /// Writes the body of a response: byte for byte where a program reads it, but for secrets, `pretty` and escaped on a terminal. With
     /// `--json` the document of the outcome, or that of the failure.
     ///
     /// # Errors
@@ -184,10 +212,11 @@ impl Ui {
         if self.options.stdout_is_terminal {
             let mut out = TextWriter::default();
             out.lines(&pretty());
-            self.to_stdout(&out.finish())?;
+            self.to_stdout(&self.redactor.redact(&out.finish()))?;
         } else {
             let mut stdout = io::stdout().lock();
-            match stdout.write_all(raw).and_then(|()| stdout.flush()) {
+            let raw = self.redactor.redact_bytes(raw);
+            match stdout.write_all(&raw).and_then(|()| stdout.flush()) {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                     return Err(Error::Stdout(error));
                 }
@@ -211,7 +240,7 @@ impl Ui {
             // Where even this cannot be written, the exit status is all that is left to say.
             drop(
                 json::error(error, hint, self.options.stdout_is_terminal)
-                    .and_then(|document| self.to_stdout(&document)),
+                    .and_then(|document| self.to_stdout(&self.redactor.redact_json(&document))),
             );
         } else {
             let mut out = self.stderr_text();
@@ -233,6 +262,13 @@ impl Ui {
             out.line(line);
             self.to_stderr(&out.finish());
         }
+    }
+
+    /// A warning beside the result, on standard error also with `--json`.
+    pub(crate) fn warn(&self, text: &str) {
+        let mut out = TextWriter::default();
+        out.note(text);
+        self.eprint_unless_quiet(&out.finish());
     }
 
     /// Shows on a terminal that something takes its time, once it has taken half a second.
@@ -328,6 +364,7 @@ impl Ui {
     /// What cannot be written here cannot be said anywhere else.
     fn to_stderr(&self, text: &str) {
         let _hidden = self.progress.hide();
+        let text = self.redactor.redact(text);
         let mut stderr = AutoStream::new(io::stderr().lock(), self.options.color.into());
         drop(
             stderr

@@ -233,7 +233,11 @@ fn a_server_that_accepts_everything_is_not_bitbucket() {
     let server = server();
     server.update(|state| state.faults.extend(vec![json(200, "{}"); 2]));
     let ran = run(&server.datacenter(), &[]).exits_with(8);
-    assert!(ran.stdout.contains("not a list of users"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("neither a product nor a version"),
+        "{}",
+        ran.stdout
+    );
     let cloud = |faults: Vec<Fault>| {
         server.update(|state| state.faults.extend(faults));
         let sandbox = Sandbox::new();

@@ -41,6 +41,7 @@ mod publish;
 mod pull_requests;
 mod repositories;
 mod resolver;
+mod responses;
 mod sandbox;
 mod secrets;
 mod sign_in;

@@ -71,7 +71,7 @@ fn a_title_is_required() {
 fn invalid_pages_and_server_errors_are_explained() {
     let server = server();
     for (status, body, said) in [
-        (200, "[]", "not a page of a list"),
+        (200, "[]", "a list instead of an object"),
         (503, "", "server error (503): Service Unavailable"),
     ] {
         let fault = || Fault {

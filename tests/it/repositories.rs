@@ -202,7 +202,7 @@ fn view_shows_the_accounts_permission() {
         (Some(false), Some("admin"))
     );
     assert_eq!(site["project"], "WEB");
-    assert_eq!(site["repository"]["slug"], site["slug"]);
+    assert_eq!(site["repository"], "acme/site");
     let empty = cloud(&server, &["repo", "view", "acme/empty", "--json"])
         .exits_with(0)
         .json();

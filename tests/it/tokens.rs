@@ -79,6 +79,23 @@ fn scopes_use_the_names_of_the_token_type() {
     assert_eq!(preset["auth"], "api-token");
     assert_eq!(preset["scopes"][0], "read:account");
     assert_eq!(preset["beyond"][0], "read:user:bitbucket");
+    assert_eq!(preset["checkboxes"][0], "read:account");
+    let access_token = ["--for", "appcircle", "--auth", "access-token"];
+    let access_token = [&["token", "scopes"][..], &access_token].concat();
+    let rows = sandbox.run(&access_token).exits_with(0);
+    for row in [
+        "Account: Email",
+        "Project: Read",
+        "Repository: Read",
+        "Pull Request: Read",
+        "Webhooks: Read & Write",
+    ] {
+        assert!(rows.stdout.contains(row), "{}", rows.stdout);
+    }
+    let cannot = "cannot have Account: Email, Project: Read";
+    assert!(rows.stderr.contains(cannot), "{}", rows.stderr);
+    let document = sandbox.run([&access_token[..], &["--json"]].concat());
+    assert_eq!(document.json()["unavailable"][0], "email");
     sandbox
         .run(["token", "scopes", "--for", "read", "--auth", "ssh"])
         .exits_with(2);
@@ -104,6 +121,12 @@ fn token_page_belongs_to_the_token_type() {
         "https://bitbucket.org/acme/site/admin/access-tokens\n"
     );
     sandbox.run(["token", "page"]).exits_with(5);
+    let server = server();
+    let expected = "/plugins/servlet/access-tokens/users/jane/manage\n";
+    let by_password = ["token", "page", "--auth", "http-access-token"];
+    let ran = with_password(&server, &sandbox, &by_password).exits_with(0);
+    assert!(ran.stdout.ends_with(expected), "{}", ran.stdout);
+    assert!(server.requests().is_empty());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls::Error as TlsError;
 use thiserror::Error;
+use url::Url;
 
 use crate::sys::tls::TlsFailure;
 use crate::types::escape::strip_os_error_code;
@@ -28,7 +29,7 @@ pub(crate) enum ApiError {
     #[error("{0} is plain http: the credential would be sent unencrypted")]
     InsecureTransport(String),
     /// A redirect to another origin, to a login page, or of a request that is not safe to repeat.
-    #[error("{from} redirects to {to}, which is not the API")]
+    #[error("{from} redirects to {to}{}", redirect_reason(from, to))]
     Redirected { from: String, to: String },
     /// What a write is about has another name now, and the request is not repeated under it.
     #[error("the server redirects the request to {to}: the project or workspace was renamed")]
@@ -78,6 +79,13 @@ pub(crate) enum ApiError {
     /// A 404 that is not Bitbucket's own: the URL is outside of its API.
     #[error("no Bitbucket API at {0}")]
     NotAnApiEndpoint(String),
+    /// Another product responds.
+    #[error("{url} is {name}, not Bitbucket")]
+    NotBitbucket {
+        url: String,
+        /// As the server names it.
+        name: String,
+    },
     /// Bitbucket has removed the endpoint.
     #[error("Bitbucket has removed this API: {0}")]
     Gone(String),
@@ -103,6 +111,12 @@ pub(crate) enum ApiError {
     },
     #[error("invalid pagination: the pages of the list repeat or have no end")]
     EndlessPagination,
+    /// A list takes too long as a whole.
+    #[error(
+        "list incomplete after {} seconds: {} received",
+        limit.as_secs(), counted_pages(*pages)
+    )]
+    ListTimeout { pages: usize, limit: Duration },
     #[error("the response is larger than {most} bytes")]
     ResponseTooLarge {
         /// The limit, in bytes.
@@ -139,6 +153,30 @@ fn again(after: Option<Duration>) -> String {
     after.map_or(String::new(), |after| {
         format!("; retry in {} seconds", after.as_secs())
     })
+}
+
+/// Whether a redirect leads from plain http to https on the same host.
+pub(crate) fn requires_https(from: &str, to: &str) -> bool {
+    let parsed = |text: &str| Url::parse(text).ok();
+    let (Some(from), Some(to)) = (parsed(from), parsed(to)) else {
+        return false;
+    };
+    from.scheme() == "http" && to.scheme() == "https" && from.host_str() == to.host_str()
+}
+
+fn redirect_reason(from: &str, to: &str) -> &'static str {
+    if requires_https(from, to) {
+        ": the server requires https"
+    } else {
+        ", which is not the API"
+    }
+}
+
+fn counted_pages(pages: usize) -> String {
+    match pages {
+        1 => "1 page".to_owned(),
+        _ => format!("{pages} pages"),
+    }
 }
 
 fn through(proxy: Option<&str>) -> String {

@@ -22,7 +22,7 @@ use url::Url;
 
 pub(crate) use authorization::Authorization;
 pub(crate) use builder::{HttpClients, HttpSettings};
-pub(crate) use error::{ApiError, ConnectFailure};
+pub(crate) use error::{ApiError, ConnectFailure, requires_https};
 pub(super) use pagination::RawList;
 pub(super) use response::{Response, null_as_default};
 #[cfg(fuzzing)]
@@ -33,6 +33,7 @@ pub(super) use request::{Request, WithAuth};
 use self::path_segment::encode_segment;
 use self::rename::Renames;
 use crate::types::connection::BaseUrl;
+use crate::types::rate_limit::RateLimit;
 use crate::types::repository::RepoId;
 use crate::types::timestamp::Timestamp;
 
@@ -42,10 +43,12 @@ pub(crate) type Trace = Box<dyn Fn(TraceEvent<'_>)>;
 /// What happens while requests are sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum TraceEvent<'a> {
-    /// A line about a request, without secrets.
+    /// A line about a request.
     Line(&'a str),
     /// So many entries of a list have arrived.
     Listed(usize),
+    /// What the user should know about a result.
+    Warning(&'a str),
 }
 
 /// What the last response showed about the server, beside its content.
@@ -55,12 +58,14 @@ pub(crate) struct ServerObservation {
     pub time: Option<(Timestamp, Timestamp)>,
     /// The server's certificate, in DER.
     pub certificate: Option<Vec<u8>>,
+    /// Of the last response that reported one.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl ServerObservation {
-    fn from_response(response: &reqwest::Response) -> Self {
-        let date = response.headers().get(reqwest::header::DATE);
-        let date = date.and_then(|date| date.to_str().ok());
+    fn from_response(response: &reqwest::Response, before: Option<RateLimit>) -> Self {
+        let header = |name: &str| response.headers().get(name)?.to_str().ok();
+        let date = header("date");
         let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
         Self {
             time: date
@@ -69,6 +74,7 @@ impl ServerObservation {
             certificate: tls
                 .and_then(|tls| tls.peer_certificate())
                 .map(<[u8]>::to_vec),
+            rate_limit: RateLimit::from_headers(header).or(before),
         }
     }
 }

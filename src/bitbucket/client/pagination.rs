@@ -3,22 +3,28 @@
 //! Where Cloud's first page gives a total and names the second by its number, the others are fetched concurrently.
 //! Everything else is fetched in sequence: an opaque `next`, and Data Center's `nextPageStart`, which skips what is filtered out.
 
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use reqwest::Method;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
 
 use super::error::ApiError;
 use super::response::Response;
+use super::send::has_userinfo;
 use super::{Http, Request, TraceEvent, WithAuth};
 use crate::types::connection::Origin;
 
 /// More pages than any list has; a server that sends more repeats them.
 const MAX_PAGES: usize = 10_000;
+/// A list as a whole takes at most as long as so many requests.
+const LIST_TIMEOUT_FACTOR: u32 = 20;
 /// Concurrent requests: 3,000 entries are 30 pages, which take three rounds instead of thirty.
 const CONCURRENT_PAGES: usize = 16;
 /// More than all pages of any list have together, in bytes.
@@ -83,13 +89,74 @@ impl Http {
         self.pages_at(self.build_url(segments, query)?, most).await
     }
 
+    /// All entries of a list whose first page has been received.
+    pub(in crate::bitbucket) async fn pages_from<T: DeserializeOwned>(
+        &self,
+        response: &Response,
+    ) -> Result<Vec<T>, ApiError> {
+        let parsed = ParsedPage::from_response(response)?;
+        let first = Url::parse(response.url()).map_err(|_| ApiError::EndlessPagination)?;
+        let progress = ListProgress::default();
+        let next = self.next(&first, &parsed.page)?;
+        let mut list = PageCollector::new(usize::MAX);
+        list.add(parsed)?;
+        let rest = self.fetch_sequentially(&first, next, list, &progress);
+        self.within_list_timeout(&progress, rest).await
+    }
+
     /// At most `most` entries of the list at a URL that was built or checked here.
     pub(in crate::bitbucket) async fn pages_at<T: DeserializeOwned>(
         &self,
         first: Url,
         most: usize,
     ) -> Result<Vec<T>, ApiError> {
-        let parsed = self.page(first.clone()).await?;
+        let progress = ListProgress::default();
+        let values = self
+            .within_list_timeout(&progress, self.fetch_pages(first, most, &progress))
+            .await?;
+        let total = progress.total.get().unwrap_or_default();
+        if most == usize::MAX && values.len() < total {
+            let warning = format!(
+                "the server counts {total} entries, but listed {}; the list may have changed meanwhile",
+                values.len()
+            );
+            (self.trace)(TraceEvent::Warning(&warning));
+        }
+        Ok(values)
+    }
+
+    /// Limits the time of a list as a whole: the limit of a request counts for each page.
+    async fn within_list_timeout<T>(
+        &self,
+        progress: &ListProgress,
+        list: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        let limit = self.list_timeout();
+        let within = tokio::time::timeout(limit, list).await;
+        within.unwrap_or_else(|_| {
+            Err(ApiError::ListTimeout {
+                pages: progress.pages.get(),
+                limit,
+            })
+        })
+    }
+
+    /// The time limit of a list, whatever its number of pages.
+    pub(in crate::bitbucket) fn list_timeout(&self) -> Duration {
+        self.settings.timeout * LIST_TIMEOUT_FACTOR
+    }
+
+    async fn fetch_pages<T: DeserializeOwned>(
+        &self,
+        first: Url,
+        most: usize,
+        progress: &ListProgress,
+    ) -> Result<Vec<T>, ApiError> {
+        let parsed = self.page(first.clone(), progress).await?;
+        // On Data Center it is the size of the page.
+        if parsed.page.is_last.is_none() {
+            progress.total.set(parsed.page.size);
+        }
         let next = self.next(&first, &parsed.page)?;
         let rest = next.as_ref();
         let rest = rest.and_then(|next| RemainingPages::after(&parsed.page, next, most));
@@ -97,12 +164,12 @@ impl Http {
         list.add(parsed)?;
         if let Some(rest) = rest {
             let before = list.checkpoint();
-            if self.fetch_concurrently(&rest, &mut list).await? {
+            if self.fetch_concurrently(&rest, &mut list, progress).await? {
                 return Ok(list.values);
             }
             list.rollback(before);
         }
-        self.fetch_sequentially(&first, next, list).await
+        self.fetch_sequentially(&first, next, list, progress).await
     }
 
     async fn fetch_sequentially<T: DeserializeOwned>(
@@ -110,13 +177,14 @@ impl Http {
         first: &Url,
         mut next: Option<Url>,
         mut list: PageCollector<T>,
+        progress: &ListProgress,
     ) -> Result<Vec<T>, ApiError> {
         let mut seen = HashSet::from([first.to_string()]);
         while let Some(url) = next.filter(|_| !list.is_full()) {
             if seen.len() >= MAX_PAGES || !seen.insert(url.to_string()) {
                 return Err(ApiError::EndlessPagination);
             }
-            let parsed = self.page(url).await?;
+            let parsed = self.page(url, progress).await?;
             next = self.next(first, &parsed.page)?;
             list.add(parsed)?;
         }
@@ -129,9 +197,10 @@ impl Http {
         &self,
         rest: &RemainingPages,
         list: &mut PageCollector<T>,
+        progress: &ListProgress,
     ) -> Result<bool, ApiError> {
         let mut pages = stream::iter(2..=rest.last)
-            .map(|number| self.page::<T>(rest.page(number)))
+            .map(|number| self.page::<T>(rest.page(number), progress))
             .buffered(CONCURRENT_PAGES);
         let mut number = 1;
         while let Some(parsed) = pages.next().await {
@@ -155,6 +224,16 @@ impl Http {
 
     /// All entries of a list of unknown structure, duplicates included.
     pub(in crate::bitbucket) async fn raw_pages(&self, first: Url) -> Result<RawList, ApiError> {
+        let progress = ListProgress::default();
+        self.within_list_timeout(&progress, self.fetch_raw_pages(first, &progress))
+            .await
+    }
+
+    async fn fetch_raw_pages(
+        &self,
+        first: Url,
+        progress: &ListProgress,
+    ) -> Result<RawList, ApiError> {
         let mut values = Vec::new();
         let mut bounds = PaginationLimits::default();
         let mut seen = HashSet::new();
@@ -165,6 +244,7 @@ impl Http {
             }
             let request = Request::new(Method::GET, url, WithAuth::Yes);
             let response = self.send(&request).await?;
+            progress.add_page();
             let is_first = seen.len() == 1;
             if is_first && (response.success().is_err() || !response.is_json()) {
                 return Ok(RawList::NotAList(response));
@@ -186,25 +266,35 @@ impl Http {
         Ok(RawList::Entries(values))
     }
 
-    async fn page<T: DeserializeOwned>(&self, url: Url) -> Result<ParsedPage<T>, ApiError> {
+    async fn page<T: DeserializeOwned>(
+        &self,
+        url: Url,
+        progress: &ListProgress,
+    ) -> Result<ParsedPage<T>, ApiError> {
         let request = Request::new(Method::GET, url, WithAuth::Yes);
         let parsed = ParsedPage::from_response(&self.send(&request).await?)?;
         (self.trace)(TraceEvent::Listed(parsed.page.values.len()));
+        progress.add_page();
         Ok(parsed)
     }
 
     fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
         if let Some(next) = &page.next {
-            let url = first.join(next).map_err(|_| self.redirect_error(next))?;
-            // The credential must not be sent to another server.
+            let invalid = |reason: String| ApiError::Decode {
+                path: "next".to_owned(),
+                reason,
+            };
+            let url = first
+                .join(next)
+                .map_err(|_| invalid("next page without a valid URL".to_owned()))?;
+            // The credential must not be sent to another server, nor be replaced by another one.
             let origin = Origin::of(&url);
-            return if origin == self.base.origin() {
-                Ok(Some(url))
+            return if origin != self.base.origin() {
+                Err(invalid(format!("next page on another server, {origin}")))
+            } else if has_userinfo(&url) {
+                Err(invalid("next page with a user name or password".to_owned()))
             } else {
-                Err(ApiError::Decode {
-                    path: "next".to_owned(),
-                    reason: format!("next page on another server, {origin}"),
-                })
+                Ok(Some(url))
             };
         }
         if page.is_last.is_none()
@@ -219,6 +309,20 @@ impl Http {
             (Some(false), None) => Err(ApiError::EndlessPagination),
             (Some(true) | None, _) => Ok(None),
         }
+    }
+}
+
+/// How far a list has come.
+#[derive(Debug, Default)]
+struct ListProgress {
+    pages: Cell<usize>,
+    /// The number of entries, where the first page gives it.
+    total: Cell<Option<usize>>,
+}
+
+impl ListProgress {
+    fn add_page(&self) {
+        self.pages.update(|pages| pages + 1);
     }
 }
 
@@ -268,6 +372,28 @@ impl ItemKeyFields {
     }
 }
 
+/// A JSON object with any fields.
+struct ObjectOnly;
+
+impl<'de> Deserialize<'de> for ObjectOnly {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyFields;
+        impl<'de> Visitor<'de> for AnyFields {
+            type Value = ObjectOnly;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectOnly, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(ObjectOnly)
+            }
+        }
+        deserializer.deserialize_map(AnyFields)
+    }
+}
+
 /// A page, the identities of its entries, and its size in bytes.
 struct ParsedPage<T> {
     page: Page<T>,
@@ -277,15 +403,9 @@ struct ParsedPage<T> {
 
 impl<T: DeserializeOwned> ParsedPage<T> {
     fn from_response(response: &Response) -> Result<Self, ApiError> {
-        response.success()?;
-        // serde would read an array as the fields of a page.
-        let is_array = response.bytes().trim_ascii_start().starts_with(b"[");
-        if response.is_json() && is_array {
-            return Err(ApiError::Decode {
-                path: ".".to_owned(),
-                reason: "not a page of a list".to_owned(),
-            });
-        }
+        // serde would read an array as the fields of an entry.
+        let entries: Page<ObjectOnly> = response.json()?;
+        drop(entries);
         Ok(Self {
             page: response.json()?,
             identities: identities(response)?,

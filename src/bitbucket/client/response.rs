@@ -151,6 +151,11 @@ impl Response {
         self.status
     }
 
+    /// The URL of the request.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(in crate::bitbucket) fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
@@ -194,8 +199,23 @@ impl Response {
             .is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
     }
 
-    /// The body of a successful response.
+    /// The body of a successful response, which is an object.
     pub(in crate::bitbucket) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        // serde would read an array as the fields of an object.
+        let is_array = self.body.trim_ascii_start().starts_with(b"[");
+        if is_array && self.is_json() && self.status.is_success() {
+            return Err(ApiError::Decode {
+                path: ".".to_owned(),
+                reason: "a list instead of an object".to_owned(),
+            });
+        }
+        self.json_of_any_type()
+    }
+
+    /// The body of a successful response.
+    pub(in crate::bitbucket) fn json_of_any_type<T: DeserializeOwned>(
+        &self,
+    ) -> Result<T, ApiError> {
         self.success()?;
         if !self.is_json() {
             return Err(self.not_json());
@@ -240,10 +260,13 @@ impl Response {
         let body = self.error_body();
         let plain_text = self.plain_text_message();
         let is_own = body.is_present() || plain_text.is_some();
-        let message = body
-            .message()
-            .or_else(|| plain_text.clone())
-            .unwrap_or_else(|| self.status_text());
+        let own_message = body.message().or_else(|| plain_text.clone());
+        let reason = self.status.canonical_reason().unwrap_or("no reason given");
+        let message = own_message
+            .clone()
+            .unwrap_or_else(|| format!("{} {reason}", self.status.as_u16()));
+        // These errors have the status in their text.
+        let message_without_status = || own_message.unwrap_or_else(|| reason.to_owned());
         match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
                 if body.requires_captcha() || self.denies_with_captcha() =>
@@ -264,7 +287,7 @@ impl Response {
             StatusCode::FORBIDDEN if is_own => ApiError::Forbidden {
                 message,
                 required: body.required(),
-                granted: body.granted(),
+                granted: self.granted_scopes(),
             },
             StatusCode::NOT_FOUND if is_own => ApiError::NotFound(message),
             StatusCode::NOT_FOUND => ApiError::NotAnApiEndpoint(self.url.clone()),
@@ -272,12 +295,25 @@ impl Response {
             StatusCode::TOO_MANY_REQUESTS => ApiError::RateLimited(self.retry_after()),
             status if status.is_server_error() => ApiError::ServerError {
                 status: status.as_u16(),
-                message,
+                message: message_without_status(),
             },
             status => ApiError::ClientError {
                 status: status.as_u16(),
-                message,
+                message: message_without_status(),
             },
+        }
+    }
+
+    /// The scopes of the credential: in a header, separated by commas, spaces, or both, or in the body of a 403 of Cloud.
+    /// Empty where they are unknown.
+    pub(in crate::bitbucket) fn granted_scopes(&self) -> Vec<String> {
+        let listed = self.header("x-oauth-scopes").unwrap_or_default();
+        let names = listed.split([',', ' ']).filter(|name| !name.is_empty());
+        let listed: Vec<String> = names.map(str::to_owned).collect();
+        if listed.is_empty() {
+            self.error_body().granted()
+        } else {
+            listed
         }
     }
 
@@ -298,18 +334,6 @@ impl Response {
         ApiError::UnexpectedContentType {
             status: self.status.as_u16(),
             kind: kind.unwrap_or("no reason given").to_owned(),
-        }
-    }
-
-    /// The reason phrase of the status, with its number where the message of the error does not contain it.
-    fn status_text(&self) -> String {
-        let reason = self.status.canonical_reason().unwrap_or("no reason given");
-        match self.status {
-            StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::NOT_FOUND
-            | StatusCode::GONE => format!("{} {reason}", self.status.as_u16()),
-            _ => reason.to_owned(),
         }
     }
 }
@@ -404,7 +428,7 @@ impl ErrorBody {
     }
 
     /// The scopes that the credential has, from Cloud.
-    pub(in crate::bitbucket) fn granted(&self) -> Vec<String> {
+    fn granted(&self) -> Vec<String> {
         self.scopes("granted")
     }
 

@@ -70,7 +70,10 @@ impl Http {
             let next = request
                 .url
                 .join(location)
-                .map_err(|_| self.redirect_error(location))?;
+                .map_err(|_| self.redirect_error("an invalid URL"))?;
+            if has_userinfo(&next) {
+                return Err(self.redirect_error("a URL with a user name or password"));
+            }
             let is_login = next
                 .path()
                 .split('/')
@@ -198,8 +201,9 @@ impl Http {
             .map_err(|error| self.map_transport_error(&error));
         let response = match sent {
             Ok(response) => {
+                let before = self.observation.borrow().rate_limit.clone();
                 self.observation
-                    .replace(ServerObservation::from_response(&response));
+                    .replace(ServerObservation::from_response(&response, before));
                 Response::read(response, |error| self.map_transport_error(error))
                     .await
                     .map(|response| self.redacted(response))
@@ -244,7 +248,7 @@ impl Http {
         Some(format!("{scheme}://{}:{port}", uri.host()?))
     }
 
-    /// Redacts secrets in an error. Data stays as it is, because a password can be a word that the data contains.
+    /// Redacts secrets in an error, whose text may be truncated in the middle of one.
     fn redacted(&self, response: Response) -> Response {
         if response.status().is_success() {
             response
@@ -253,13 +257,8 @@ impl Http {
         }
     }
 
-    /// Writes a line to the trace, with secrets redacted.
     fn trace(&self, line: &str) {
-        let secrets = self.authorization.secrets();
-        let line = secrets.iter().fold(line.to_owned(), |line, secret| {
-            line.replace(secret.as_str(), "***")
-        });
-        (self.trace)(TraceEvent::Line(&line));
+        (self.trace)(TraceEvent::Line(line));
     }
 
     fn add_auth(
@@ -335,6 +334,11 @@ impl Http {
             to: to.to_owned(),
         }
     }
+}
+
+/// Whether a URL contains a user name or password: from a server, it would replace the credential.
+pub(super) fn has_userinfo(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 /// The URL for the trace, without the passwords of URLs in its query.

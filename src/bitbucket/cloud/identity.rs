@@ -154,12 +154,12 @@ fn is_login_proof(response: &Response) -> bool {
 
 /// The identity in a response to a valid credential: its scopes are in a header, or in the body of a 403.
 fn valid(response: &Response) -> Identity {
-    let listed = response.header("x-oauth-scopes").map(parse_scope_list);
-    let granted = Some(response.error_body().granted());
-    // An empty header means that the scopes are unknown.
-    let scopes = listed
-        .filter(|all| !all.is_empty())
-        .or(granted.filter(|all| !all.is_empty()));
+    let granted = response.granted_scopes();
+    let scopes = if granted.is_empty() {
+        Scopes::Unknown
+    } else {
+        Scopes::Granted(granted)
+    };
     let level = match response.header("x-credential-type") {
         Some("repo_access_token") => Some(TokenLevel::Repo),
         Some("project_access_token") => Some(TokenLevel::Project),
@@ -167,15 +167,9 @@ fn valid(response: &Response) -> Identity {
         Some(_) | None => None,
     };
     Identity {
-        scopes: scopes.map_or(Scopes::Unknown, Scopes::Granted),
+        scopes,
         level,
         level_from_server: level.is_some(),
         ..Identity::default()
     }
-}
-
-/// The scopes in a header, separated by commas, spaces, or both.
-pub(super) fn parse_scope_list(list: &str) -> Vec<String> {
-    let names = list.split([',', ' ']).filter(|name| !name.is_empty());
-    names.map(str::to_owned).collect()
 }

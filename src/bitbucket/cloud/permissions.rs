@@ -104,7 +104,7 @@ impl Cloud {
             return Ok(ScopeProbe::Inconclusive);
         };
         let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        let granted = response.error_body().granted();
+        let granted = response.granted_scopes();
         Ok(match response.status() {
             StatusCode::FORBIDDEN if !granted.is_empty() => ScopeProbe::Granted(granted),
             // An access token is also refused for resources that no scope of it opens.
@@ -117,12 +117,8 @@ impl Cloud {
             StatusCode::OK if !response.is_json() || is_public(&response) => {
                 ScopeProbe::Inconclusive
             }
-            StatusCode::OK => match response.header("x-oauth-scopes") {
-                Some(list) if !list.trim().is_empty() => {
-                    ScopeProbe::Granted(super::identity::parse_scope_list(list))
-                }
-                Some(_) | None => ScopeProbe::Yes,
-            },
+            StatusCode::OK if !granted.is_empty() => ScopeProbe::Granted(granted),
+            StatusCode::OK => ScopeProbe::Yes,
             _ => ScopeProbe::Inconclusive,
         })
     }
@@ -142,7 +138,7 @@ impl Cloud {
             .http
             .get(&["users", id, "gpg-keys"], &[], WithAuth::Yes)
             .await?;
-        Ok(Some(response.error_body().granted()).filter(|granted| !granted.is_empty()))
+        Ok(Some(response.granted_scopes()).filter(|granted| !granted.is_empty()))
     }
 
     /// The repositories of a workspace that the credential can access.

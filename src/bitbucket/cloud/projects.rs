@@ -50,7 +50,7 @@ impl Cloud {
     pub(in crate::bitbucket) async fn workspaces(&self) -> Result<Vec<Workspace>, ApiError> {
         let all: Vec<Access> = self
             .http
-            .pages(&["user", "workspaces"], &[PAGE_LENGTH])
+            .pages(&["user", "workspaces"], &[PAGE_LENGTH, ("sort", "slug")])
             .await?;
         let workspace = |access: Access| {
             let WorkspaceBase { slug, name, uuid } = access.workspace?;

@@ -10,6 +10,7 @@ use crate::bitbucket::client::{ApiError, Response, WithAuth, null_as_default};
 use crate::bitbucket::pull_requests::CreateOutcome;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
 use crate::types::repository::{RepoId, Repository};
+use crate::types::server_link;
 
 /// The largest page of pull requests; a larger one is refused.
 const MAX_PAGE_LEN: usize = 50;
@@ -334,7 +335,9 @@ impl PullRequestJson {
             id: Some(self.id),
             title: self.title,
             state: self.state,
-            url: self.links.and_then(|links| links.html?.href),
+            url: self
+                .links
+                .and_then(|links| server_link::web(&links.html?.href?)),
             source: name(&self.source),
             target: name(&self.destination),
             draft: self.draft,

@@ -1,13 +1,16 @@
 //! Repositories, on Cloud.
 
+use std::time::Instant;
+
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
 use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
-use crate::types::clone_url::CloneUrl;
+use crate::bitbucket::repository_list::RepositoryList;
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
+use crate::types::server_link;
 use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 /// The largest page.
@@ -20,8 +23,8 @@ pub(super) struct RepositoryJson {
     slug: Option<String>,
     name: Option<String>,
     is_private: Option<bool>,
-    mainbranch: Option<MainBranch>,
     description: Option<String>,
+    mainbranch: Option<MainBranch>,
     #[serde(default, deserialize_with = "deserialize_lenient")]
     updated_on: Option<Timestamp>,
     project: Option<Project>,
@@ -119,20 +122,33 @@ impl Cloud {
     pub(in crate::bitbucket) async fn repositories(
         &self,
         filter: &RepositoryFilter,
-    ) -> Result<Vec<Repository>, ApiError> {
+    ) -> Result<RepositoryList, ApiError> {
         if let Some(workspace) = &filter.workspace {
-            return self.workspace_repositories(workspace, filter).await;
+            let repositories = self.workspace_repositories(workspace, filter).await?;
+            return Ok(repositories.into());
         }
         let most = filter.most.unwrap_or(usize::MAX);
-        let mut all = Vec::new();
+        let limit = self.http.list_timeout();
+        let deadline = Instant::now() + limit;
+        let mut all = RepositoryList::default();
         // In sequence, because each fetches its pages concurrently.
         for workspace in self.workspaces().await? {
-            all.extend(self.workspace_repositories(&workspace.slug, filter).await?);
-            if all.len() >= most {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let list = self.workspace_repositories(&workspace.slug, filter);
+            let listed = tokio::time::timeout(left, list).await;
+            match listed.unwrap_or(Err(ApiError::ListTimeout { pages: 0, limit })) {
+                Ok(repositories) => all.repositories.extend(repositories),
+                // Every other workspace would fail in the same way.
+                Err(error @ (ApiError::Unreachable { .. } | ApiError::Unauthorized(_))) => {
+                    return Err(error);
+                }
+                Err(error) => all.incomplete.push((workspace.slug, error)),
+            }
+            if all.repositories.len() >= most {
                 break;
             }
         }
-        all.truncate(most);
+        all.repositories.truncate(most);
         Ok(all)
     }
 
@@ -144,7 +160,8 @@ impl Cloud {
         let most = search.most.unwrap_or(usize::MAX);
         let length = most.clamp(1, MAX_PAGE_LEN).to_string();
         let filter = filter(search);
-        let mut query = vec![("pagelen", length.as_str())];
+        // Without a total order an entry can be on two pages, and another one on none.
+        let mut query = vec![("pagelen", length.as_str()), ("sort", "full_name")];
         query.extend(filter.as_deref().map(|filter| ("q", filter)));
         let all: Vec<RepositoryJson> = self
             .http
@@ -234,7 +251,10 @@ impl Cloud {
         let segments = repo_path(repo, &["refs", "branches"]);
         let all: Vec<BranchJson> = self
             .http
-            .pages(&segments, &[("q", &filter), ("pagelen", "100")])
+            .pages(
+                &segments,
+                &[("q", &filter), ("sort", "name"), ("pagelen", "100")],
+            )
             .await?;
         let own = all
             .into_iter()
@@ -315,21 +335,18 @@ impl RepositoryJson {
     /// Clone links are read, never derived. The HTTPS link contains the user name, which is removed, and the SSH link the
     /// host that was valid before 2026-11-12.
     pub(super) fn repository(self, requested: &RepoId) -> Repository {
-        let link = |name: &str| -> Option<CloneUrl> {
-            let link = self
-                .links
-                .clone
-                .iter()
-                .find(|link| link.name.as_deref() == Some(name))?;
-            link.href.as_deref()?.parse().ok()
+        let link = |name: &str| {
+            let mut links = self.links.clone.iter();
+            let link = links.find(|link| link.name.as_deref() == Some(name))?;
+            link.href.as_deref()
         };
         let namespace = self
             .full_name
             .as_deref()
             .and_then(|full| full.split_once('/'));
         Repository {
-            ssh: link("ssh").and_then(|url| url.ssh()),
-            https: link("https").and_then(|url| url.https()),
+            ssh: link("ssh").and_then(server_link::ssh),
+            https: link("https").and_then(server_link::https),
             namespace: namespace.map_or_else(
                 || requested.namespace.clone(),
                 |(first, _)| first.to_owned(),
@@ -343,7 +360,10 @@ impl RepositoryJson {
             // Cloud has no archived repositories.
             archived: None,
             default_branch: self.mainbranch.and_then(|branch| branch.name),
-            web: self.links.html.and_then(|link| link.href),
+            web: self
+                .links
+                .html
+                .and_then(|link| server_link::web(&link.href?)),
             updated_on: self.updated_on,
             project: self.project.and_then(|project| project.key),
             description: self.description,

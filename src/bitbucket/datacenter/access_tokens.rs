@@ -5,9 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::DataCenter;
-use crate::bitbucket::client::{ApiError, Authorization, Request, WithAuth};
+use crate::bitbucket::client::{ApiError, Authorization, Request, Response, WithAuth};
 use crate::bitbucket::identity::{CredentialContext, Identity, Scopes};
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::connection::{AuthMethod, TokenLevel};
@@ -44,13 +45,8 @@ impl DataCenter {
         let (Some(id), Some(owner)) = (self.current_token_id(), owner) else {
             return identity;
         };
-        let segments = segments(&owner);
-        let segments: Vec<&str> = segments
-            .iter()
-            .map(String::as_str)
-            .chain([id.as_str()])
-            .collect();
-        let Ok(response) = self.http.get(&segments, &[], WithAuth::Yes).await else {
+        let request = |url| Request::new(Method::GET, url, WithAuth::Yes);
+        let Ok(response) = self.send_for(&owner, Some(&id), request).await else {
             return identity;
         };
         let Ok(token) = response.json::<AccessTokenJson>() else {
@@ -81,9 +77,12 @@ impl DataCenter {
         &self,
         owner: &TokenOwner,
     ) -> Result<Vec<AccessToken>, ApiError> {
-        let segments = segments(owner);
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let all: Vec<AccessTokenJson> = self.http.pages(&segments, &[("limit", "100")]).await?;
+        let request = |mut url: Url| {
+            url.query_pairs_mut().append_pair("limit", "100");
+            Request::new(Method::GET, url, WithAuth::Yes)
+        };
+        let first = self.send_for(owner, None, request).await?;
+        let all: Vec<AccessTokenJson> = self.http.pages_from(&first).await?;
         Ok(all.into_iter().map(AccessTokenJson::described).collect())
     }
 
@@ -97,18 +96,18 @@ impl DataCenter {
         permissions: &[&str],
         expiry_days: Option<i64>,
     ) -> Result<NewToken, ApiError> {
-        let segments = segments(owner);
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let mut body = json!({"name": name, "permissions": permissions});
         if let Some(days) = expiry_days {
             body["expiryDays"] = json!(days);
         }
         // This PUT creates a token; sent twice it would create two.
-        let url = self.http.build_url(&segments, &[])?;
-        let request = Request::new(Method::PUT, url, WithAuth::Yes)
-            .with_json(&body)?
-            .not_idempotent();
-        let created: Value = self.http.send(&request).await?.json()?;
+        let bytes = body.to_string().into_bytes();
+        let request = |url| {
+            Request::new(Method::PUT, url, WithAuth::Yes)
+                .with_body("application/json", bytes.clone())
+                .not_idempotent()
+        };
+        let created: Value = self.send_for(owner, None, request).await?.json()?;
         let Some(secret) = created.get("token").and_then(Value::as_str) else {
             return Err(ApiError::Decode {
                 path: "token".to_owned(),
@@ -137,9 +136,36 @@ impl DataCenter {
         owner: &TokenOwner,
         id: &str,
     ) -> Result<(), ApiError> {
-        let segments = segments(owner);
-        let segments: Vec<&str> = segments.iter().map(String::as_str).chain([id]).collect();
-        self.http.delete(&segments, &[]).await?.success()
+        let request = |url| Request::new(Method::DELETE, url, WithAuth::Yes);
+        self.send_for(owner, Some(id), request).await?.success()
+    }
+
+    /// Sends a request for the tokens of an owner, or for one of them.
+    async fn send_for(
+        &self,
+        owner: &TokenOwner,
+        id: Option<&str>,
+        request: impl Fn(Url) -> Request,
+    ) -> Result<Response, ApiError> {
+        let send = |below: Vec<String>| {
+            let own = ["rest", "access-tokens", "latest"].into_iter();
+            let below = below.iter().map(String::as_str);
+            let segments: Vec<&str> = own.chain(below).chain(id).collect();
+            let url = self.http.build_url(&segments, &[]);
+            let request = url.map(&request);
+            async move { self.http.send(&request?).await }
+        };
+        match owner {
+            TokenOwner::User(name) => {
+                let of_user = |slug| send(vec!["users".to_owned(), slug]);
+                self.with_user_slug(name, of_user).await
+            }
+            TokenOwner::Project(key) => send(vec!["projects".to_owned(), key.clone()]).await,
+            TokenOwner::Repository(RepoId { namespace, slug }) => {
+                let below = ["projects", namespace, "repos", slug];
+                send(below.map(str::to_owned).to_vec()).await
+            }
+        }
     }
 }
 
@@ -154,20 +180,6 @@ fn owner(credential: &CredentialContext, identity: &Identity) -> Option<TokenOwn
             slug: credential.repository.clone()?,
         })),
     }
-}
-
-fn segments(owner: &TokenOwner) -> Vec<String> {
-    let slug;
-    let below: Vec<&str> = match owner {
-        TokenOwner::User(name) => {
-            slug = user_slug(name);
-            vec!["users", &slug]
-        }
-        TokenOwner::Project(key) => vec!["projects", key],
-        TokenOwner::Repository(path) => vec!["projects", &path.namespace, "repos", &path.slug],
-    };
-    let own = ["rest", "access-tokens", "latest"];
-    own.into_iter().chain(below).map(str::to_owned).collect()
 }
 
 impl AccessTokenJson {
@@ -207,14 +219,6 @@ fn token_id(token: &str) -> Option<String> {
     let id = decoded.split(|&byte| byte == b':').next()?;
     let is_id = id.len() < decoded.len() && !id.is_empty() && id.iter().all(u8::is_ascii_digit);
     is_id.then(|| String::from_utf8_lossy(id).into_owned())
-}
-
-/// The slug of a user name: reserved characters of URLs become `_`.
-pub(super) fn user_slug(name: &str) -> String {
-    const REPLACED: &str = ":/?#@!$&'()*+,;=%\\[]";
-    name.chars()
-        .map(|c| if REPLACED.contains(c) { '_' } else { c })
-        .collect()
 }
 
 #[cfg(test)]

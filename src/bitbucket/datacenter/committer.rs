@@ -26,12 +26,11 @@ impl DataCenter {
             .await
             .ok()?;
         let account = super::identity::user_name(&response)?;
-        let slug = super::access_tokens::user_slug(&account);
-        let response = self
-            .http
-            .get(&[&users[..], &[slug.as_str()]].concat(), &[], WithAuth::Yes)
-            .await
-            .ok()?;
+        let request = |slug: String| async move {
+            let segments = [&users[..], &[slug.as_str()]].concat();
+            self.http.get(&segments, &[], WithAuth::Yes).await
+        };
+        let response = self.with_user_slug(&account, request).await.ok()?;
         let user: User = response.json().ok()?;
         Some(Signature {
             name: user.display_name.unwrap_or(account),

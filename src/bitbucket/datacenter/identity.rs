@@ -12,10 +12,15 @@ use crate::types::connection::{AuthMethod, TokenLevel};
 /// The percent-encoded user name, in every response to an authenticated request.
 const USER_NAME: &str = "x-ausername";
 
-/// A page of users; only its existence matters.
+/// A page of users, which have names.
 #[derive(Debug, Deserialize)]
 struct Users {
-    values: Option<Vec<serde::de::IgnoredAny>>,
+    values: Option<Vec<User>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct User {
+    name: Option<String>,
 }
 
 impl DataCenter {
@@ -33,12 +38,16 @@ impl DataCenter {
             .get(&segments, &[("limit", "1")], WithAuth::Yes)
             .await?;
         let name = user_name(&response);
-        let is_page = || response.json::<Users>().map(|page| page.values.is_some());
+        let is_page = || {
+            let users = response.json::<Users>().ok().and_then(|page| page.values);
+            users.is_some_and(|users| users.iter().all(|user| user.name.is_some()))
+        };
         match response.status() {
             StatusCode::OK | StatusCode::UNAUTHORIZED if name.is_some() => {
                 self.authenticated_identity(credential, name).await
             }
-            StatusCode::OK if !is_page()? => Err(ApiError::Decode {
+            StatusCode::OK if !response.is_json() => Err(response.not_json()),
+            StatusCode::OK if !is_page() => Err(ApiError::Decode {
                 path: "values".to_owned(),
                 reason: "not a list of users".to_owned(),
             }),

@@ -9,6 +9,7 @@ mod projects;
 mod pull_requests;
 mod repositories;
 mod server;
+mod users;
 mod webhooks;
 
 use super::client::Http;

@@ -10,6 +10,7 @@ use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
 use crate::bitbucket::pull_requests::CreateOutcome;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
 use crate::types::repository::{RepoId, Repository};
+use crate::types::server_link;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -232,7 +233,7 @@ impl DataCenter {
             ("targetRefId", target.as_str()),
         ];
         let response = self.http.get(&segments, &query, WithAuth::Yes).await?;
-        let (Users::Flat(users) | Users::Page { values: users }) = response.json()?;
+        let (Users::Flat(users) | Users::Page { values: users }) = response.json_of_any_type()?;
         Ok(users
             .into_iter()
             .filter(|user| user.name != own)
@@ -280,7 +281,7 @@ impl PullRequestJson {
             state: self.state,
             url: self
                 .links
-                .and_then(|links| links.own.into_iter().next()?.href),
+                .and_then(|links| server_link::web(&links.own.into_iter().next()?.href?)),
             source: name(&self.from_ref),
             target: name(&self.to_ref),
             draft: self.draft,

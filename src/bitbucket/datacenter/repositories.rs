@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
 use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
-use crate::types::clone_url::CloneUrl;
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
+use crate::types::server_link;
 
 /// The largest page; servers reduce larger limits.
 const MAX_PAGE_LEN: usize = 1000;
@@ -277,20 +277,15 @@ impl RepositoryJson {
     /// it may contain the user name, which is removed.
     pub(super) fn repository(self, requested: &RepoId) -> Repository {
         let link = |name: &str| {
-            let link = self
-                .links
-                .clone
-                .iter()
-                .find(|link| link.name.as_deref() == Some(name))?;
-            link.href.clone()
+            let mut links = self.links.clone.iter();
+            let link = links.find(|link| link.name.as_deref() == Some(name))?;
+            link.href.as_deref()
         };
-        let clean = |href: String| {
-            let own = href.parse::<CloneUrl>().ok().and_then(|url| url.https());
-            own.unwrap_or(href)
-        };
+        let web = self.links.own.first().and_then(|link| link.href.as_deref());
         Repository {
-            ssh: link("ssh"),
-            https: link("http").map(clean),
+            ssh: link("ssh").and_then(server_link::ssh),
+            https: link("http").and_then(server_link::https),
+            web: web.and_then(server_link::web),
             namespace: self
                 .project
                 .as_ref()
@@ -301,7 +296,6 @@ impl RepositoryJson {
             private: self.public.map(|public| !public),
             archived: self.archived,
             default_branch: self.default_branch,
-            web: self.links.own.into_iter().next().and_then(|link| link.href),
             updated_on: None,
             project: self.project.and_then(|project| project.key),
             description: Some(self.description),

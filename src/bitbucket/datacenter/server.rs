@@ -7,6 +7,7 @@ use crate::bitbucket::client::{ApiError, WithAuth};
 use crate::bitbucket::server_probe::ServerProbe;
 use crate::types::connection::{BaseUrl, DetectedServer};
 use crate::types::ssh_settings::SshSettings;
+use crate::types::version::Version;
 
 const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"];
 
@@ -14,9 +15,23 @@ const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"
 const COMMON_CONTEXT_PATHS: [&str; 4] = ["", "bitbucket", "stash", "git"];
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Properties {
     version: Option<String>,
+    display_name: Option<String>,
 }
+
+impl Properties {
+    /// Whether they name the product and its version: other programs have versions as well.
+    fn are_bitbuckets(&self) -> bool {
+        let is_version = |text: &str| text.parse::<Version>().is_ok();
+        self.display_name.as_deref() == Some(PRODUCT)
+            && self.version.as_deref().is_some_and(is_version)
+    }
+}
+
+/// The display name of the product.
+const PRODUCT: &str = "Bitbucket";
 
 /// The settings. The documentation writes `baseUrl`, servers `baseurl`.
 #[derive(Debug, Deserialize)]
@@ -42,7 +57,17 @@ impl DataCenter {
     pub(in crate::bitbucket) async fn version(&self) -> Result<Option<String>, ApiError> {
         let response = self.http.get(&PROPERTIES, &[], WithAuth::No).await?;
         let properties: Properties = response.json()?;
-        Ok(properties.version)
+        match (&properties.version, &properties.display_name) {
+            (_, Some(name)) if name != PRODUCT => Err(ApiError::NotBitbucket {
+                url: self.http.base().to_string(),
+                name: name.clone(),
+            }),
+            (None, None) => Err(ApiError::Decode {
+                path: "version".to_owned(),
+                reason: "neither a product nor a version is named".to_owned(),
+            }),
+            _ => Ok(properties.version),
+        }
     }
 
     /// Whether the server has at least this version; a hidden version counts as new enough.
@@ -84,6 +109,7 @@ impl DataCenter {
             };
             probe.version = properties_response
                 .ok()
+                .filter(Properties::are_bitbuckets)
                 .and_then(|properties| properties.version);
         }
         probe.is_bitbucket = probe.version.is_some() || !is_ready;
@@ -122,7 +148,7 @@ impl DataCenter {
                 .await
                 .ok()?
                 .json::<Properties>();
-            if properties_response.is_ok_and(|properties| properties.version.is_some()) {
+            if properties_response.is_ok_and(|properties| properties.are_bitbuckets()) {
                 return BaseUrl::parse(candidate.as_str()).ok();
             }
         }

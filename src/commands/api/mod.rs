@@ -316,7 +316,7 @@ fn expand_placeholders(
             });
         };
         // The URL standard resolves these, also when they are encoded.
-        if matches!(value.as_str(), "." | "..") {
+        if matches!(value.as_str(), "" | "." | "..") {
             return Err(Error::Usage {
                 message: format!("`{value}` is not a valid path segment"),
                 hint: Some(format!("replace {placeholder} by the name").into()),

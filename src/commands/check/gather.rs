@@ -28,13 +28,13 @@ pub(super) async fn add_facts(
         return;
     };
     let mut repository = requested.map(|requested| requested.id.clone());
-    let auth = facts.credential.connection.auth();
+    let connection = facts.credential.connection.clone();
     let prefix = *facts
         .credential
         .secret
         .as_ref()
         .unwrap_or(&TokenPrefix::Unknown);
-    let summarize = |error| ErrorSummary::from(&Error::from_api(error, auth, prefix));
+    let summarize = |error| ErrorSummary::from(&Error::from_api(error, &connection, prefix));
     facts.granted = match &identity.scopes {
         Scopes::Granted(names) => Some(names.clone()),
         Scopes::Unknown => None,

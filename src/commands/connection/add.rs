@@ -95,7 +95,7 @@ impl Args {
         let auth = connection.auth();
         if connection.base_url.is_insecure() && !connection.network.allow_http {
             let error = ApiError::InsecureTransport(connection.base_url.to_string());
-            return Err(Error::from_api(error, auth, TokenPrefix::Unknown));
+            return Err(Error::from_api(error, &connection, TokenPrefix::Unknown));
         }
         if args.no_verify {
             defaults::require_owner(&mut connection, app)?;

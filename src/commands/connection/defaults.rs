@@ -122,11 +122,7 @@ fn check_repository(
         )),
         // The credential is valid, but cannot read repositories: other purposes need other scopes.
         Err(ApiError::Forbidden { .. }) if connection.deployment == Deployment::Cloud => Ok(()),
-        Err(error) => Err(Error::from_api(
-            error,
-            connection.auth(),
-            TokenPrefix::Unknown,
-        )),
+        Err(error) => Err(Error::from_api(error, connection, TokenPrefix::Unknown)),
     }
 }
 

@@ -212,7 +212,7 @@ pub(super) fn verify(app: &App, connection: &mut Connection, secret: &Secret) ->
     });
     let identity = identity.map_err(|error| {
         let prefix = TokenPrefix::of(secret.expose());
-        Error::from_api(error, connection.auth(), prefix)
+        Error::from_api(error, connection, prefix)
     })?;
     if connection.auth() == AuthMethod::OAuth
         && let Some(account) = &identity.account
@@ -244,6 +244,7 @@ async fn only_repository(connection: &Connection, bitbucket: &Bitbucket) -> Opti
         ..RepositoryFilter::default()
     };
     let visible = bitbucket.repositories(&filter).await.ok()?;
+    let visible = visible.complete().ok()?;
     <[Repository; 1]>::try_from(visible)
         .ok()
         .map(|[only]| only.slug)

@@ -24,6 +24,7 @@ use crate::types::cloud_hosts;
 use crate::types::connection::{Connection, TokenPrefix};
 use crate::types::deployment::Deployment;
 use crate::types::public_key::PublicKey;
+use crate::types::rate_limit::RateLimit;
 use crate::types::ssh_address::{SshHost, SshRemote};
 use crate::types::ssh_settings::SshSettings;
 use crate::types::timestamp::Timestamp;
@@ -191,12 +192,15 @@ fn send_requests(route: &mut HttpRoute, target: &DoctorTarget, connection: &Conn
         // The server is not ready.
         return;
     }
+    let mut rate_limit = anonymous.observation().rate_limit;
     let mut client = None;
     route.credential = Some(Timed::measure(|| {
-        let (facts, bitbucket) = identify(target.selected.as_ref()?, app);
+        let (facts, bitbucket, reported) = identify(target.selected.as_ref()?, app);
         client = bitbucket;
+        rate_limit = reported.or(rate_limit.take());
         Some(facts)
     }));
+    route.rate_limit = rate_limit;
     route.ssh_settings = client
         .as_ref()
         .and_then(|bitbucket| app.ssh_settings(bitbucket));
@@ -211,7 +215,10 @@ fn send_requests(route: &mut HttpRoute, target: &DoctorTarget, connection: &Conn
 }
 
 /// Sends the credential; the client is `None` where the server does not accept it.
-fn identify(selected: &SelectedConnection, app: &App) -> (CredentialFacts, Option<Bitbucket>) {
+fn identify(
+    selected: &SelectedConnection,
+    app: &App,
+) -> (CredentialFacts, Option<Bitbucket>, Option<RateLimit>) {
     let connection = &selected.connection;
     let facts = |secret, identity| CredentialFacts {
         name: selected.name.clone(),
@@ -221,19 +228,19 @@ fn identify(selected: &SelectedConnection, app: &App) -> (CredentialFacts, Optio
     };
     let secret = match app.secret_of(selected) {
         Ok(secret) => secret,
-        Err(error) => return (facts(Err(ErrorSummary::from(&error)), None), None),
+        Err(error) => return (facts(Err(ErrorSummary::from(&error)), None), None, None),
     };
     let prefix = TokenPrefix::of(secret.expose());
     let bitbucket = app.client_with_secret(connection, secret);
     let identity = app.block_on(bitbucket.identify(&CredentialContext::from(connection)));
     let identity = match identity {
-        Ok(identity) => identity.map_err(|error| {
-            ErrorSummary::from(&Error::from_api(error, connection.auth(), prefix))
-        }),
+        Ok(identity) => identity
+            .map_err(|error| ErrorSummary::from(&Error::from_api(error, connection, prefix))),
         Err(error) => Err(ErrorSummary::from(&error)),
     };
+    let rate_limit = bitbucket.observation().rate_limit;
     let client = identity.is_ok().then_some(bitbucket);
-    (facts(Ok(prefix), Some(identity)), client)
+    (facts(Ok(prefix), Some(identity)), client, rate_limit)
 }
 
 /// Whether a port speaks TLS where plain HTTP was expected.

@@ -40,6 +40,7 @@ pub(super) fn write(
 ) -> Result<(), Error> {
     let redactor = redactor(target, account, app);
     let text = markdown(target, result, rules, &redactor, app);
+    let text = app.ui.redactor().redact(&text);
     atomic_file::write(path, &text).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,

@@ -75,6 +75,7 @@ impl Subcommand for Args {
 
 impl CommandOutput for CredentialOutput {
     const SCHEMA: &'static str = "bbconnect/git-credential@1";
+    const REVEALS_SECRET: bool = true;
 
     fn write_stdout(&self, out: &mut TextWriter) {
         out.raw(&self.answer.write());

@@ -7,6 +7,7 @@ use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::commands::args::{LimitArg, WorkspaceArg};
 use crate::error::Error;
+use crate::exit_status::ExitStatus;
 use crate::resolve::SelectedConnection;
 use crate::types::deployment::Deployment;
 use crate::types::operation::Operation;
@@ -42,6 +43,17 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
     repositories: Vec<Repository>,
+    /// The workspaces that could not be listed.
+    incomplete: Vec<IncompleteOwner>,
+}
+
+#[derive(Debug, Serialize)]
+struct IncompleteOwner {
+    owner: String,
+    reason: String,
+    exit: u8,
+    #[serde(skip)]
+    status: ExitStatus,
 }
 
 impl Subcommand for Args {
@@ -57,7 +69,7 @@ impl Subcommand for Args {
         let progress = app.ui.list_progress("listing repositories");
         let asked = app.block_on(bitbucket.repositories(&filter))?;
         drop(progress);
-        let repositories = asked.map_err(|error| {
+        let listed = asked.map_err(|error| {
             if filter.workspace.is_some() || !matches!(error, ApiError::Forbidden { .. }) {
                 return selected.describe_api_error_for(error, Operation::ReadRepositories);
             }
@@ -68,7 +80,23 @@ impl Subcommand for Args {
                 causes: Some(causes.into()),
             }
         })?;
-        Ok(ListOutput { repositories })
+        let incomplete = listed.incomplete.into_iter().map(|(owner, error)| {
+            let error = selected.describe_api_error_for(error, Operation::ReadRepositories);
+            let hint = error.hint().map(|hint| format!(" ({})", hint.render(None)));
+            let reason = error.to_string();
+            let hint = hint.unwrap_or_default();
+            app.ui.warn(&format!("{owner}: {reason}{hint}"));
+            IncompleteOwner {
+                owner,
+                reason,
+                exit: error.exit_status().code(),
+                status: error.exit_status(),
+            }
+        });
+        Ok(ListOutput {
+            incomplete: incomplete.collect(),
+            repositories: listed.repositories,
+        })
     }
 }
 
@@ -141,8 +169,12 @@ impl CommandOutput for ListOutput {
         );
     }
 
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::most_significant(self.incomplete.iter().map(|owner| owner.status))
+    }
+
     fn write_stderr(&self, out: &mut TextWriter) {
-        if self.repositories.is_empty() {
+        if self.repositories.is_empty() && self.incomplete.is_empty() {
             out.line("no repositories found");
         }
     }

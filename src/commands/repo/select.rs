@@ -135,8 +135,12 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
     let progress = app.ui.list_progress("listing repositories");
     let asked = app.block_on(bitbucket.repositories(&filter))?;
     drop(progress);
-    let mut all = asked
+    let listed = asked
         .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
+    for (owner, error) in &listed.incomplete {
+        app.ui.warn(&format!("{owner}: {error}"));
+    }
+    let mut all = listed.repositories;
     let names: Vec<String> = all
         .iter()
         .map(|repository| format!("{}/{}", repository.namespace, repository.slug))

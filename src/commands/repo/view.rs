@@ -30,20 +30,14 @@ pub(crate) struct Args {
     pub web: WebArg,
 }
 
-/// The same facts stand at the top and in `repository`, as other commands have it.
 #[derive(Debug, Serialize)]
 pub(crate) struct ViewOutput {
+    /// `NAMESPACE/SLUG`
+    repository: String,
     #[serde(flatten)]
-    facts: Facts,
-    repository: Facts,
+    facts: Repository,
     #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<PageOpened>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Facts {
-    #[serde(flatten)]
-    repository: Repository,
     empty: Option<bool>,
     project: Option<String>,
     permission: Option<Permission>,
@@ -65,16 +59,13 @@ impl Subcommand for Args {
             permission,
         } = view
             .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
-        let facts = Facts {
-            empty,
-            project: repository.project.clone(),
-            permission,
-            repository,
-        };
         Ok(ViewOutput {
-            page: self.web.open(facts.repository.web.as_deref(), app),
-            repository: facts.clone(),
-            facts,
+            page: self.web.open(repository.web.as_deref(), app),
+            repository: repository.path().to_string(),
+            project: repository.project.clone(),
+            facts: repository,
+            empty,
+            permission,
         })
     }
 }
@@ -83,13 +74,14 @@ impl CommandOutput for ViewOutput {
     const SCHEMA: &'static str = "bbconnect/repo-view@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let Facts {
-            repository,
+        let Self {
+            facts: repository,
             empty,
             project,
             permission,
-        } = &self.facts;
-        out.heading(&format!("{}/{}", repository.namespace, repository.slug));
+            ..
+        } = self;
+        out.heading(&self.repository);
         let yes_or_no = |fact: Option<bool>| {
             fact.map(|fact| if fact { "yes" } else { "no" })
                 .map(str::to_owned)

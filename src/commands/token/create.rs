@@ -294,6 +294,7 @@ fn planned(name: &str, permissions: &[&str]) -> AccessToken {
 
 impl CommandOutput for CreateOutput {
     const SCHEMA: &'static str = "bbconnect/token-create@1";
+    const REVEALS_SECRET: bool = true;
 
     fn write_stdout(&self, out: &mut TextWriter) {
         if let Some(RevealedSecret(secret)) = &self.secret {

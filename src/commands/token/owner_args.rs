@@ -95,7 +95,7 @@ impl Login {
             let identity = app.block_on(bitbucket.identify(&CredentialContext::from(&login)))?;
             let error = match identity {
                 Ok(_) => return Ok(bitbucket),
-                Err(error) => Error::from_api(error, auth, TokenPrefix::Unknown),
+                Err(error) => Error::from_api(error, &login, TokenPrefix::Unknown),
             };
             if !error.is_wrong_secret() || attempt == MAX_ATTEMPTS {
                 return Err(error);

@@ -44,7 +44,7 @@ pub(crate) struct PageOutput {
 impl Subcommand for Args {
     type Output = PageOutput;
 
-    /// Finds the page. Nothing is asked of a server.
+    /// Finds the page. A server is only asked for an account that its page contains and that is not known yet.
     ///
     /// # Errors
     /// Where no connection applies and the kind is not that of a Cloud credential, or it is SSH.
@@ -76,6 +76,11 @@ impl Subcommand for Args {
             connection.repository = Some(path.slug);
             level = Some(TokenLevel::Repo);
         }
+        let is_of_user = !matches!(level, Some(TokenLevel::Repo | TokenLevel::Project));
+        if auth == AuthMethod::HttpAccessToken && is_of_user {
+            let known = connection.account.take();
+            connection.account = known.or_else(|| account(app));
+        }
         let url = connection
             .token_page(auth, level)
             .ok_or_else(|| Error::Usage {
@@ -90,6 +95,16 @@ impl Subcommand for Args {
             url,
         })
     }
+}
+
+/// The account of the connection that applies, which its page contains: a connection that was not verified has none yet.
+fn account(app: &App) -> Option<String> {
+    let (selected, bitbucket) = app.client().ok()?;
+    if let Some(name) = selected.connection.credential.username() {
+        return Some(name.to_owned());
+    }
+    let _progress = app.ui.progress("identifying the account");
+    app.identify(&selected, &bitbucket).ok()?.account
 }
 
 fn cloud() -> Result<Connection, Error> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
-use crate::types::connection::{AuthMethod, Connection};
+use crate::types::connection::{AuthMethod, Connection, TokenLevel};
 use crate::types::deployment::Deployment;
 use crate::types::purpose::Purpose;
 use crate::types::scope::{Scope, ScopeSystem};
@@ -43,6 +43,10 @@ pub(crate) struct ScopesOutput {
     scopes: Vec<Scope>,
     /// What today's Bitbucket needs beyond a preset's document.
     beyond: Vec<Scope>,
+    /// The names of the check boxes that select `scopes` and `beyond`, in the same order.
+    checkboxes: Vec<String>,
+    /// Those of the scopes that this kind of token cannot have.
+    unavailable: Vec<Scope>,
     notes: Vec<&'static str>,
 }
 
@@ -57,6 +61,10 @@ impl Subcommand for Args {
         let chosen = app.select().ok().map(|selected| selected.connection);
         let of_connection = chosen.as_ref().map(Connection::auth);
         let auth = self.auth.or(of_connection).unwrap_or(AuthMethod::ApiToken);
+        let level = chosen
+            .as_ref()
+            .filter(|connection| connection.auth() == auth);
+        let level = level.and_then(Connection::level);
         let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
         let Some(system) = ScopeSystem::of(auth, deployment) else {
             return Err(Error::Usage {
@@ -70,10 +78,21 @@ impl Subcommand for Args {
             scopes.extend(needs.required);
             beyond.extend(needs.beyond);
         }
-        let scopes = minimal_scopes(&scopes);
-        let beyond = minimal_scopes(&beyond)
+        // A preset is what its document lists, row by row.
+        let scopes = if self.purposes.iter().any(|purpose| purpose.is_preset()) {
+            distinct(&scopes)
+        } else {
+            minimal_scopes(&scopes)
+        };
+        let beyond: Vec<Scope> = minimal_scopes(&beyond)
             .into_iter()
             .filter(|scope| !scopes.contains(scope))
+            .collect();
+        let all = || scopes.iter().chain(&beyond).copied();
+        // The narrowest token, unless the connection says otherwise.
+        let level = level.or(Some(TokenLevel::Repo));
+        let unavailable: Vec<Scope> = all()
+            .filter(|scope| !scope.is_selectable(auth, level))
             .collect();
         let registers_keys = self
             .purposes
@@ -91,6 +110,8 @@ impl Subcommand for Args {
         Ok(ScopesOutput {
             auth,
             purposes: self.purposes.clone(),
+            checkboxes: all().map(Scope::checkbox).collect(),
+            unavailable,
             scopes,
             beyond,
             notes: notes.into_iter().flatten().collect(),
@@ -108,7 +129,18 @@ pub(super) fn kinds_with_a_token() -> String {
     format!("pass --auth with one of {}", names.join(", "))
 }
 
-/// Each once, without what another brings with it.
+/// Each once.
+fn distinct(scopes: &[Scope]) -> Vec<Scope> {
+    let mut all: Vec<Scope> = Vec::new();
+    for scope in scopes {
+        if !all.contains(scope) {
+            all.push(*scope);
+        }
+    }
+    all
+}
+
+/// Each once, without what another implies.
 fn minimal_scopes(scopes: &[Scope]) -> Vec<Scope> {
     let mut least: Vec<Scope> = Vec::new();
     for scope in scopes {
@@ -122,16 +154,54 @@ fn minimal_scopes(scopes: &[Scope]) -> Vec<Scope> {
     least
 }
 
+impl ScopesOutput {
+    fn is_preset(&self) -> bool {
+        self.purposes.iter().any(|purpose| purpose.is_preset())
+    }
+
+    /// Whether the check boxes have other names than the scopes.
+    fn has_checkboxes(&self) -> bool {
+        let mut names = self
+            .scopes
+            .iter()
+            .chain(&self.beyond)
+            .map(|scope| scope.name());
+        names.any(|name| !self.checkboxes.iter().any(|checkbox| checkbox == name))
+    }
+}
+
 impl CommandOutput for ScopesOutput {
     const SCHEMA: &'static str = "bbconnect/token-scopes@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        for scope in self.scopes.iter().chain(&self.beyond) {
-            out.line(scope.name());
+        let rows = self.scopes.iter().chain(&self.beyond).zip(&self.checkboxes);
+        if !self.is_preset() || !self.has_checkboxes() {
+            rows.for_each(|(scope, _)| out.line(scope.name()));
+            return;
         }
+        let rows = rows.map(|(scope, checkbox)| {
+            let is_unavailable = self.unavailable.contains(scope);
+            let remark = if is_unavailable { "not available" } else { "" };
+            [scope.name().to_owned(), checkbox.clone(), remark.to_owned()]
+        });
+        out.table(&["SCOPE", "SELECT", ""].map(str::to_owned), rows);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
+        if !self.is_preset() && self.has_checkboxes() {
+            out.note(&format!("select {}", self.checkboxes.join(", ")));
+        }
+        if !self.unavailable.is_empty() {
+            let names: Vec<String> = self
+                .unavailable
+                .iter()
+                .map(|scope| scope.checkbox())
+                .collect();
+            out.note(&format!(
+                "this kind of access token cannot have {}; an API token can",
+                names.join(", ")
+            ));
+        }
         if !self.beyond.is_empty() {
             let names: Vec<&str> = self.beyond.iter().map(|scope| scope.name()).collect();
             out.note(&format!(

@@ -425,7 +425,7 @@ fn ensure_all(
     let progress = app.ui.list_progress("listing repositories");
     let done = AtomicUsize::new(0);
     let rows = app.block_on(async {
-        let repositories = bitbucket.repositories(&filter).await?;
+        let repositories = bitbucket.repositories(&filter).await?.complete()?;
         let (total, done, progress) = (repositories.len(), &done, &progress);
         let work = stream::iter(repositories).map(|repository| async move {
             let repo = repository.path();

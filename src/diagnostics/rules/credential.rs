@@ -6,6 +6,7 @@ use crate::diagnostics::connection_facts::CheckOptions;
 use crate::diagnostics::credential_facts::CredentialFacts;
 use crate::diagnostics::finding::{Finding, FindingId};
 use crate::exit_status::ExitStatus;
+use crate::types::auth_failure_help::KindMismatch;
 use crate::types::connection::{AuthMethod, StoreKind, TokenLevel, TokenPrefix};
 use crate::types::date::Date;
 use crate::types::day_count::DayCount;
@@ -37,9 +38,11 @@ pub(crate) fn valid(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
         },
         // The responses say neither yes nor no.
         Err(summary) if summary.exit == ExitStatus::Failure => {
-            Finding::undetermined(id, summary.message.clone()).with_next(
-                "pass --repo NAMESPACE/SLUG of a repository that the credential belongs to",
-            )
+            let finding = Finding::undetermined(id, summary.message.clone());
+            match &summary.hint {
+                Some(hint) => finding.with_next(hint.clone()),
+                None => finding,
+            }
         }
         Err(summary) => Finding::from_error(id, summary),
     })
@@ -52,6 +55,14 @@ pub(crate) fn kind(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
     if auth == AuthMethod::Ssh {
         return None;
     }
+    if let Some(KindMismatch { looks_like, fix }) = KindMismatch::find(&facts.connection, prefix) {
+        let message = format!("this looks like {looks_like}, not {}", kind_name(auth));
+        let next = match facts.connection.store() {
+            Some(StoreKind::Environment) => fix,
+            _ => format!("{fix}: {}", facts.edit_command("--auth KIND --token-stdin")),
+        };
+        return Some(Finding::warn(id, message).with_next(next));
+    }
     if auth == AuthMethod::AppPassword || prefix == TokenPrefix::AppPassword {
         let next = format!(
             "create an API token with scopes at https://id.atlassian.com/manage-profile/security/api-tokens, then {}",
@@ -61,27 +72,6 @@ pub(crate) fn kind(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
             "this is an app password; Bitbucket Cloud retired app passwords on 2026-07-28";
         return Some(Finding::warn(id, message).with_next(next));
     }
-    let expected = match auth {
-        AuthMethod::ApiToken => Some((TokenPrefix::ApiToken, "an API token", "ATATT")),
-        AuthMethod::AccessToken => Some((TokenPrefix::AccessToken, "an access token", "ATCTT")),
-        AuthMethod::OAuth
-        | AuthMethod::ClientCredentials
-        | AuthMethod::HttpAccessToken
-        | AuthMethod::Password
-        | AuthMethod::AppPassword
-        | AuthMethod::Ssh => None,
-    };
-    if let Some((expected, name, beginning)) = expected
-        && prefix != expected
-        && prefix != TokenPrefix::Unknown
-    {
-        let finding = Finding::warn(id, format!("this does not look like {name}"));
-        return Some(
-            finding
-                .with_evidence(format!("{name} begins with {beginning}"))
-                .with_next(facts.edit_command("--auth KIND")),
-        );
-    }
     let owner = match facts.level() {
         Some(TokenLevel::User) => " of a user",
         Some(TokenLevel::Workspace) => " of a workspace",
@@ -89,7 +79,12 @@ pub(crate) fn kind(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
         Some(TokenLevel::Repo) => " of a repository",
         None => "",
     };
-    let name = match auth {
+    let name = kind_name(auth);
+    Some(Finding::pass(id, format!("used as {name}{owner}")))
+}
+
+fn kind_name(auth: AuthMethod) -> &'static str {
+    match auth {
         AuthMethod::ApiToken => "an API token",
         AuthMethod::AccessToken => "an access token",
         AuthMethod::AppPassword => "an app password",
@@ -98,8 +93,7 @@ pub(crate) fn kind(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
         AuthMethod::ClientCredentials => "an OAuth consumer",
         AuthMethod::Password => "a password",
         AuthMethod::Ssh => "an SSH key",
-    };
-    Some(Finding::pass(id, format!("used as {name}{owner}")))
+    }
 }
 
 /// Cloud's access tokens cannot register SSH keys, whatever their scopes.
@@ -140,13 +134,23 @@ pub(crate) fn expiry(
     if connection.auth() == AuthMethod::Ssh || facts.secret.is_err() {
         return None;
     }
+    let is_refused = facts.identity.as_ref().is_some_and(|identity| {
+        let refusal = identity.as_ref().err();
+        refusal.is_some_and(|summary| summary.exit == ExitStatus::Unauthorized)
+    });
+    let is_past = |(date, _): &(Date, bool)| today.days_until(*date) < 0;
+    // A revoked token is not good until its expiry date.
+    if is_refused && !facts.expires_on().as_ref().is_some_and(is_past) {
+        let message = "expiry not checked: the server does not accept the credential";
+        return Some(Finding::unknown(id, message));
+    }
     let Some((expires_on, is_reported)) = facts.expires_on() else {
         // Passwords do not expire, and OAuth tokens are refreshed.
         if connection.auth() == AuthMethod::Password || connection.auth().is_oauth() {
             return None;
         }
         let message = match connection.deployment {
-            Deployment::Cloud => "expiry unknown (not reported by Bitbucket Cloud)",
+            Deployment::Cloud => "expiry unknown (Bitbucket Cloud does not report it to the token)",
             Deployment::DataCenter | Deployment::Unknown => {
                 "expiry unknown (not reported by the server)"
             }

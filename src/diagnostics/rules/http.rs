@@ -54,7 +54,7 @@ fn intermediary(id: FindingId, route: &HttpRoute, probe: &ServerProbe) -> Option
         let is_login = ["login", "saml", "sso", "oauth", "signin", "adfs"]
             .iter()
             .any(|word| lower.contains(word));
-        let to = to.map_or_else(|| location.clone(), |to| without_query(&to));
+        let to = to.map_or_else(|| "an invalid URL".to_owned(), |to| without_query(&to));
         if is_login {
             return fail(
                 format!("a login page is in front of the API: redirect to {to}"),
@@ -108,7 +108,7 @@ fn without_query(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
-    let _had_one = url.set_password(None);
+    let _had_one = (url.set_username(""), url.set_password(None));
     url.to_string()
 }
 

@@ -13,13 +13,7 @@ pub(crate) fn visible(facts: &ConnectionFacts, options: &CheckOptions) -> Option
     let repository = facts.repository.as_ref()?;
     let id = &repository.id;
     if let Err(summary) = &repository.repository {
-        let is_hidden = matches!(summary.exit, ExitStatus::NotFound | ExitStatus::Forbidden);
-        let problem = if is_hidden {
-            "is not visible"
-        } else {
-            "cannot be read"
-        };
-        let message = format!("{id} {problem}: {}", summary.message);
+        let message = format!("{id}: {}", summary.message);
         let next = "check the name, and that the account or token has access: bbconnect repo list";
         let next = summary.hint.clone().unwrap_or_else(|| next.to_owned());
         return Some(Finding::fail(ID, summary.exit, message).with_next(next));

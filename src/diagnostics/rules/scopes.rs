@@ -3,7 +3,7 @@
 use crate::diagnostics::connection_facts::{CheckOptions, ConnectionFacts};
 use crate::diagnostics::finding::{Finding, FindingId};
 use crate::exit_status::ExitStatus;
-use crate::types::connection::{AuthMethod, TokenLevel};
+use crate::types::connection::AuthMethod;
 use crate::types::deployment::Deployment;
 use crate::types::purpose::{Purpose, RequiredScopes};
 use crate::types::scope::{GrantedScopes, Scope, ScopeSystem};
@@ -118,8 +118,12 @@ fn required_or_listed(
         let all = scopes.iter().copied();
         all.filter(|scope| state(facts, *scope) == wanted).collect()
     };
-    let missing = with_state(&needs.required, ScopeState::Missing);
-    let unknown = with_state(&needs.required, ScopeState::Unknown);
+    let unavailable = unavailable_in_presets(facts, options);
+    let is_available = |scope: &Scope| !unavailable.contains(scope);
+    let mut missing = with_state(&needs.required, ScopeState::Missing);
+    let mut unknown = with_state(&needs.required, ScopeState::Unknown);
+    missing.retain(is_available);
+    unknown.retain(is_available);
     let without_equivalent = without_equivalent(facts, options);
     let missing_beyond = with_state(&needs.beyond, ScopeState::Missing);
     if !missing.is_empty() {
@@ -145,6 +149,15 @@ fn required_or_listed(
         );
         return Finding::undetermined(ID, message);
     }
+    if !unavailable.is_empty() {
+        let message = format!(
+            "has the scopes that this kind of token can have; it cannot have {}, which the preset's document lists",
+            list(&unavailable)
+        );
+        return Finding::warn(ID, message).with_next(
+            "enough for one repository; for the rest use an API token: bbconnect token scopes --auth api-token",
+        );
+    }
     if !missing_beyond.is_empty() {
         let message = format!(
             "has the scopes of the preset's document, but Bitbucket now also needs {}",
@@ -160,9 +173,11 @@ fn required_or_listed(
 
 /// Whether the credential itself lacks a required scope.
 pub(crate) fn lacks_required(facts: &ConnectionFacts, options: &CheckOptions) -> bool {
+    let unavailable = unavailable_in_presets(facts, options);
     requirements(facts, options)
         .required
         .into_iter()
+        .filter(|scope| !unavailable.contains(scope))
         .any(|scope| state(facts, scope) == ScopeState::Missing)
 }
 
@@ -244,26 +259,34 @@ fn without_equivalent(facts: &ConnectionFacts, options: &CheckOptions) -> Vec<Sc
         .collect()
 }
 
-/// Whether the page where the credential is created offers a scope. Access tokens have few; the narrower the token, the
-/// fewer.
 fn is_selectable(facts: &ConnectionFacts, scope: Scope) -> bool {
-    let is_access_token = facts.credential.connection.auth() == AuthMethod::AccessToken;
-    if !is_access_token || scope.vocabulary() != ScopeSystem::Classic {
-        return true;
-    }
-    let (family, _) = scope.name().split_once(':').unwrap_or((scope.name(), ""));
-    let is_of_repositories = matches!(
-        family,
-        "repository" | "pullrequest" | "webhook" | "pipeline" | "runner"
-    );
-    is_of_repositories
-        || match facts.credential.level() {
-            Some(TokenLevel::Repo) => false,
-            Some(TokenLevel::Project) => scope.name() == "project",
-            Some(TokenLevel::Workspace | TokenLevel::User) | None => {
-                matches!(scope.name(), "project" | "project:admin" | "account")
-            }
-        }
+    let auth = facts.credential.connection.auth();
+    scope.is_selectable(auth, facts.credential.level())
+}
+
+/// Scopes of presets that this kind of credential cannot have, and that nothing else requires: the product's document
+/// lists them for other kinds as well.
+fn unavailable_in_presets(facts: &ConnectionFacts, options: &CheckOptions) -> Vec<Scope> {
+    let Some(system) = vocabulary(facts) else {
+        return Vec::new();
+    };
+    let others = options
+        .purposes
+        .iter()
+        .filter(|purpose| !purpose.is_preset());
+    let mut required: Vec<Scope> = others
+        .flat_map(|purpose| purpose.needs(system).required)
+        .collect();
+    let named = options.required.iter();
+    required.extend(named.flat_map(|scope| scope.equivalents_in(system)));
+    let presets = options
+        .purposes
+        .iter()
+        .filter(|purpose| purpose.is_preset());
+    let of_presets = presets.flat_map(|purpose| purpose.needs(system).required);
+    of_presets
+        .filter(|scope| !is_selectable(facts, *scope) && !required.contains(scope))
+        .collect()
 }
 
 fn how_to_add(facts: &ConnectionFacts, missing: &[Scope]) -> String {

@@ -1,7 +1,6 @@
 //! A connection: a named profile of a Bitbucket server, a credential and defaults. It never holds the secret.
 
 mod auth;
-mod auth_failure_help;
 mod base_url;
 mod credential;
 mod detect;
@@ -11,7 +10,6 @@ mod stored_secret;
 use std::path::PathBuf;
 
 pub(crate) use auth::{AuthMethod, TokenLevel};
-pub(crate) use auth_failure_help::auth_failure_help;
 pub(crate) use base_url::{BaseUrl, BaseUrlError, Origin};
 pub(crate) use credential::{Credential, CredentialFields, MissingField, RequiredField};
 pub(crate) use detect::DetectedServer;
@@ -154,6 +152,21 @@ impl Connection {
             website: self.website().map(|url| Origin::of(&url)),
             rejected_on: None,
         }
+    }
+
+    /// A workspace, project or repository that cannot be part of a URL, and what it is: an empty one names another
+    /// resource, and the URL standard resolves `.` and `..`.
+    #[must_use]
+    pub(crate) fn invalid_path_segment(&self) -> Option<(&'static str, &str)> {
+        let names = [
+            ("workspace", &self.workspace),
+            ("project", &self.project),
+            ("repository", &self.repository),
+        ];
+        let mut names = names
+            .into_iter()
+            .filter_map(|(what, name)| Some((what, name.as_deref()?)));
+        names.find(|(_, name)| matches!(*name, "" | "." | ".."))
     }
 
     /// The default workspace (Cloud) or project (Data Center).

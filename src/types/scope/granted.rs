@@ -31,6 +31,22 @@ impl GrantedScopes {
         &self.unknown
     }
 
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.scopes.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Those of the required scopes that are not granted. Names that are not in the table are compared as they are.
+    #[must_use]
+    pub(crate) fn missing(&self, required: &[String]) -> Vec<String> {
+        let is_granted = |name: &&String| match name.parse::<Scope>() {
+            Ok(scope) => self.contains(scope),
+            Err(NotAScope { .. }) => self.unknown.contains(name),
+        };
+        let missing = required.iter().filter(|name| !is_granted(name));
+        missing.cloned().collect()
+    }
+
     /// Whether a scope is granted: itself, implied by another, or by its equivalent in another vocabulary.
     #[must_use]
     pub(crate) fn contains(&self, wanted: Scope) -> bool {

@@ -14,7 +14,7 @@ use thiserror::Error;
 pub(crate) use granted::GrantedScopes;
 pub(super) use granted::all_known;
 
-use super::connection::AuthMethod;
+use super::connection::{AuthMethod, TokenLevel};
 use super::deployment::Deployment;
 use super::permission::Permission;
 
@@ -84,6 +84,58 @@ impl Scope {
             _ => Permission::Read,
         });
         highest.max().unwrap_or(Permission::Read)
+    }
+
+    /// The name of the check box that selects it. On the page of API tokens that is the name of the scope.
+    #[must_use]
+    pub(crate) fn checkbox(self) -> String {
+        let (family, action) = match self.vocabulary() {
+            ScopeSystem::ApiToken => return self.name().to_owned(),
+            ScopeSystem::Classic => self.name().split_once(':').unwrap_or((self.name(), "read")),
+            ScopeSystem::DataCenter => self.name().split_once('_').unwrap_or((self.name(), "")),
+        };
+        let family = match family {
+            "email" => return "Account: Email".to_owned(),
+            "webhook" => return "Webhooks: Read & Write".to_owned(),
+            "account" => "Account",
+            "project" | "PROJECT" => "Project",
+            "repository" | "REPO" => "Repository",
+            "pullrequest" => "Pull Request",
+            "pipeline" => "Pipelines",
+            "runner" => "Runners",
+            "issue" => "Issues",
+            "snippet" => "Snippets",
+            other => other,
+        };
+        let action = action.to_lowercase();
+        let action = match action.as_str() {
+            "variable" => "edit variables",
+            action => action,
+        };
+        let (first, rest) = action.split_at_checked(1).unwrap_or_default();
+        format!("{family}: {}{rest}", first.to_uppercase())
+    }
+
+    /// Whether the page where a credential is created offers it. Access tokens have few scopes; the narrower the token, the
+    /// fewer.
+    #[must_use]
+    pub(crate) fn is_selectable(self, auth: AuthMethod, level: Option<TokenLevel>) -> bool {
+        if auth != AuthMethod::AccessToken || self.vocabulary() != ScopeSystem::Classic {
+            return true;
+        }
+        let (family, _) = self.name().split_once(':').unwrap_or((self.name(), ""));
+        let is_of_repositories = matches!(
+            family,
+            "repository" | "pullrequest" | "webhook" | "pipeline" | "runner"
+        );
+        is_of_repositories
+            || match level {
+                Some(TokenLevel::Repo) => false,
+                Some(TokenLevel::Project) => self.name() == "project",
+                Some(TokenLevel::Workspace | TokenLevel::User) | None => {
+                    matches!(self.name(), "project" | "project:admin" | "account")
+                }
+            }
     }
 
     /// The scopes that it implies directly.

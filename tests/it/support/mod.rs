@@ -6,6 +6,8 @@ pub(crate) mod git_server;
 pub(crate) mod invariants;
 pub(crate) mod property;
 #[cfg(unix)]
+pub(crate) mod responder;
+#[cfg(unix)]
 pub(crate) mod sshd;
 #[cfg(unix)]
 pub(crate) mod tls;

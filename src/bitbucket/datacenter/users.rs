@@ -1,0 +1,61 @@
+//! Users and their slugs.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use super::DataCenter;
+use crate::bitbucket::client::{ApiError, Authorization, Response, WithAuth};
+use crate::types::user_slug;
+
+const USERS: [&str; 4] = ["rest", "api", "latest", "users"];
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    values: Vec<User>,
+}
+
+#[derive(Debug, Deserialize)]
+struct User {
+    name: Option<String>,
+    slug: Option<String>,
+}
+
+impl DataCenter {
+    /// Sends requests below the path of a user: with the slug that is derived from the name, and where that finds nothing
+    /// with the one that the server lists.
+    pub(super) async fn with_user_slug<F: Future<Output = Result<Response, ApiError>>>(
+        &self,
+        name: &str,
+        send: impl Fn(String) -> F,
+    ) -> Result<Response, ApiError> {
+        let derived = user_slug::derived(name);
+        let response = send(derived.clone()).await?;
+        let is_basic = matches!(self.http.authorization(), Authorization::Basic { .. });
+        let is_missing = match response.status() {
+            StatusCode::NOT_FOUND => true,
+            // Another attempt with a wrong password could lock the account.
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                response.is_authenticated() || !is_basic
+            }
+            _ => false,
+        };
+        if !is_missing {
+            return Ok(response);
+        }
+        match self.listed_slug(name).await {
+            Some(listed) if listed != derived => send(listed).await,
+            Some(_) | None => Ok(response),
+        }
+    }
+
+    /// The filter also matches parts of names, display names and e-mail addresses.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-get>
+    async fn listed_slug(&self, name: &str) -> Option<String> {
+        let query = [("filter", name), ("limit", "100")];
+        let response = self.http.get(&USERS, &query, WithAuth::Yes).await.ok()?;
+        let page: Page = response.json().ok()?;
+        let is_it = |user: &User| user.name.as_deref() == Some(name);
+        page.values.into_iter().find(is_it)?.slug
+    }
+}
