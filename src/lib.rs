@@ -64,7 +64,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     match parse(&arguments, width) {
         Ok(cli) => {
             let mut flags = GlobalOptions::from(&cli.global);
-            flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json());
+            flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json())
+                || matches!(&cli.command, Command::Audit(args) if args.wants_json());
             let app = App::new(&flags, environment, cli::command);
             let ui = app.ui.clone();
             cli.command.dispatch(&app).unwrap_or_else(|error| {

@@ -113,6 +113,15 @@ impl Bitbucket {
         }
     }
 
+    /// The number of requests that were sent.
+    #[must_use]
+    pub(crate) fn requests_sent(&self) -> usize {
+        match self {
+            Self::Cloud(cloud) => cloud.http().requests_sent(),
+            Self::DataCenter(datacenter) => datacenter.http().requests_sent(),
+        }
+    }
+
     /// The server's version, requested without the credential; `None` on Cloud. Success proves that the server is
     /// Bitbucket.
     pub(crate) async fn version(&self) -> Result<Option<String>, ApiError> {
@@ -592,6 +601,36 @@ impl Bitbucket {
         match self {
             Self::Cloud(cloud) => cloud.webhooks(repo).await,
             Self::DataCenter(datacenter) => datacenter.webhooks(repo).await,
+        }
+    }
+
+    /// The webhooks of a repository, on Data Center with their last delivery.
+    pub(crate) async fn webhooks_with_statistics(
+        &self,
+        repo: &RepoId,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.webhooks(repo).await,
+            Self::DataCenter(datacenter) => datacenter.webhooks_with_statistics(repo).await,
+        }
+    }
+
+    /// The webhooks of a workspace itself; none on Data Center.
+    pub(crate) async fn workspace_webhooks(
+        &self,
+        workspace: &str,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.workspace_webhooks(workspace).await,
+            Self::DataCenter(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The webhooks of a project itself, which Data Center has since 8.8; none on Cloud.
+    pub(crate) async fn project_webhooks(&self, key: &str) -> Result<Vec<StoredWebhook>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(Vec::new()),
+            Self::DataCenter(datacenter) => datacenter.project_webhooks(key).await,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod args;
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod connect;
@@ -39,6 +40,8 @@ command_group! {
         Check(check::Args),
         /// Diagnose connection problems
         Doctor(doctor::Args),
+        /// List and check keys, webhooks and tokens
+        Audit(Box<audit::Args>),
         /// Update what Bitbucket Cloud has retired
         Migrate(migrate::Args),
         /// Commit a directory and open a pull request

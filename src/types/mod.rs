@@ -16,6 +16,7 @@ pub(crate) mod git_url;
 pub(crate) mod hint;
 pub(crate) mod host_keys;
 pub(crate) mod host_pattern;
+pub(crate) mod inventory;
 pub(crate) mod json_pointer;
 pub(crate) mod key_type;
 pub(crate) mod look_alike;

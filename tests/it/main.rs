@@ -12,6 +12,7 @@
 
 mod api;
 mod architecture;
+mod audit;
 mod check;
 mod checkouts;
 mod cli;

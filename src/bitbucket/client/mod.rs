@@ -92,6 +92,8 @@ pub(crate) struct Http {
     anonymous_check: Cell<Option<&'static [&'static str]>>,
     observation: RefCell<ServerObservation>,
     renames: Renames,
+    /// The number of requests that were sent, repetitions included.
+    requests_sent: Cell<usize>,
 }
 
 impl fmt::Debug for Http {
@@ -121,6 +123,7 @@ impl Http {
             anonymous_check: Cell::new(None),
             observation: RefCell::default(),
             renames: Renames::default(),
+            requests_sent: Cell::default(),
         }
     }
 
@@ -136,6 +139,10 @@ impl Http {
     /// The current name of a repository, where the server has redirected a request under its former one.
     pub(super) fn renamed(&self, repo: &RepoId) -> Option<RepoId> {
         self.renames.current(repo)
+    }
+
+    pub(super) fn requests_sent(&self) -> usize {
+        self.requests_sent.get()
     }
 
     pub(super) fn authorization(&self) -> &Authorization {

@@ -195,6 +195,7 @@ impl Http {
             }
             None => {}
         }
+        self.requests_sent.set(self.requests_sent.get() + 1);
         let sent = builder
             .send()
             .await

@@ -40,6 +40,18 @@ impl Cloud {
         all.into_iter().map(hook).collect()
     }
 
+    /// The webhooks of a workspace, which are called for all of its repositories.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-hooks-get>
+    pub(in crate::bitbucket) async fn workspace_webhooks(
+        &self,
+        workspace: &str,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
+        let path = ["workspaces", workspace, "hooks"];
+        let all: Vec<Map<String, Value>> = self.http.pages(&path, &[("pagelen", "100")]).await?;
+        all.into_iter().map(hook).collect()
+    }
+
     /// Creates or updates a webhook. Without a secret in the body, the current one is kept.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-post>,

@@ -24,6 +24,8 @@ const READ_ONLY: [&str; 6] = [
     "links",
 ];
 
+const WITH_STATISTICS: [(&str, &str); 1] = [("statistics", "true")];
+
 /// Servers before 7.0 do not have this event.
 const PR_FROM_REF_UPDATED: &str = "pr:from_ref_updated";
 
@@ -51,6 +53,33 @@ impl DataCenter {
             .pages(&repo_path(repo, &["webhooks"]), &[])
             .await?;
         all.into_iter().map(hook).collect()
+    }
+
+    /// As [`DataCenter::webhooks`], with their last deliveries.
+    pub(in crate::bitbucket) async fn webhooks_with_statistics(
+        &self,
+        repo: &RepoId,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
+        let path = repo_path(repo, &["webhooks"]);
+        let all: Vec<Map<String, Value>> = self.http.pages(&path, &WITH_STATISTICS).await?;
+        all.into_iter().map(hook).collect()
+    }
+
+    /// The webhooks of a project itself, with their last deliveries. Servers before 8.8 have none.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-webhooks-get>
+    pub(in crate::bitbucket) async fn project_webhooks(
+        &self,
+        key: &str,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
+        let path = ["rest", "api", "latest", "projects", key, "webhooks"];
+        let all: Result<Vec<Map<String, Value>>, _> =
+            self.http.pages(&path, &WITH_STATISTICS).await;
+        match all {
+            Ok(all) => all.into_iter().map(hook).collect(),
+            Err(ApiError::NotAnApiEndpoint(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Creates or updates a webhook. An update replaces all fields, so the current ones are sent back.

@@ -62,7 +62,7 @@ fn is_failure(finding: &Finding, connection: &ConnectionReport, options: ReportO
     }
 }
 
-fn testcase(finding: &Finding, suite: &str, is_failure: bool) -> String {
+pub(crate) fn testcase(finding: &Finding, suite: &str, is_failure: bool) -> String {
     let head = format!(
         "    <testcase classname=\"{suite}\" name=\"{}\"",
         finding.id.name()
@@ -87,7 +87,7 @@ fn testcase(finding: &Finding, suite: &str, is_failure: bool) -> String {
 }
 
 /// Text of an attribute or an element (XML 1.0, sections 2.2 and 2.4).
-fn attribute(text: &str) -> String {
+pub(crate) fn attribute(text: &str) -> String {
     escape(text)
         // Not characters to XML, though they are to Unicode.
         .replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")

@@ -9,6 +9,7 @@ use crate::exit_status::ExitStatus;
 use crate::ui::{CommandOutput, TextWriter};
 
 pub(crate) use self::check_report::{CheckReport, ConnectionReport, Format, ReportOptions};
+pub(crate) use self::junit::{attribute as xml_attribute, testcase as junit_testcase};
 pub(crate) use self::markdown::{cell as markdown_cell, finding_cell as markdown_finding};
 pub(crate) use self::text::write_finding;
 
