@@ -18,6 +18,8 @@ fn server(names: &[&str]) -> Server {
                 "read:repository:bitbucket",
                 "admin:repository:bitbucket",
                 "read:webhook:bitbucket",
+                "REPO_ADMIN",
+                "PROJECT_ADMIN",
             ],
         ),
         store: RepoStore::with(names),

@@ -171,7 +171,7 @@ impl Source {
         let webhook = &stored.webhook;
         item.facts.is_signed = webhook.secret_set;
         item.facts.verifies_receiver = webhook.verifies_receiver;
-        item.facts.last_call_failed = stored.last_call_failed();
+        item.facts.last_call_failed = stored.last_call_failed().filter(|_| !is_cloud);
         Item {
             id: webhook.id.clone(),
             label: Some(webhook.shown_url()),

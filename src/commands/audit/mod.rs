@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::ValueEnum as _;
 
 use self::gather::{Inventory, Source};
-use self::report::AuditOutput;
+use self::report::{AuditOutput, Format};
 use crate::app::App;
 use crate::bitbucket::Bitbucket;
 use crate::commands::Subcommand;
@@ -33,21 +33,6 @@ Examples:
 
 Exit status 1: a finding fails; 11: warnings, with --strict; 4 or 8: parts could not be read.
 ";
-
-/// The formats of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One JSON document, as with --json
-    Json,
-    /// One line for each item
-    Csv,
-    /// `JUnit` XML: a suite for each owner
-    Junit,
-    /// Markdown tables
-    Markdown,
-}
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Format;
 use super::gather::Unread;
 use crate::diagnostics::report::{
     junit_testcase, markdown_cell, markdown_finding, write_finding, xml_attribute,
@@ -15,6 +14,21 @@ use crate::types::date::Date;
 use crate::types::inventory::{Item, ItemKind};
 use crate::types::timestamp::Timestamp;
 use crate::ui::{CommandOutput, TextWriter};
+
+/// The formats of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// One JSON document, as with --json
+    Json,
+    /// One line for each item
+    Csv,
+    /// `JUnit` XML: a suite for each owner
+    Junit,
+    /// Markdown tables
+    Markdown,
+}
 
 #[derive(Debug, Serialize)]
 pub(crate) struct AuditOutput {

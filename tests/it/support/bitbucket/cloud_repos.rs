@@ -74,6 +74,9 @@ pub(super) fn respond(
                 .collect();
             Some(cloud_page(&base, &state.store, request, &values, 100))
         }
+        ("GET", ["workspaces", _, "hooks"]) => {
+            Some(cloud_page(&base, &state.store, request, &[], 100))
+        }
         ("GET", ["workspaces", _, "members"]) => {
             let user = json!({"uuid": "{jo}", "nickname": "jo", "display_name": "Jo Doe", "account_id": "1:jo"});
             Some(cloud_page(
