@@ -24,7 +24,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "known-hosts",
         ],
     ),
-    ("Check", &["check", "doctor", "migrate"]),
+    ("Check", &["check", "doctor", "audit", "migrate"]),
     (
         "Work with Bitbucket",
         &[
