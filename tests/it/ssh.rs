@@ -1820,7 +1820,7 @@ fn the_ssh_configuration_leads_to_the_server() {
     // The user's own configuration names a key that the server does not know, too.
     let path = fixture.sandbox.with_ssh_config(&format!(
         "Host git.corp\n  {server}Host bitbucketCompany\n  {server}  User {user}\nHost gated\n  {server}  ProxyCommand bash -c \
-         'exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3; kill $!'\nHost *\n  IdentityFile ~/.ssh/none\n"
+         'trap \"\" HUP; exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3; kill $!'\nHost *\n  IdentityFile ~/.ssh/none\n"
     ));
     let run = |arguments: &[&str]| {
         fs::write(fixture.sandbox.path("asked"), "").unwrap();
@@ -2168,17 +2168,9 @@ fn algorithms_that_are_not_common_are_named() {
     let Some(mut fixture) = Fixture::new() else {
         return;
     };
-    let connected = connected(&fixture, &["--type", "rsa-4096"]);
-    assert_eq!(connected["key"]["type"], "rsa-4096");
+    connected(&fixture, &[]);
     let test = ["key", "test", "-c", "site", "--json"];
     let url = fixture.sshd.url("web/site");
-    fixture
-        .sshd
-        .restart_with("PubkeyAcceptedAlgorithms ssh-rsa");
-    let refused = fixture.run(&test).exits_with(8).json();
-    let hint = refused["error"]["hint"].to_string();
-    assert!(hint.contains("ecdsa-256"), "{refused}");
-    fixture.run(&["doctor", &url]).exits_with(8);
     let old = "diffie-hellman-group14-sha1";
     fixture.sshd.restart_with(&format!("KexAlgorithms {old}"));
     let refused = fixture.run(&test).exits_with(8).json();
