@@ -98,10 +98,11 @@ impl App {
     /// Requests the repository with the key at the URL that it was registered for, and lets git use only this key.
     fn use_key(&self, source: &mut CloneSource, key: &SshConnection) -> Result<(), Error> {
         let file = PrivateKeyFile::read(&key.key)?;
-        let options = self.ssh_options(Some(&file));
-        self.check_access(&options, &key.remote, Service::Read)?;
+        let destination = self.ssh_destination(&key.remote)?;
+        let options = self.ssh_options(Some(&file), &destination);
+        self.check_access(&options, &destination.remote(&key.remote), Service::Read)?;
         source.url = key.remote.to_url();
-        let command = options.command_line()?;
+        let command = options.command_line(self.ssh_program())?;
         source.config.extend([
             ("core.sshCommand".to_owned(), command.clone()),
             ("ssh.variant".to_owned(), "ssh".to_owned()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::ConnectionsFile;
 use crate::sys::proxy::ProxyVariables;
@@ -44,6 +44,8 @@ pub struct Environment {
     pub(super) token_is_empty: bool,
     /// The path of this program: on the `PATH`, else the executable itself.
     pub(super) program: Option<PathBuf>,
+    /// The path of `ssh`.
+    pub(super) ssh: Option<PathBuf>,
     /// `GIT_CONFIG_KEY_…` and `GIT_CONFIG_VALUE_…`, as many as `GIT_CONFIG_COUNT` says.
     pub(super) git_config: Vec<(String, String)>,
     /// The configuration directory, where a variable names it.
@@ -91,6 +93,11 @@ const NAMES: &[&str] = &[
     "CREDENTIALS_DIRECTORY",
     "GIT_PREFIX",
     "GIT_SSH_COMMAND",
+    "GIT_SSH",
+    "GIT_SSH_VARIANT",
+    "GIT_ALLOW_PROTOCOL",
+    "USER",
+    "LOGNAME",
     "BROWSER",
 ];
 
@@ -135,6 +142,7 @@ impl Environment {
                     .any(|name| set(name).is_some()),
             connection: text("BBCONNECT_CONNECTION"),
             program: program(),
+            ssh: find_in_path("ssh", |_| true),
             git_config: git_config(&text),
             token_is_empty: env::var_os("BBCONNECT_TOKEN").is_some_and(|token| token.is_empty()),
             config: set("BBCONNECT_CONFIG_DIR")
@@ -223,19 +231,35 @@ fn proxy_variables(text: &impl Fn(&str) -> Option<String>) -> ProxyVariables {
 }
 
 /// The path of this program: the link on the `PATH` that leads to it, which survives an update, else the executable itself.
+fn program() -> Option<PathBuf> {
+    let own = fs::canonicalize(env::current_exe().ok()?).ok()?;
+    let is_same = |found: &Path| fs::canonicalize(found).is_ok_and(|found| found == own);
+    find_in_path("bbconnect", is_same).or(Some(own))
+}
+
+/// The first program of this name on the `PATH` that suits. Relative entries are left out: what is written to be run later
+/// must not lead to another program elsewhere.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that reads the environment"
 )]
-fn program() -> Option<PathBuf> {
-    let own = env::current_exe().ok()?;
-    let same = |found: &PathBuf| fs::canonicalize(found).ok() == fs::canonicalize(&own).ok();
+fn find_in_path(name: &str, suits: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let name = format!("bbconnect{}", env::consts::EXE_SUFFIX);
-    let found = env::split_paths(&path)
-        .map(|folder| folder.join(&name))
-        .find(same);
-    found.or(Some(own))
+    let name = format!("{name}{}", env::consts::EXE_SUFFIX);
+    let directories = env::split_paths(&path).filter(|directory| directory.is_absolute());
+    let mut found = directories.map(|directory| directory.join(&name));
+    found.find(|program| is_executable(program) && suits(program))
+}
+
+fn is_executable(path: &Path) -> bool {
+    let Ok(metadata) = fs::metadata(path) else {
+        return false;
+    };
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 == 0 {
+        return false;
+    }
+    metadata.is_file()
 }
 
 /// The entries of git's configuration in the environment (git-config(1)).

@@ -330,21 +330,17 @@ impl App {
         let path = connection.key_path.as_ref()?;
         // The host keys of the server are in our known_hosts.
         if connection.clone_url.is_some() {
-            return self.ssh_command(path);
+            let remote = connection.clone_url.as_deref();
+            let remote = remote.and_then(|url| url.parse().ok());
+            return self.ssh_command(path, remote.as_ref());
         }
-        ssh::command_with_key(path).ok()
+        ssh::command_with_key(self.ssh_program(), path).ok()
     }
 
     /// The entries of git's configuration that are in the environment already (`GIT_CONFIG_KEY_…`).
     #[must_use]
     pub(crate) fn git_config(&self) -> &[(String, String)] {
         &self.environment.git_config
-    }
-
-    /// `GIT_SSH_COMMAND` as it is in the environment already.
-    #[must_use]
-    pub(crate) fn inherited_git_ssh_command(&self) -> Option<&str> {
-        self.environment.variables.get("GIT_SSH_COMMAND")
     }
 }
 

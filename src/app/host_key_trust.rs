@@ -10,7 +10,7 @@ use super::{App, TIMEOUT};
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
 use crate::resolve::{Needs, Target};
-use crate::ssh::{self, CheckOptions, HostKey, KnownHosts, Source, SshError};
+use crate::ssh::{self, CheckOptions, Destination, HostKey, KnownHosts, Source, SshError};
 use crate::types::clone_url::CloneUrl;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::public_key::PublicKey;
@@ -113,16 +113,11 @@ impl App {
     /// [`Error::Cancelled`].
     pub(crate) fn ensure_trusted(
         &self,
-        host: &SshHost,
+        destination: &Destination,
         evidence: HostKeyEvidence,
     ) -> Result<TrustedHostKeys, Error> {
-        let decision = self.decide_trust(host, evidence)?;
-        if decision.new.is_empty() {
-            return Ok(TrustedHostKeys {
-                keys: decision.pinned,
-                changed: false,
-            });
-        }
+        let host = &destination.host;
+        let decision = self.decide_trust(destination, evidence)?;
         if decision.needs_confirmation {
             self.confirm_host_keys(host, &decision.new)?;
         }
@@ -133,7 +128,12 @@ impl App {
                 file.add(other, &decision.new, decision.source)?;
             }
         }
-        let changed = file.add(host, &decision.new, decision.source)?;
+        let mut changed = false;
+        let pinned = decision.pinned.into_iter().map(|pinned| pinned.key);
+        let keys: Vec<_> = pinned.chain(decision.new).collect();
+        for name in destination.known_hosts_names() {
+            changed |= file.add(name, &keys, decision.source)?;
+        }
         Ok(TrustedHostKeys {
             keys: file.keys_for(host)?,
             changed,
@@ -146,10 +146,11 @@ impl App {
     /// As [`App::ensure_trusted`].
     pub(crate) fn preview_trust(
         &self,
-        host: &SshHost,
+        destination: &Destination,
         evidence: HostKeyEvidence,
     ) -> Result<TrustPreview, Error> {
-        let decision = self.decide_trust(host, evidence)?;
+        let host = &destination.host;
+        let decision = self.decide_trust(destination, evidence)?;
         let dir = tempfile::tempdir().map_err(|source| SshError::KnownHosts {
             path: std::env::temp_dir(),
             source,
@@ -168,7 +169,9 @@ impl App {
             source: decision.source,
         }));
         let public: Vec<_> = keys.iter().map(|key| key.key.clone()).collect();
-        file.add(host, &public, decision.source)?;
+        for name in destination.known_hosts_names() {
+            file.add(name, &public, decision.source)?;
+        }
         Ok(TrustPreview {
             keys,
             needs_confirmation: decision.needs_confirmation,
@@ -179,32 +182,41 @@ impl App {
 
     fn decide_trust(
         &self,
-        host: &SshHost,
+        destination: &Destination,
         evidence: HostKeyEvidence,
     ) -> Result<TrustDecision, Error> {
-        let pinned = self.known_hosts()?.keys_for(host)?;
+        let host = &destination.host;
+        let file = self.known_hosts()?;
+        let pinned = file.keys_for(host)?;
         reject_retired(host, pinned.iter().map(|pinned| &pinned.key))?;
+        if let Some(accepted) = evidence.accepted {
+            let revoked = file.revoked_for(host)?;
+            let is_accepted = |key: &&PublicKey| key.fingerprint() == accepted;
+            reject_revoked(&file, host, revoked.iter().filter(is_accepted))?;
+        }
         let decision = |pinned, new, source| TrustDecision {
             pinned,
             new,
             source,
             needs_confirmation: false,
         };
-        if let Some(keys) = ssh::built_in_keys(host) {
+        if let Some(mut keys) = ssh::built_in_keys(host) {
             if let Some(accepted) = evidence.accepted {
                 require_matching(host, &keys, accepted)?;
             }
+            let revoked = file.revoked_for(host)?;
+            keys.retain(|key| !revoked.contains(key));
             return Ok(decision(pinned, keys, Source::BuiltIn));
         }
         if !pinned.is_empty() {
             let is_pinned = |accepted| pinned.iter().any(|key| key.key.fingerprint() == accepted);
             let new = match evidence.accepted.filter(|accepted| !is_pinned(*accepted)) {
                 None => Vec::new(),
-                Some(accepted) => vec![self.additional_key(host, &pinned, accepted)?],
+                Some(accepted) => vec![self.additional_key(destination, &pinned, accepted)?],
             };
             return Ok(decision(pinned, new, Source::Accepted));
         }
-        let offered = self.scan_host_keys(host)?;
+        let offered = self.scan_host_keys(destination)?;
         if let Some(accepted) = evidence.accepted {
             let accepted = require_matching(host, &offered, accepted)?;
             let is_offered = |named: &_| offered.iter().any(|key| key.fingerprint() == *named);
@@ -271,12 +283,23 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Ssh`].
-    pub(crate) fn scan_host_keys(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
+    pub(crate) fn scan_host_keys(
+        &self,
+        destination: &Destination,
+    ) -> Result<Vec<PublicKey>, Error> {
+        let host = &destination.host;
         let _progress = self
             .ui
             .progress(&format!("requesting the host keys of {host}"));
-        let offered = ssh::scan(host, self.ssh_limit())?;
+        let offered = match &destination.route {
+            Some(_) => ssh::scan_with_config(destination, self.ssh_limit())?,
+            None => ssh::scan(host, self.ssh_limit())?,
+        };
         reject_retired(host, offered.iter())?;
+        let file = self.known_hosts()?;
+        let revoked = file.revoked_for(host)?;
+        let is_revoked = |key: &&PublicKey| revoked.contains(key);
+        reject_revoked(&file, host, offered.iter().filter(is_revoked))?;
         Ok(offered)
     }
 
@@ -295,11 +318,12 @@ impl App {
     /// A server may have several keys. Another one is accepted only while the server still presents a pinned one.
     fn additional_key(
         &self,
-        host: &SshHost,
+        destination: &Destination,
         pinned: &[HostKey],
         accepted: Fingerprint,
     ) -> Result<PublicKey, Error> {
-        let offered = self.scan_host_keys(host)?;
+        let host = &destination.host;
+        let offered = self.scan_host_keys(destination)?;
         let has_pinned = offered
             .iter()
             .any(|key| pinned.iter().any(|pinned| pinned.key == *key));
@@ -365,4 +389,20 @@ fn retired(host: &SshHost, fingerprint: Fingerprint, reason: &'static str) -> Er
         reason,
     }
     .into()
+}
+
+fn reject_revoked<'a>(
+    file: &KnownHosts,
+    host: &SshHost,
+    mut revoked: impl Iterator<Item = &'a PublicKey>,
+) -> Result<(), Error> {
+    match revoked.next() {
+        None => Ok(()),
+        Some(key) => Err(SshError::HostKeyRevoked {
+            host: host.clone(),
+            fingerprint: key.fingerprint(),
+            file: file.path().to_owned(),
+        }
+        .into()),
+    }
 }

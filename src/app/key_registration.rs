@@ -110,7 +110,7 @@ impl App {
                 return Error::rejected(
                     RejectionKind::Other,
                     format!("the server refuses the key: {message}"),
-                    "pass --type rsa-4096, which every server accepts",
+                    "use a key of another type: run `bbconnect keygen --type rsa-4096`",
                 );
             }
             selected.describe_key_error(error, owner)

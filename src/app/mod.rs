@@ -21,8 +21,10 @@ mod runtime;
 mod secret_line;
 mod secrets;
 mod ssh_access;
+mod ssh_destination;
 mod writable_repository;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock};
@@ -46,6 +48,7 @@ use crate::config::ConnectionsFile;
 use crate::error::Error;
 use crate::git::Checkout;
 use crate::secrets::EncryptedFile;
+use crate::ssh::HostConfig;
 use crate::sys::subprocess;
 use crate::types::date::Date;
 use crate::types::json_pointer::JsonPointer;
@@ -79,6 +82,9 @@ pub(crate) struct GlobalOptions {
     pub timeout: Option<Duration>,
 }
 
+/// The SSH configuration of hosts and users.
+type SshConfigs = BTreeMap<(String, Option<String>), Option<HostConfig>>;
+
 /// The program: what a command gets to work with.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -94,6 +100,8 @@ pub(crate) struct App {
     checkout: OnceLock<Option<Checkout>>,
     /// The encrypted file, once its passphrase is known; its path, once every attempt was wrong.
     secrets_file: Mutex<Option<Result<EncryptedFile, PathBuf>>>,
+    /// What `ssh` said about hosts and users.
+    ssh_configs: Mutex<SshConfigs>,
     runtime: AsyncRuntime,
     clients: HttpClients,
     /// The user was reminded that the credential expires soon.
@@ -135,6 +143,7 @@ impl App {
             may_ask: environment.stdin_is_terminal && environment.stderr_is_terminal && !forbidden,
             connection_file: ConnectionsFile::in_dir(environment.config_dir().as_deref()),
             checkout: OnceLock::new(),
+            ssh_configs: Mutex::default(),
             secrets_file: Mutex::default(),
             runtime: AsyncRuntime::default(),
             clients: HttpClients::default(),
@@ -231,6 +240,12 @@ impl App {
         let prefix = self.environment.variables.get("GIT_PREFIX");
         let checkout = Checkout::discover(prefix)?;
         Ok(self.checkout.get_or_init(|| checkout).as_ref())
+    }
+
+    /// A variable of the environment that is set to something, one of those that are read.
+    #[must_use]
+    pub(crate) fn environment_variable(&self, name: &'static str) -> Option<&str> {
+        self.environment.variables.get(name)
     }
 
     /// `--timeout`, for a child process that otherwise takes as long as it needs.

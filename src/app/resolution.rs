@@ -1,5 +1,6 @@
 //! The resolver with the sources of this process: its flags, its environment, the current checkout, the saved connections.
 
+use std::io;
 use std::sync::Arc;
 
 use super::App;
@@ -12,11 +13,11 @@ use crate::resolve::{
     Needs, RepositorySource, Request, Resolved, ResolvedRepository, SelectedConnection,
     SelectionReason, Sources, SshConnection, Target, resolve,
 };
-use crate::ssh;
-use crate::types::clone_url::{CloneUrl, UrlWarningKind};
+use crate::ssh::SshError;
+use crate::sys::subprocess::ProcessError;
+use crate::types::clone_url::CloneUrl;
 use crate::types::hint::Hint;
 use crate::types::repository::RepoRef;
-use crate::types::ssh_address::SshRemote;
 
 impl Sources for App {
     fn connection_flag(&self) -> Option<&str> {
@@ -52,18 +53,17 @@ impl Sources for App {
         Ok(self.connection_file().load()?)
     }
 
-    fn resolve_ssh_alias(&self, url: &CloneUrl) -> Option<CloneUrl> {
-        let mut notes = url.notes().iter();
-        notes.find(|note| note.id == UrlWarningKind::SshConfigAlias)?;
-        let remote: SshRemote = url.ssh()?.parse().ok()?;
-        let (_, host) = ssh::resolve(&remote.host, remote.user.as_deref()).ok()??;
-        let path = format!("/{}", remote.path.trim_start_matches('/'));
-        let resolved = SshRemote {
-            user: remote.user,
-            host,
-            path,
-        };
-        resolved.to_url().parse().ok()
+    fn resolve_ssh_alias(&self, url: &CloneUrl) -> Result<Option<CloneUrl>, Error> {
+        match self.resolve_ssh_url(url) {
+            Ok(resolved) => Ok(resolved.map(|resolved| resolved.url)),
+            // Without `ssh` no alias leads anywhere.
+            Err(Error::Ssh(SshError::Process(ProcessError::Start { source, .. })))
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

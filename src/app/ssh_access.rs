@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::App;
 use crate::error::Error;
-use crate::ssh::{self, AccessCheck, ClientOptions, PrivateKeyFile, Service, SshError};
+use crate::ssh::{
+    self, AccessCheck, ClientOptions, Destination, PrivateKeyFile, Service, SshError,
+};
 use crate::types::ssh_address::SshRemote;
 
 /// How long to retry while a server refuses a key. A new key is not known to all nodes of a server at once.
@@ -42,14 +44,24 @@ impl App {
     /// Options for `ssh` with a key and bbconnect's host keys. A connection without a key shows whether the server can be
     /// reached and has the expected host key.
     #[must_use]
-    pub(crate) fn ssh_options(&self, key: Option<&PrivateKeyFile>) -> ClientOptions {
-        let known_hosts = self.known_hosts().map(|file| file.path().to_owned());
+    pub(crate) fn ssh_options(
+        &self,
+        key: Option<&PrivateKeyFile>,
+        destination: &Destination,
+    ) -> ClientOptions {
         ClientOptions {
             key: key.map(|key| key.path.clone()),
-            has_passphrase: key.is_some_and(|key| key.has_passphrase),
-            // With this name `ssh` reads no file.
-            known_hosts: known_hosts.unwrap_or_else(|_| PathBuf::from("none")),
+            fingerprint: key.map(|key| key.public.fingerprint()),
+            uses_agent: key.is_some_and(|key| key.has_passphrase || key.is_in_agent),
+            route: destination.route.clone(),
+            ..ClientOptions::without_key(&self.known_hosts_path())
         }
+    }
+
+    fn known_hosts_path(&self) -> PathBuf {
+        let file = self.known_hosts().map(|file| file.path().to_owned());
+        // With this name `ssh` reads no file.
+        file.unwrap_or_else(|_| PathBuf::from("none"))
     }
 
     /// Whether a key has no passphrase, is in the agent, or its passphrase can be prompted for.
@@ -58,16 +70,25 @@ impl App {
         !key.has_passphrase || self.may_ask || ssh::agent_has(&key.public)
     }
 
-    /// The SSH command for git to use only this key. `None` for a path that cannot be written in an option of `ssh`.
+    /// The SSH command for git to use only this key, at the server of a repository. `None` for a path that cannot be written
+    /// in an option of `ssh`.
     #[must_use]
-    pub(crate) fn ssh_command(&self, key: &Path) -> Option<String> {
-        let file = PrivateKeyFile::read(key);
+    pub(crate) fn ssh_command(&self, key: &Path, remote: Option<&SshRemote>) -> Option<String> {
+        let destination = remote.and_then(|remote| self.ssh_destination(remote).ok());
+        let file = PrivateKeyFile::read(key).ok();
         let options = ClientOptions {
             key: Some(key.to_owned()),
-            has_passphrase: file.is_ok_and(|file| file.has_passphrase),
-            ..self.ssh_options(None)
+            uses_agent: file.is_some_and(|file| file.has_passphrase || file.is_in_agent),
+            route: destination.and_then(|destination| destination.route),
+            ..ClientOptions::without_key(&self.known_hosts_path())
         };
-        options.command_line().ok()
+        options.command_line(self.ssh_program()).ok()
+    }
+
+    /// The path of `ssh`, for commands that are run later.
+    #[must_use]
+    pub(crate) fn ssh_program(&self) -> &Path {
+        self.environment.ssh.as_deref().unwrap_or(Path::new("ssh"))
     }
 
     /// Requests a repository over SSH with a key that may not be registered yet, or without a key.
@@ -106,7 +127,7 @@ impl App {
         remote: &SshRemote,
         service: Service,
     ) -> Result<AccessCheck, Error> {
-        let check = self.ssh_timeout_and_prompt(options.has_passphrase);
+        let check = self.ssh_timeout_and_prompt(options.uses_agent);
         let _progress = (!check.may_prompt).then(|| {
             let message = format!("connecting to {} over SSH", remote.host);
             self.ui.progress(&message)

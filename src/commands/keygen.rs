@@ -14,6 +14,7 @@ use crate::ssh::{self, KeyDescription, KeyFiles, KeyPair};
 use crate::types::clone_url::{CloneUrl, KeyAccess, KeyPage, UrlForm, UrlWarning};
 use crate::types::key_type::KeyType;
 use crate::types::secret::Secret;
+use crate::types::ssh_address::is_alias_name;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -130,9 +131,15 @@ impl Subcommand for Args {
             let key = KeyDescription::from_pair(&key.pair, files)?;
             Ok(GeneratedKey { key, private })
         });
+        let keys = keys.collect::<Result<_, Error>>()?;
+        // The pages of an alias are those of the server that it stands for.
+        let is_alias = |url: &&CloneUrl| is_alias_name(&url.host().to_string());
+        let alias = self.clone_url.as_ref().filter(is_alias);
+        let resolved = alias.and_then(|url| app.resolve_ssh_url(url).ok().flatten());
+        let resolved = resolved.map(|resolved| resolved.url);
         Ok(KeygenOutput::new(
-            keys.collect::<Result<_, Error>>()?,
-            self.clone_url.as_ref(),
+            keys,
+            resolved.as_ref().or(self.clone_url.as_ref()),
         ))
     }
 }

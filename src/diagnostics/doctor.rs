@@ -165,7 +165,7 @@ mod tests {
     use crate::diagnostics::route_facts::{HostKeyFacts, SshConnectError, SshRoute, Timed};
     use crate::diagnostics::rules::fixtures::failure;
     use crate::exit_status::ExitStatus;
-    use crate::git::GitHttpConfig;
+    use crate::git::EffectiveConfig;
     use crate::probe::{BannerResult, SshBanner, TcpError, TcpFailure};
     use crate::ssh::built_in_keys;
     use crate::types::clone_url::CloneUrl;
@@ -186,10 +186,11 @@ mod tests {
         SshRoute {
             host: SshHost::new("git.example.com", 7999).unwrap(),
             enabled: None,
-            banner: timed(Ok((
+            banner: Some(timed(Ok((
                 "192.0.2.1:7999".parse().unwrap(),
                 BannerResult::Ssh(banner),
-            ))),
+            )))),
+            proxy: None,
             alternate: None,
             host_keys: None,
             login: None,
@@ -208,6 +209,8 @@ mod tests {
             wants_ssh: true,
             ssh_path: Some("acme/site.git".to_owned()),
             git: timed(Err(failure(ExitStatus::LocalError))),
+            git_environment: Vec::new(),
+            alias: None,
         }
     }
 
@@ -225,7 +228,7 @@ mod tests {
     fn a_blocked_port_names_the_alternate_host_that_responds() {
         let blocked = SshRoute {
             host: SshHost::new("ssh.bitbucket.org", 22).unwrap(),
-            banner: timed_out(),
+            banner: Some(timed_out()),
             alternate: Some(SshHost::new("altssh.bitbucket.org", 443).unwrap()),
             ..ssh_route()
         };
@@ -254,7 +257,7 @@ mod tests {
         assert!(deciding_failure(&findings).is_none());
         let closed = SshRoute {
             host: SshHost::new("bitbucket.org", 22).unwrap(),
-            banner: timed_out(),
+            banner: Some(timed_out()),
             ..ssh_route()
         };
         let findings = judge(&facts("git@bitbucket.org:acme/site.git", closed));
@@ -265,12 +268,12 @@ mod tests {
     #[test]
     fn steps_that_are_not_required_do_not_fail() {
         let closed = SshRoute {
-            banner: timed_out(),
+            banner: Some(timed_out()),
             ..ssh_route()
         };
         let facts = RouteFacts {
             wants_ssh: false,
-            git: timed(Ok(GitHttpConfig::default())),
+            git: timed(Ok(EffectiveConfig::default())),
             ..facts("ssh://git@git.example.com:7999/web/site.git", closed)
         };
         let findings = judge(&facts);

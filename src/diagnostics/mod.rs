@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::bitbucket::{Identity, ServerProbe};
     use crate::exit_status::ExitStatus;
-    use crate::git::GitHttpConfig;
+    use crate::git::EffectiveConfig;
     use crate::probe::{CertificateSummary, HandshakeInfo, certificate_until_2026_11_22};
     use crate::types::connection::TokenPrefix;
     use crate::types::ssh_settings::SshSettings;
@@ -80,7 +80,9 @@ mod tests {
             ssh: None,
             wants_ssh: false,
             ssh_path: None,
-            git: Timed::measure(|| Ok(GitHttpConfig::default())),
+            git_environment: Vec::new(),
+            alias: None,
+            git: Timed::measure(|| Ok(EffectiveConfig::default())),
         }
     }
 

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use super::credential_facts::CredentialFacts;
 use crate::bitbucket::ServerProbe;
 use crate::error::ErrorSummary;
-use crate::git::GitHttpConfig;
+use crate::git::EffectiveConfig;
 use crate::probe::{
     BannerResult, DnsError, HandshakeInfo, Proxy, ProxyError, TcpError, TcpFailure, TlsError,
 };
+use crate::ssh::ProxySetting;
 use crate::types::clone_url::UrlWarning;
 use crate::types::connection::{BaseUrl, ConnectionName};
 use crate::types::date::Date;
@@ -48,7 +49,11 @@ pub(crate) struct RouteFacts {
     pub(crate) wants_ssh: bool,
     /// The path of the repository over SSH.
     pub(crate) ssh_path: Option<String>,
-    pub(crate) git: Timed<Result<GitHttpConfig, ErrorSummary>>,
+    pub(crate) git: Timed<Result<EffectiveConfig, ErrorSummary>>,
+    /// The variables of the environment by which git runs `ssh`, with their values.
+    pub(crate) git_environment: Vec<(&'static str, String)>,
+    /// What the host of the URL stands for in the user's SSH configuration.
+    pub(crate) alias: Option<String>,
 }
 
 impl RouteFacts {
@@ -73,6 +78,7 @@ pub(crate) struct HttpRoute {
     /// The base URL was derived from an SSH URL, so that nothing about it is a failure.
     pub(crate) is_guess: bool,
     pub(crate) ca_cert: Option<PathBuf>,
+    pub(crate) client_cert: Option<PathBuf>,
     pub(crate) dns: Option<Timed<Result<Vec<SocketAddr>, DnsError>>>,
     pub(crate) tcp: Option<Timed<Result<Connected, TcpError>>>,
     pub(crate) proxy: Option<(Proxy, Timed<Result<(), ProxyError>>)>,
@@ -100,6 +106,7 @@ impl HttpRoute {
             is_cloud,
             is_guess: false,
             ca_cert: None,
+            client_cert: None,
             dns: None,
             tcp: None,
             proxy: None,
@@ -128,7 +135,10 @@ pub(crate) struct SshRoute {
     pub(crate) host: SshHost,
     /// Whether SSH is enabled, where the server reports it.
     pub(crate) enabled: Option<bool>,
-    pub(crate) banner: Timed<Result<(SocketAddr, BannerResult), SshConnectError>>,
+    /// `None` where the server is reached through a proxy of the SSH configuration.
+    pub(crate) banner: Option<Timed<Result<(SocketAddr, BannerResult), SshConnectError>>>,
+    /// `ProxyJump` or `ProxyCommand` of the user's SSH configuration.
+    pub(crate) proxy: Option<ProxySetting>,
     /// Another SSH host of Bitbucket Cloud that responds where this one does not.
     pub(crate) alternate: Option<SshHost>,
     pub(crate) host_keys: Option<Timed<HostKeyFacts>>,

@@ -71,7 +71,9 @@ impl Error {
             | Self::SecretOriginMismatch { .. }
             | Self::SessionExpired { .. }
             | Self::OAuth(OAuthError::Denied(_)) => ExitStatus::Unauthorized,
-            Self::OAuth(OAuthError::TimedOut { .. }) => ExitStatus::Unreachable,
+            Self::OAuth(OAuthError::TimedOut { .. }) | Self::Git(GitError::TimedOut(_)) => {
+                ExitStatus::Unreachable
+            }
             Self::Api { error, .. } => api_exit_status(error),
             Self::Ssh(error) => exit_of_ssh(error),
             Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
@@ -91,7 +93,7 @@ impl Error {
                 GitError::Process(_)
                 | GitError::CommandFailed(_)
                 | GitError::UnreadableCheckout(_)
-                | GitError::Clone(_),
+                | GitError::Clone { .. },
             )
             | Self::SourceDir(
                 SourceDirError::Read { .. } | SourceDirError::Walk(_) | SourceDirError::Changed(_),
@@ -200,8 +202,9 @@ fn git_hint(error: &GitError) -> Option<&'static str> {
         }
         GitError::Process(_)
         | GitError::CommandFailed(_)
-        | GitError::Clone(_)
+        | GitError::Clone { .. }
         | GitError::NotAFolder(_) => None,
+        GitError::TimedOut(_) => Some("--timeout SECONDS waits longer"),
     }
 }
 
@@ -259,13 +262,21 @@ fn exit_of_ssh(error: &SshError) -> ExitStatus {
         SshError::HostKeyChanged { .. }
         | SshError::HostKeyUnknown { .. }
         | SshError::HostKeyRetired { .. }
+        | SshError::HostKeyRevoked { .. }
         | SshError::FingerprintMismatch { .. } => ExitStatus::HostKeyMismatch,
         SshError::AuthenticationFailed { .. } => ExitStatus::Unauthorized,
         SshError::RepositoryAccessDenied { .. } => ExitStatus::Forbidden,
         SshError::PassphraseRequired(_) => ExitStatus::Usage,
         SshError::Unreachable { .. } => ExitStatus::Unreachable,
-        SshError::ProtocolError { .. } => ExitStatus::BadResponse,
+        SshError::ProtocolError { .. }
+        | SshError::NoCommonAlgorithm { .. }
+        | SshError::OnlySha1Signatures(_) => ExitStatus::BadResponse,
         SshError::Process(_)
+        | SshError::TempFile(_)
+        | SshError::Configuration { .. }
+        | SshError::DamagedKey { .. }
+        | SshError::PublicKeyMismatch { .. }
+        | SshError::NotInAgent { .. }
         | SshError::KnownHosts { .. }
         | SshError::UnsupportedPath { .. }
         | SshError::KeyFile { .. }

@@ -144,7 +144,7 @@ pub(super) fn refused(output: &ProcessOutput) -> GitError {
 }
 
 /// What git wrote to standard error, on one line.
-fn reason(output: &ProcessOutput) -> String {
+pub(super) fn reason(output: &ProcessOutput) -> String {
     let message = String::from_utf8_lossy(&output.stderr);
     let lines = message.lines().map(|line| {
         let line = line.trim();

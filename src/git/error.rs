@@ -1,5 +1,7 @@
 //! Why git could not be used.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use crate::sys::subprocess::ProcessError;
@@ -11,8 +13,12 @@ pub(crate) enum GitError {
     Process(#[from] ProcessError),
     #[error("git failed: {0}")]
     CommandFailed(String),
-    #[error("git clone into {0} failed")]
-    Clone(String),
+    /// With git's own words.
+    #[error("git clone into {dir} failed: {reason}")]
+    Clone { dir: String, reason: String },
+    /// The server did not respond in time.
+    #[error("git did not end within {} seconds", .0.as_secs_f32())]
+    TimedOut(Duration),
     /// The configuration of the checkout is unknown.
     #[error("git cannot read this checkout: {0}")]
     UnreadableCheckout(String),

@@ -7,7 +7,7 @@ mod collect_files;
 mod command;
 mod credential;
 mod credential_helpers;
-mod effective_http_config;
+mod effective_config;
 mod error;
 mod http_settings;
 mod lfs;
@@ -22,13 +22,13 @@ pub(crate) use clone::CloneSpec;
 pub(crate) use collect_files::{SourceDirError, collect_files};
 pub use credential::{CredentialRequest, CredentialResponse};
 pub(crate) use credential_helpers::{ConfigScope, HelperConfig};
-pub(crate) use effective_http_config::{GitHttpConfig, view};
+pub(crate) use effective_config::{EffectiveConfig, Setting, view};
 pub(crate) use error::GitError;
 pub(crate) use http_settings::{HttpSetting, HttpSettings};
 pub(crate) use lfs::pointer_hash;
 pub(crate) use push_error::PushError;
 pub(crate) use ssh_command::{
-    CloneState, clone, clone_state, remotes_of, resume_clone, set_ssh_command, ssh_command,
+    CloneCommand, clone, is_complete_clone, remotes_of, set_ssh_command, ssh_command,
 };
 pub(crate) use temp_repository::{FULL_DEPTH, NewCommit, PushTarget, TempRepository, TreeListing};
 pub(crate) use tracked_files::tracked_files_containing;

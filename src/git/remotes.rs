@@ -17,7 +17,7 @@ pub(super) fn remotes(entries: &[(String, String)]) -> Vec<(String, String)> {
 }
 
 /// Rewrites a URL like git: the longest matching prefix is replaced by its base, the first base of equal prefixes.
-fn apply_instead_of(url: &str, entries: &[(String, String)]) -> String {
+pub(super) fn apply_instead_of(url: &str, entries: &[(String, String)]) -> String {
     let mut bases: Vec<&str> = Vec::new();
     let mut best: Option<(usize, usize)> = None;
     for (key, beginning) in entries {

@@ -1,17 +1,26 @@
 //! Checkouts with a key of their own: `core.sshCommand`, remotes, and clones.
 
-use std::path::Path;
-use std::time::Duration;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::command::{
-    config_get, entries, git_in, git_without_repo_env, run_modifying, run_optional,
+    config_get, entries, git_in, git_without_repo_env, reason, run_modifying, run_optional,
 };
 use super::error::GitError;
 use super::remotes;
-use crate::sys::subprocess::Stderr;
+use crate::sys::signals;
+use crate::sys::subprocess::{ProcessError, Stderr};
 
 /// Large repositories take hours.
 const CLONE_LIMIT: Duration = Duration::from_hours(6);
+
+/// The file whose lock shows that a temporary directory is in use.
+const LOCK: &str = "lock";
+/// A directory without a lock is in use for a moment only.
+const UNLOCKED_AGE: Duration = Duration::from_mins(1);
 
 /// `core.sshCommand` of the checkout in a directory, by default the current one.
 pub(crate) fn ssh_command(dir: Option<&Path>) -> Result<Option<String>, GitError> {
@@ -20,11 +29,17 @@ pub(crate) fn ssh_command(dir: Option<&Path>) -> Result<Option<String>, GitError
     Ok(Some(text.trim_end().to_owned()).filter(|text| !text.is_empty()))
 }
 
-/// Sets `core.sshCommand` of the checkout in a directory, by default the current one.
+/// Sets `core.sshCommand` of the checkout in a directory, by default the current one; and `ssh.variant`, because the user may
+/// have set that of another program, whose options git would pass.
 pub(crate) fn set_ssh_command(dir: Option<&Path>, command: &str) -> Result<(), GitError> {
-    let key = "core.sshCommand";
-    let set = ["config", "--local", "--replace-all", key, command];
-    run_modifying(git_in(dir).args(set))
+    for (key, value) in [("ssh.variant", "ssh"), ("core.sshCommand", command)] {
+        let get = ["config", "--local", "--get", key];
+        if config_get(git_in(dir).args(get))?.trim_end() != value {
+            let set = ["config", "--local", "--replace-all", key, value];
+            run_modifying(git_in(dir).args(set))?;
+        }
+    }
+    Ok(())
 }
 
 /// The names and URLs of a checkout's remotes, as in [`super::Checkout::remotes`]; `None` where the directory is not the root
@@ -39,92 +54,136 @@ pub(crate) fn remotes_of(dir: &Path) -> Result<Option<Vec<(String, String)>>, Gi
     Ok(Some(remotes::remotes(&entries(&text))))
 }
 
-/// Clones a repository, and sets `core.sshCommand` in the clone.
-pub(crate) fn clone(url: &str, dir: &Path, command: &str, quiet: bool) -> Result<(), GitError> {
-    let command_line = git_without_repo_env()
-        .args(["clone", "-c", &format!("core.sshCommand={command}")])
-        .args(quiet.then_some("--quiet"))
-        .args(["--", url])
-        .args([dir])
-        // The environment must not replace the command that was tested.
-        .env("GIT_SSH_COMMAND", command)
+/// A clone that uses one SSH key.
+#[derive(Debug)]
+pub(crate) struct CloneCommand<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) dir: &'a Path,
+    pub(crate) ssh_command: &'a str,
+    /// `ssh` may prompt for a passphrase on the terminal.
+    pub(crate) may_prompt: bool,
+    pub(crate) limit: Option<Duration>,
+}
+
+/// Clones a repository, and sets `core.sshCommand` in the clone. The directory appears with the complete clone, or not at
+/// all: git works in a temporary directory beside it.
+pub(crate) fn clone(command: &CloneCommand<'_>) -> Result<(), GitError> {
+    let CloneCommand {
+        url,
+        dir,
+        ssh_command,
+        ..
+    } = *command;
+    let failed = |reason: String| GitError::Clone {
+        dir: dir.display().to_string(),
+        reason,
+    };
+    let failed_io = |error: io::Error| failed(error.to_string());
+    // `.` has no name.
+    let dir = &std::path::absolute(dir).map_err(failed_io)?;
+    let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else {
+        return Err(failed("it is not the name of a directory".to_owned()));
+    };
+    fs::create_dir_all(parent).map_err(failed_io)?;
+    // Declared before the directory, so that it is dropped after it.
+    let _deferred = signals::defer();
+    remove_abandoned(parent, name);
+    let temporary = tempfile::Builder::new()
+        .prefix(&temporary_prefix(name))
+        .tempdir_in(parent)
+        .map_err(failed_io)?;
+    let lock = fs::File::create(temporary.path().join(LOCK)).map_err(failed_io)?;
+    lock.lock().map_err(failed_io)?;
+    let clone = ["clone", "--quiet", "-c", "ssh.variant=ssh"];
+    let git = git_without_repo_env()
+        .args(["-C"])
+        .args([temporary.path()])
+        .args(clone)
+        .args(["-c", &format!("core.sshCommand={ssh_command}"), "--", url])
+        .args([name])
+        // The environment must not replace the command that was tested, nor its dialect.
+        .env("GIT_SSH_COMMAND", ssh_command)
+        .env("GIT_SSH_VARIANT", "ssh")
         .env("GIT_TERMINAL_PROMPT", "0")
-        .stderr(Stderr::Inherit);
-    let output = command_line.run(CLONE_LIMIT)?;
-    if output.status.success() {
-        Ok(())
+        .env("LC_ALL", "C")
+        .stderr(Stderr::Capture);
+    let git = if command.may_prompt {
+        git
     } else {
-        Err(GitError::Clone(dir.display().to_string()))
+        git.new_process_group()
+    };
+    let output = match git.run(command.limit.unwrap_or(CLONE_LIMIT)) {
+        Err(ProcessError::TimedOut { limit, .. }) => return Err(GitError::TimedOut(limit)),
+        other => other?,
+    };
+    if !output.status.success() {
+        return Err(failed(reason(&output)));
+    }
+    move_into_place(&temporary.path().join(name), dir).map_err(failed_io)
+}
+
+fn temporary_prefix(name: &OsStr) -> String {
+    format!(".{}.bbconnect-clone-", name.to_string_lossy())
+}
+
+/// Moves a clone to its place, which is empty or does not exist.
+fn move_into_place(clone: &Path, dir: &Path) -> io::Result<()> {
+    let is_current = std::env::current_dir().is_ok_and(|current| current == dir);
+    if !is_current && (fs::remove_dir(dir).is_ok() || dir.symlink_metadata().is_err()) {
+        return fs::rename(clone, dir);
+    }
+    if fs::read_dir(dir)?.next().is_some() {
+        return Err(io::Error::from(io::ErrorKind::DirectoryNotEmpty));
+    }
+    // `.git` last: without it the directory is not a checkout.
+    let mut entries: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(clone)? {
+        entries.push(entry?.path());
+    }
+    entries.sort_by_key(|path| path.file_name() == Some(OsStr::new(".git")));
+    for path in entries {
+        if let Some(name) = path.file_name() {
+            fs::rename(&path, dir.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the temporary directories of clones into this directory that were killed.
+fn remove_abandoned(parent: &Path, name: &OsStr) {
+    let prefix = temporary_prefix(name);
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(&prefix);
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_ours && is_dir && is_abandoned(&entry.path()) {
+            // What cannot be removed is in nobody's way.
+            drop(fs::remove_dir_all(entry.path()));
+        }
     }
 }
 
-/// The progress of an earlier clone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CloneState {
-    /// The checkout can be used.
-    Complete,
-    /// The directory has no files yet: the clone can be resumed.
-    NotCheckedOut,
-    /// It was interrupted, and the directory has files.
-    Partial,
+fn is_abandoned(dir: &Path) -> bool {
+    if let Ok(lock) = fs::File::open(dir.join(LOCK)) {
+        return lock.try_lock().is_ok();
+    }
+    let modified = fs::metadata(dir).and_then(|metadata| metadata.modified());
+    let age = modified.map(|modified| SystemTime::now().duration_since(modified));
+    matches!(age, Ok(Ok(age)) if age > UNLOCKED_AGE)
 }
 
-/// The progress of a clone of a repository with commits.
-pub(crate) fn clone_state(dir: &Path) -> Result<CloneState, GitError> {
+/// Whether a clone of a repository with commits has them, and its files.
+pub(crate) fn is_complete_clone(dir: &Path) -> Result<bool, GitError> {
     let inner = dir.join(".git");
     if !inner.is_dir() {
-        return Ok(CloneState::Complete);
+        return Ok(true);
     }
     let has_output = |arguments: &[&str]| -> Result<bool, GitError> {
         let output = run_optional(git_in(Some(dir)).args(arguments))?;
         Ok(output.is_some_and(|output| !output.is_empty()))
     };
-    let has_commit = has_output(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
-    if has_commit && inner.join("index").exists() {
-        return Ok(CloneState::Complete);
+    if has_output(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])? {
+        return Ok(inner.join("index").exists());
     }
     // An orphan branch was checked out.
-    if !has_commit && has_output(&["for-each-ref", "--count=1", "refs/heads"])? {
-        return Ok(CloneState::Complete);
-    }
-    let mut entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let has_files = entries.any(|entry| entry.file_name() != ".git");
-    Ok(if has_files || inner.join("index").exists() {
-        CloneState::Partial
-    } else {
-        CloneState::NotCheckedOut
-    })
-}
-
-/// Finishes an interrupted clone, and checks out a branch.
-pub(crate) fn resume_clone(
-    dir: &Path,
-    remote: &str,
-    branch: &str,
-    command: &str,
-) -> Result<(), GitError> {
-    let succeeds = |arguments: &[&str], stderr| -> Result<bool, GitError> {
-        let command = git_in(Some(dir))
-            .args(arguments)
-            .env("GIT_SSH_COMMAND", command)
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .stderr(stderr);
-        Ok(command.run(CLONE_LIMIT)?.status.success())
-    };
-    // Git sets the refspec at the end of a clone.
-    let key = format!("remote.{remote}.fetch");
-    let all = format!("+refs/heads/*:refs/remotes/{remote}/*");
-    let from = format!("refs/remotes/{remote}/{branch}");
-    let is_set = succeeds(&["config", "--local", "--get", &key], Stderr::Null)?;
-    let is_done = (is_set || succeeds(&["config", "--local", &key, &all], Stderr::Inherit)?)
-        && succeeds(&["fetch", "--quiet", "--", remote], Stderr::Inherit)?
-        && succeeds(
-            &["checkout", "--quiet", "-B", branch, "--track", &from],
-            Stderr::Inherit,
-        )?;
-    if is_done {
-        Ok(())
-    } else {
-        Err(GitError::Clone(dir.display().to_string()))
-    }
+    has_output(&["for-each-ref", "--count=1", "refs/heads"])
 }

@@ -1,5 +1,7 @@
 //! How well a connection matches what is resolved: by server, workspace or project, and repository.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -19,7 +21,7 @@ pub(super) enum Subject<'a> {
     /// The URL of a remote of the checkout: its server alone is enough.
     Remote(CloneUrl),
     /// A URL that was named.
-    Url(&'a CloneUrl),
+    Url(Cow<'a, CloneUrl>),
     /// A server.
     Server(&'a BaseUrl),
     /// A URL for which git wants a credential, perhaps of this user.
@@ -27,7 +29,7 @@ pub(super) enum Subject<'a> {
     /// The key of a connection.
     Key(&'a SshConnection),
     /// A repository whose private SSH key is needed.
-    Repository(&'a RepoRef),
+    Repository(Cow<'a, RepoRef>),
     /// Any private SSH key.
     AnyKey,
 }

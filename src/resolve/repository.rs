@@ -186,7 +186,7 @@ pub(super) fn choose(
                 None => None,
             },
             RepositoryRule::Remote => match sources.checkout()? {
-                Some(checkout) => remote(checkout, &selected.connection, sources),
+                Some(checkout) => remote(checkout, &selected.connection, sources)?,
                 None => None,
             },
             RepositoryRule::Connection => connection_repository(&owner.connection)
@@ -246,7 +246,7 @@ fn remote(
     checkout: &Checkout,
     connection: &Connection,
     sources: &impl Sources,
-) -> Option<(RepoId, RepositorySource)> {
+) -> Result<Option<(RepoId, RepositorySource)>, Error> {
     let mut found: Vec<(&str, RepoId)> = Vec::new();
     for (name, url) in checkout.remotes() {
         if found.last().is_some_and(|(before, _)| *before == name) {
@@ -258,7 +258,7 @@ fn remote(
         let url = if is_on_server(connection, &url) {
             Some(url)
         } else {
-            let resolved = sources.resolve_ssh_alias(&url);
+            let resolved = sources.resolve_ssh_alias(&url)?;
             resolved.filter(|url| is_on_server(connection, url))
         };
         let id = url.and_then(|url| {
@@ -271,8 +271,8 @@ fn remote(
     }
     // `origin` is listed first.
     let is_clear = found.len() == 1 || found.first().is_some_and(|(name, _)| *name == "origin");
-    let (name, id) = found.into_iter().next().filter(|_| is_clear)?;
-    Some((id, RepositorySource::Remote(name.to_owned())))
+    let first = found.into_iter().next().filter(|_| is_clear);
+    Ok(first.map(|(name, id)| (id, RepositorySource::Remote(name.to_owned()))))
 }
 
 /// The connection's own repository.

@@ -1,5 +1,7 @@
 //! The resolver: the rules of the table, applied in their order.
 
+use std::borrow::Cow;
+
 use super::matching::Subject;
 use super::precedence::{Column, Condition, ConnectionRule, connection_rules};
 use super::repository::{self, ResolvedRepository};
@@ -73,7 +75,7 @@ impl<S: Sources> Resolver<'_, S> {
             let Some(candidate) = self.candidate(rule)? else {
                 continue;
             };
-            let is_chosen = condition == Condition::Use || self.is_match(rule, &candidate);
+            let is_chosen = condition == Condition::Use || self.is_match(rule, &candidate)?;
             if is_chosen {
                 if let Some(choice) = self.if_suitable(rule, candidate)? {
                     return Ok(choice);
@@ -169,10 +171,10 @@ impl<S: Sources> Resolver<'_, S> {
         let one = |subject| vec![(SelectionReason::Url, subject)];
         Ok(match self.target {
             Target::Repository(repository) if self.needs == Needs::SshKey => {
-                one(Subject::Repository(repository))
+                one(Subject::Repository(Cow::Borrowed(repository)))
             }
             Target::Repository(RepoRef { url: Some(url), .. }) | Target::CloneUrl(url) => {
-                one(Subject::Url(url))
+                one(Subject::Url(Cow::Borrowed(url)))
             }
             Target::Here | Target::Repository(_) => {
                 let checkout = self.sources.checkout()?;
@@ -196,23 +198,38 @@ impl<S: Sources> Resolver<'_, S> {
     /// The saved connection with the highest score for the first subject that any matches. Among equals the default wins,
     /// then the first in the file.
     fn best_match(&self) -> Result<Option<SelectedConnection>, Error> {
-        let subjects = self.subjects()?;
-        for (reason, subject) in &subjects {
+        if self.sources.connections()?.names().is_empty() {
+            return Ok(None);
+        }
+        for (reason, subject) in &self.subjects()? {
             if let Some(found) = self.best_for(reason, subject)? {
                 return Ok(Some(found));
             }
-        }
-        for (reason, subject) in &subjects {
-            let Subject::Remote(url) = subject else {
-                continue;
-            };
-            if let Some(url) = self.sources.resolve_ssh_alias(url)
-                && let Some(found) = self.best_for(reason, &Subject::Remote(url))?
+            if let Some(resolved) = self.behind_alias(subject)?
+                && let Some(found) = self.best_for(reason, &resolved)?
             {
                 return Ok(Some(found));
             }
         }
         Ok(None)
+    }
+
+    /// What is matched in place of a URL whose host stands for another one in the user's SSH configuration.
+    fn behind_alias<'s>(&self, subject: &Subject<'s>) -> Result<Option<Subject<'s>>, Error> {
+        let resolve = |url: &CloneUrl| self.sources.resolve_ssh_alias(url);
+        Ok(match subject {
+            Subject::Remote(url) => resolve(url)?.map(Subject::Remote),
+            Subject::Url(url) => resolve(url)?.map(|url| Subject::Url(Cow::Owned(url))),
+            Subject::Repository(reference) => match &reference.url {
+                Some(url) => resolve(url)?.map(|url| {
+                    let mut resolved = (*reference).clone().into_owned();
+                    resolved.url = Some(url);
+                    Subject::Repository(Cow::Owned(resolved))
+                }),
+                None => None,
+            },
+            Subject::Server(_) | Subject::Git(..) | Subject::Key(_) | Subject::AnyKey => None,
+        })
     }
 
     fn best_for(
@@ -253,9 +270,13 @@ impl<S: Sources> Resolver<'_, S> {
     }
 
     /// Whether a connection matches what is resolved.
-    fn is_match(&self, rule: ConnectionRule, candidate: &SelectedConnection) -> bool {
+    fn is_match(
+        &self,
+        rule: ConnectionRule,
+        candidate: &SelectedConnection,
+    ) -> Result<bool, Error> {
         if rule == ConnectionRule::BestMatch {
-            return true;
+            return Ok(true);
         }
         let SelectedConnection {
             name, connection, ..
@@ -269,10 +290,18 @@ impl<S: Sources> Resolver<'_, S> {
             }
         };
         if matches!(self.target, Target::Here) && self.needs == Needs::SshKey {
-            return is_match(&Subject::AnyKey);
+            return Ok(is_match(&Subject::AnyKey));
         }
-        let subjects = self.subjects();
-        subjects.is_ok_and(|subjects| subjects.iter().any(|(_, subject)| is_match(subject)))
+        for (_, subject) in &self.subjects()? {
+            if is_match(subject)
+                || self
+                    .behind_alias(subject)?
+                    .is_some_and(|other| is_match(&other))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A connection, or the one to use in its place, if it can do what is needed; `None` where the next rule applies.
@@ -293,7 +322,14 @@ impl<S: Sources> Resolver<'_, S> {
             Needs::SshKey => {
                 let key = SshConnection::of(candidate.name.clone(), candidate.connection.clone());
                 let named = self.named_repository();
-                let key = key.filter(|key| named.is_none_or(|named| key.is_for(named)));
+                let resolved = match named {
+                    Some(named) => self.behind_alias(&Subject::Repository(Cow::Borrowed(named)))?,
+                    None => None,
+                };
+                let key = key.filter(|key| {
+                    named.is_none_or(|named| key.is_for(named))
+                        || matches!(&resolved, Some(Subject::Repository(named)) if key.is_for(named))
+                });
                 match key {
                     Some(_) => suitable(candidate),
                     None if is_named => Err(self.no_key(Some(&candidate.name.to_string()))),
@@ -461,12 +497,10 @@ mod tests {
             Ok(Arc::new(Connections::parse(Path::new(""), CONNECTIONS)?))
         }
 
-        fn resolve_ssh_alias(&self, url: &CloneUrl) -> Option<CloneUrl> {
-            (url.host().to_string() == "work").then(|| {
-                "ssh://git@git.example.com:7999/web/site.git"
-                    .parse()
-                    .unwrap()
-            })
+        fn resolve_ssh_alias(&self, url: &CloneUrl) -> Result<Option<CloneUrl>, Error> {
+            let is_alias = url.host().to_string() == "work";
+            let server = "ssh://git@git.example.com:7999/web/site.git";
+            Ok(is_alias.then(|| server.parse().unwrap()))
         }
     }
 
@@ -565,6 +599,8 @@ mod tests {
             url("ssh://git@git.example.com:7999/ops/other.git"),
         );
         let reference: RepoRef = "https://bitbucket.org/joe/site".parse().unwrap();
+        let work = url("git@work:web/site.git");
+        let at_work: RepoRef = "git@work:web/site.git".parse().unwrap();
         let git = CredentialRequest::read("protocol=https\nhost=bitbucket.org\n\n").unwrap();
         let git = |preferred| Target::Git {
             request: &git,
@@ -581,6 +617,8 @@ mod tests {
                 "error: no connection matches ops/other on git.example.com",
             ),
             (Target::Repository(&reference), Needs::Rest, "standard Url"),
+            (Target::CloneUrl(&work), Needs::KeyAdmin, "server Url"),
+            (Target::Repository(&at_work), Needs::SshKey, "key Url"),
             (git(None), Needs::Rest, "standard Url"),
             (git(Some("second")), Needs::Rest, "second Url"),
             (git(Some("server")), Needs::Rest, "standard Url"),

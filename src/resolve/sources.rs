@@ -38,5 +38,8 @@ pub(crate) trait Sources {
     fn connections(&self) -> Result<Arc<Connections>, Error>;
 
     /// The clone URL that the user's SSH configuration makes of one whose host is an alias; `None` where it is none.
-    fn resolve_ssh_alias(&self, url: &CloneUrl) -> Option<CloneUrl>;
+    ///
+    /// # Errors
+    /// Where the configuration cannot be read.
+    fn resolve_ssh_alias(&self, url: &CloneUrl) -> Result<Option<CloneUrl>, Error>;
 }

@@ -1,18 +1,26 @@
-//! Options of `ssh`: one key, one file of host keys, and nothing of the user's or the system's configuration.
+//! Options of `ssh`: one key, one file of host keys, and nothing of the user's or the system's configuration, except where
+//! only that leads to the server.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::SshError;
+use super::host_config::ConfigRoute;
 use super::key_file::append_suffix;
+use crate::types::fingerprint::Fingerprint;
 
 /// The key and the host keys for a login.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientOptions {
     /// The private key; `None` to connect without one.
     pub(crate) key: Option<PathBuf>,
-    pub(crate) has_passphrase: bool,
+    /// The fingerprint of `key`, where it is known.
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// The agent may be used for `key`: it has a passphrase, or only the agent has its private half.
+    pub(crate) uses_agent: bool,
     pub(crate) known_hosts: PathBuf,
+    /// Set where only the user's configuration leads to the server, so that `ssh` reads it.
+    pub(crate) route: Option<ConfigRoute>,
 }
 
 /// The options of [`ClientOptions::command_line`] in their order, without the agent.
@@ -33,6 +41,18 @@ pub(crate) fn next_key_path(key: &Path) -> PathBuf {
 }
 
 impl ClientOptions {
+    /// No key.
+    #[must_use]
+    pub(crate) fn without_key(known_hosts: &Path) -> Self {
+        Self {
+            key: None,
+            fingerprint: None,
+            uses_agent: false,
+            known_hosts: known_hosts.to_owned(),
+            route: None,
+        }
+    }
+
     /// Options of `ssh` to use only this key and only bbconnect's file of host keys.
     ///
     /// The agent is used only for a key with a passphrase, and then for no other key (`IdentitiesOnly`).
@@ -50,8 +70,8 @@ impl ClientOptions {
     ///
     /// # Errors
     /// As [`ClientOptions::options`].
-    pub(crate) fn command_line(&self) -> Result<String, SshError> {
-        let mut words = vec!["ssh".to_owned()];
+    pub(crate) fn command_line(&self, program: &Path) -> Result<String, SshError> {
+        let mut words = vec![program_word(program)];
         let next = self.key.as_deref().map(next_key_path);
         let keys = [self.key.as_deref(), next.as_deref()];
         words.extend(self.options_with(&keys.into_iter().flatten().collect::<Vec<_>>())?);
@@ -87,11 +107,14 @@ impl ClientOptions {
             settings.push("IdentityFile=none".to_owned());
         }
         settings.push("IdentitiesOnly=yes".to_owned());
-        if !self.has_passphrase {
+        if !self.uses_agent {
             settings.push("IdentityAgent=none".to_owned());
         }
         settings.extend(self.host_key_settings()?);
-        let mut options = vec!["-F".to_owned(), "none".to_owned()];
+        let mut options = Vec::new();
+        if self.route.is_none() {
+            options.extend(["-F", "none"].map(str::to_owned));
+        }
         options.extend(
             settings
                 .into_iter()
@@ -105,10 +128,21 @@ impl ClientOptions {
 ///
 /// # Errors
 /// As [`ClientOptions::options`].
-pub(crate) fn command_with_key(key: &Path) -> Result<String, SshError> {
+pub(crate) fn command_with_key(program: &Path, key: &Path) -> Result<String, SshError> {
     let key = format!("IdentityFile={}", quote_option_value(key)?);
-    let words = ["ssh", "-o", &key, "-o", "IdentitiesOnly=yes"];
+    let program = program_word(program);
+    let words = [&program, "-o", &key, "-o", "IdentitiesOnly=yes"];
     Ok(join_quoted(&words.map(str::to_owned)))
+}
+
+/// A program for the shell of git, which on Windows takes slashes.
+fn program_word(program: &Path) -> String {
+    let text = program.to_string_lossy();
+    if cfg!(windows) {
+        text.replace('\\', "/")
+    } else {
+        text.into_owned()
+    }
 }
 
 fn join_quoted(words: &[String]) -> String {
@@ -133,8 +167,13 @@ pub(crate) fn is_managed_ssh_command(command: &str) -> bool {
         return false;
     };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let ["ssh", "-F", "none", options @ ..] = words.as_slice() else {
-        return false;
+    let options = match words.as_slice() {
+        [program, "-F", "none", options @ ..] | [program, options @ ..]
+            if is_ssh_program(program) =>
+        {
+            options
+        }
+        _ => return false,
     };
     let names = options.chunks(2).map(|option| match option {
         ["-o", setting] => setting.split_once('=').map(|(name, _)| name),
@@ -143,6 +182,12 @@ pub(crate) fn is_managed_ssh_command(command: &str) -> bool {
     // Not set for a key with a passphrase.
     let names = names.filter(|name| *name != Some("IdentityAgent"));
     names.eq(COMMAND_LINE_OPTIONS.map(Some))
+}
+
+/// `ssh`, or its absolute path.
+fn is_ssh_program(word: &str) -> bool {
+    let path = Path::new(word);
+    path.file_stem().is_some_and(|name| name == "ssh") && (path.is_absolute() || word == "ssh")
 }
 
 /// Quotes a path as the value of an option, so that nothing in it is expanded (`ssh_config(5)`, "TOKENS" and
@@ -183,24 +228,32 @@ mod tests {
     fn paths_are_quoted_for_ssh_and_for_the_shell() {
         let client = |key: &str| ClientOptions {
             key: Some(key.into()),
-            has_passphrase: false,
+            fingerprint: None,
+            uses_agent: false,
             known_hosts: "/c/known_hosts".into(),
+            route: None,
         };
-        let plain = client("/home/jane/.ssh/key").command_line().unwrap();
+        let plain = client("/home/jane/.ssh/key")
+            .command_line(Path::new("/usr/bin/ssh"))
+            .unwrap();
         assert_eq!(
             plain,
-            "ssh -F none -o IdentityFile=/home/jane/.ssh/key -o IdentityFile=/home/jane/.ssh/key.bbconnect-next \
+            "/usr/bin/ssh -F none -o IdentityFile=/home/jane/.ssh/key -o IdentityFile=/home/jane/.ssh/key.bbconnect-next \
              -o IdentitiesOnly=yes -o IdentityAgent=none -o UserKnownHostsFile=/c/known_hosts \
              -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o LogLevel=ERROR"
         );
         assert_eq!(
-            command_with_key(Path::new("/tmp/50%x/it's")).unwrap(),
-            r#"ssh -o 'IdentityFile="/tmp/50%%x/it'\''s"' -o IdentitiesOnly=yes"#
+            command_with_key(Path::new("/usr/bin/ssh"), Path::new("/tmp/50%x/it's")).unwrap(),
+            r#"/usr/bin/ssh -o 'IdentityFile="/tmp/50%%x/it'\''s"' -o IdentitiesOnly=yes"#
         );
         assert!(is_managed_ssh_command(
-            &client("/a b/it's").command_line().unwrap()
+            &client("/a b/it's")
+                .command_line(Path::new("/usr/bin/ssh"))
+                .unwrap()
         ));
         for foreign in [
+            &plain.replace("/usr/bin/ssh", "bin/ssh"),
+            &plain.replace("/usr/bin/ssh", "/usr/bin/plink"),
             "ssh -i mine",
             "ssh -F none -i mine -o UserKnownHostsFile=/c/known_hosts",
             &format!("{plain} -J gate"),
@@ -210,14 +263,21 @@ mod tests {
         ] {
             assert!(!is_managed_ssh_command(foreign), "{foreign}");
         }
+        let without_config = plain.replace(" -F none", "");
+        assert!(is_managed_ssh_command(&without_config));
+        assert!(is_managed_ssh_command(
+            &plain.replace("/usr/bin/ssh", "ssh")
+        ));
         let quoted = client("/home/j d/50%/it's").options().unwrap();
         assert_eq!(quoted[3], "IdentityFile=\"/home/j d/50%%/it's\"");
         let with_passphrase = ClientOptions {
-            has_passphrase: true,
+            uses_agent: true,
             ..client("/k")
         };
         assert!(is_managed_ssh_command(
-            &with_passphrase.command_line().unwrap()
+            &with_passphrase
+                .command_line(Path::new("/usr/bin/ssh"))
+                .unwrap()
         ));
         assert!(
             !with_passphrase

@@ -5,10 +5,14 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::key_damage::KeyDamage;
 use crate::sys::subprocess::ProcessError;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::hint::Hint;
 use crate::types::ssh_address::SshHost;
+
+/// The words of servers that close a connection because too many keys were offered.
+pub(super) const TOO_MANY_KEYS: &str = "Too many authentication failures";
 
 /// Why an SSH server or a key could not be used.
 #[derive(Debug, Error)]
@@ -40,6 +44,13 @@ pub(crate) enum SshError {
         fingerprint: Fingerprint,
         reason: &'static str,
     },
+    /// The server presents a host key that is `@revoked` in bbconnect's file of host keys.
+    #[error("the host key of {host} is revoked in {}: {fingerprint}", file.display())]
+    HostKeyRevoked {
+        host: SshHost,
+        fingerprint: Fingerprint,
+        file: PathBuf,
+    },
     /// The server presents none of the host keys that the user accepts.
     #[error(
         "host key of {host} is not {accepted}: presented {}",
@@ -63,8 +74,27 @@ pub(crate) enum SshError {
     Unreachable { host: SshHost, messages: String },
     #[error("unexpected SSH response of {host}: {messages}")]
     ProtocolError { host: SshHost, messages: String },
+    /// Client and server have no algorithm in common.
+    #[error(
+        "ssh and {host} have no {what} in common{}",
+        .offer.as_ref().map(|offer| format!(": the server offers {offer}")).unwrap_or_default()
+    )]
+    NoCommonAlgorithm {
+        host: SshHost,
+        /// `host key type`, `key exchange method`, `cipher`, …
+        what: String,
+        offer: Option<String>,
+    },
+    /// The server accepts RSA keys only with SHA-1 signatures, which OpenSSH no longer makes.
+    #[error("{0} accepts RSA keys only with SHA-1 signatures, which ssh no longer makes")]
+    OnlySha1Signatures(SshHost),
     #[error(transparent)]
     Process(#[from] ProcessError),
+    #[error("cannot use a temporary file: {0}")]
+    TempFile(io::Error),
+    /// `ssh -G` fails.
+    #[error("ssh cannot read its configuration for {host}: {messages}")]
+    Configuration { host: String, messages: String },
     /// bbconnect's own file of host keys.
     #[error("cannot use {}: {source}", path.display())]
     KnownHosts { path: PathBuf, source: io::Error },
@@ -73,6 +103,23 @@ pub(crate) enum SshError {
     UnsupportedPath { path: PathBuf, reason: &'static str },
     #[error("{} cannot be used as a key: {reason}", path.display())]
     KeyFile { path: PathBuf, reason: String },
+    #[error("{} cannot be used as a key: {damage}", path.display())]
+    DamagedKey { path: PathBuf, damage: KeyDamage },
+    /// `KEY.pub` is the public half of another key.
+    #[error(
+        "{} does not belong to {}: {public} is not {private}",
+        public_path.display(),
+        path.display()
+    )]
+    PublicKeyMismatch {
+        path: PathBuf,
+        public_path: PathBuf,
+        public: Fingerprint,
+        private: Fingerprint,
+    },
+    /// A public key was named whose private key is not in the agent.
+    #[error("{} is a public key, and {reason}", path.display())]
+    NotInAgent { path: PathBuf, reason: &'static str },
 }
 
 /// The fingerprint is followed by a space, so that a double click selects it.
@@ -104,7 +151,7 @@ impl SshError {
     #[must_use]
     pub(crate) fn is_too_many_keys(&self) -> bool {
         matches!(self, Self::AuthenticationFailed { messages, .. }
-            if messages.contains("Too many authentication failures"))
+            if messages.contains(TOO_MANY_KEYS))
     }
 
     #[must_use]
@@ -136,6 +183,28 @@ impl SshError {
             }
             Self::HostKeyRetired { .. } => {
                 "possible man-in-the-middle attack; use another network".to_owned()
+            }
+            Self::HostKeyRevoked { .. } => {
+                "possible man-in-the-middle attack; ask the server's administrator for its present host key".to_owned()
+            }
+            Self::NoCommonAlgorithm { host, what, offer } => algorithm_hint(host, what, offer.as_deref()),
+            Self::OnlySha1Signatures(_) => {
+                "use a key of another type: run `bbconnect keygen --type ecdsa-256` or --type ed25519".to_owned()
+            }
+            Self::Configuration { host, .. } => {
+                format!("run `ssh -G {}` and fix ~/.ssh/config", shell_words::quote(host))
+            }
+            Self::DamagedKey { path, damage } => damage.hint(path),
+            Self::PublicKeyMismatch { path, public_path, .. } => {
+                let key = path.to_string_lossy();
+                format!(
+                    "check that the private key is the right one, then write its public key: ssh-keygen -y -f {} > {}",
+                    shell_words::quote(&key),
+                    shell_words::quote(&public_path.to_string_lossy())
+                )
+            }
+            Self::NotInAgent { .. } => {
+                "name the private key, or add it to the agent: ssh-add FILE; `ssh-add -L` lists its keys".to_owned()
             }
             Self::FingerprintMismatch { .. } => {
                 "ask the server's administrator for the fingerprint of its SSH host key".to_owned()
@@ -171,6 +240,7 @@ impl SshError {
                 | ProcessError::OutputHeldOpen { .. }
                 | ProcessError::OutputTooLarge { .. },
             )
+            | Self::TempFile(_)
             | Self::KnownHosts { .. } => return None,
             Self::KeyFile { .. } => {
                 "pass an SSH private key, or run `bbconnect keygen --out FILE`".to_owned()
@@ -178,4 +248,23 @@ impl SshError {
         };
         Some(hint.into())
     }
+}
+
+/// What can be done about algorithms that are not common.
+fn algorithm_hint(host: &SshHost, what: &str, offer: Option<&str>) -> String {
+    let setting = match what {
+        "host key type" => "HostKeyAlgorithms",
+        "key exchange method" => "KexAlgorithms",
+        "cipher" => "Ciphers",
+        "MAC" => "MACs",
+        _ => {
+            return "ask the server's administrator to update its SSH server".to_owned();
+        }
+    };
+    let first = offer.and_then(|offer| offer.split(',').next());
+    format!(
+        "ask the administrator to update the SSH server; until then allow it in ~/.ssh/config: Host {}, then {setting} +{}",
+        host.name,
+        first.unwrap_or("ALGORITHM")
+    )
 }

@@ -4,14 +4,18 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::SshError;
-use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_in};
+use super::agent::{agent_has, agent_keys};
+use super::key_damage::KeyDamage;
+use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_with_prefix};
 use crate::sys::signals;
+use crate::sys::subprocess::{CommandSpec, Stderr};
 use crate::types::public_key::{ParsePublicKeyError, PublicKey};
 
 /// Longest key file that is read, in bytes.
@@ -151,6 +155,7 @@ impl KeyFiles {
                 files.require_absent(replace)?;
             }
             create_dir(files.private())?;
+            remove_abandoned(parent_dir(files.private()));
             prepared.push((prepare(files.private(), private, 0o600)?, files.private()));
             let public = format!("{public}\n");
             prepared.push((prepare(files.public(), &public, 0o644)?, files.public()));
@@ -196,7 +201,7 @@ fn create_dir(file: &Path) -> Result<(), KeyFileError> {
 /// Writes a temporary file in the directory of the key. Only its owner may read it until the mode is set.
 fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFileError> {
     let write = || {
-        let mut file = temp_file_in(parent_dir(path), 0o600)?;
+        let mut file = locked_temp_file(parent_dir(path))?;
         file.as_file_mut().write_all(content.as_bytes())?;
         set_mode(file.as_file(), mode)?;
         Ok(file)
@@ -205,6 +210,35 @@ fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFi
         path: path.to_owned(),
         source,
     })
+}
+
+/// Temporary files of keys. The lock of such a file shows that it is in use.
+const TEMP_PREFIX: &str = ".bbconnect-key-";
+
+fn locked_temp_file(dir: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = temp_file_with_prefix(TEMP_PREFIX, dir, 0o600)?;
+        file.as_file().lock()?;
+        // Another process may have taken it for abandoned before it was locked.
+        if file.path().exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes the temporary files of processes that were killed: there may be private keys in them.
+fn remove_abandoned(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let is_temporary = entry.file_name().to_string_lossy().starts_with(TEMP_PREFIX);
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_temporary
+            && is_file
+            && fs::File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            // What cannot be removed was there before.
+            drop(fs::remove_file(entry.path()));
+        }
+    }
 }
 
 /// Sets the mode regardless of the umask, which may have removed the owner's rights.
@@ -225,46 +259,74 @@ pub(crate) struct PrivateKeyFile {
     pub(crate) path: PathBuf,
     pub(crate) public: PublicKey,
     pub(crate) has_passphrase: bool,
+    /// The file is a public key, whose private half only the agent has.
+    pub(crate) is_in_agent: bool,
 }
 
 impl PrivateKeyFile {
-    /// Reads the public half of a private key: from the file itself if it has OpenSSH's format, else from the `.pub` file.
+    /// Reads the public half of a key that `ssh -i` can use: of a private key, or a public key whose private half the agent
+    /// has.
     ///
     /// # Errors
-    /// [`SshError::KeyFile`] if the file cannot be read or is not a private key.
+    /// [`SshError`] if `ssh` cannot use the file, whether or not there is a `.pub` file; or the `.pub` file belongs to
+    /// another key.
     pub(crate) fn read(path: &Path) -> Result<Self, SshError> {
-        let text = read_text(path)?;
-        let error = |reason: &str| SshError::KeyFile {
-            path: path.to_owned(),
-            reason: reason.to_owned(),
+        let bytes = read_bytes(path)?;
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
+        if let Ok(public) = text.parse::<PublicKey>() {
+            return Self::in_agent(path, public);
+        }
+        let beside = || read_public(&public_path(path)).ok();
+        let parsed = parse_openssh(text);
+        let (public, has_passphrase) = if let Some(parsed) = parsed {
+            parsed
+        } else if let Some(public) = derive_public(path, &bytes)? {
+            (public, false)
+        } else {
+            let public = beside().ok_or_else(|| SshError::KeyFile {
+                path: path.to_owned(),
+                reason: "the key has a passphrase, and its public key is unknown; write it to the .pub file with \
+                         ssh-keygen -y"
+                    .to_owned(),
+            })?;
+            (public, true)
         };
-        if text.parse::<PublicKey>().is_ok() {
-            return Err(error("this is a public key; pass the private key"));
-        }
-        if !text.contains("PRIVATE KEY-----") {
-            return Err(error("not a private key"));
-        }
-        let pub_file = || read_public(&public_path(path)).ok();
-        let (public, has_passphrase) = match ssh_key::PrivateKey::from_openssh(text.as_str()) {
-            Ok(key) => {
-                let comment = match key.comment().as_str_lossy() {
-                    "" => pub_file().map(|key| key.comment().to_owned()),
-                    comment => Some(comment.to_owned()),
-                };
-                let blob = key.public_key().to_bytes().ok();
-                let public = blob
-                    .and_then(|blob| PublicKey::from_blob(blob, &comment.unwrap_or_default()).ok());
-                (public, key.is_encrypted())
+        let public = match beside() {
+            Some(other) if other != public => {
+                return Err(SshError::PublicKeyMismatch {
+                    path: path.to_owned(),
+                    public_path: public_path(path),
+                    public: other.fingerprint(),
+                    private: public.fingerprint(),
+                });
             }
-            Err(_) => (None, text.contains("ENCRYPTED")),
+            Some(other) if public.comment().is_empty() => other,
+            Some(_) | None => public,
         };
-        let public = public
-            .or_else(pub_file)
-            .ok_or_else(|| error("public key unknown; write the .pub file with ssh-keygen -y"))?;
         Ok(Self {
             path: path.to_owned(),
             public,
             has_passphrase,
+            is_in_agent: false,
+        })
+    }
+
+    fn in_agent(path: &Path, public: PublicKey) -> Result<Self, SshError> {
+        let reason = match agent_keys() {
+            None => "there is no SSH agent that has its private key",
+            Some(_) if agent_has(&public) => {
+                return Ok(Self {
+                    path: path.to_owned(),
+                    public,
+                    has_passphrase: false,
+                    is_in_agent: true,
+                });
+            }
+            Some(_) => "the SSH agent does not have its private key",
+        };
+        Err(SshError::NotInAgent {
+            path: path.to_owned(),
+            reason,
         })
     }
 
@@ -273,7 +335,16 @@ impl PrivateKeyFile {
     /// # Errors
     /// [`SshError::KeyFile`] if it cannot be read.
     pub(crate) fn private_text(&self) -> Result<Zeroizing<String>, SshError> {
-        read_text(&self.path)
+        let error = |reason: &str| SshError::KeyFile {
+            path: self.path.clone(),
+            reason: reason.to_owned(),
+        };
+        if self.is_in_agent {
+            return Err(error("only the agent has its private key"));
+        }
+        let bytes = read_bytes(&self.path)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| error("not UTF-8"))?;
+        Ok(Zeroizing::new(text.to_owned()))
     }
 
     /// Whether `ssh` refuses the file because other users may read it. Like `ssh`, only the user's own files are checked
@@ -284,23 +355,94 @@ impl PrivateKeyFile {
         {
             use std::os::unix::fs::MetadataExt as _;
             let user = rustix::process::getuid().as_raw();
-            fs::metadata(&self.path)
-                .is_ok_and(|file| file.uid() == user && file.mode() & 0o077 != 0)
+            !self.is_in_agent
+                && fs::metadata(&self.path)
+                    .is_ok_and(|file| file.uid() == user && file.mode() & 0o077 != 0)
         }
         #[cfg(not(unix))]
         false
     }
 }
 
-/// The public key of a file, which is a public key or a private key.
+/// The public half and whether there is a passphrase, for a key in OpenSSH's own format that `ssh` reads as well: it compares
+/// the first and the last line byte for byte (`sshkey_parse_private2` of OpenSSH).
+fn parse_openssh(text: &str) -> Option<(PublicKey, bool)> {
+    const BEGIN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
+    const END: &str = "-----END OPENSSH PRIVATE KEY-----\n";
+    let at = text.find(END)?;
+    let text = text.get(..at + END.len())?;
+    if !text.starts_with(BEGIN) || text.contains('\r') {
+        return None;
+    }
+    let key = ssh_key::PrivateKey::from_openssh(text).ok()?;
+    let blob = key.public_key().to_bytes().ok()?;
+    let public = PublicKey::from_blob(blob, key.comment().as_str_lossy()).ok()?;
+    Some((public, key.is_encrypted()))
+}
+
+/// The public half of a private key, from `ssh-keygen`; `None` for a key with a passphrase.
+fn derive_public(path: &Path, bytes: &[u8]) -> Result<Option<PublicKey>, SshError> {
+    const LIMIT: Duration = Duration::from_secs(20);
+    let damaged = |damage| SshError::DamagedKey {
+        path: path.to_owned(),
+        damage,
+    };
+    let damage = KeyDamage::find(bytes);
+    if let Some(damage @ (KeyDamage::NotAKey | KeyDamage::Empty)) = damage {
+        return Err(damaged(damage));
+    }
+    let is_encrypted = bytes.windows(9).any(|window| window == b"ENCRYPTED");
+    if damage.is_none() && is_encrypted {
+        return Ok(None);
+    }
+    let command = CommandSpec::new("ssh-keygen").args(["-y", "-P", "", "-f"]);
+    // Through a pipe, because `ssh-keygen` refuses a file that other users may read, which is another problem.
+    let command = if cfg!(unix) {
+        command.args(["/dev/stdin"]).stdin(bytes)
+    } else {
+        command.args([path])
+    };
+    let command = command
+        .env("LC_ALL", "C")
+        .new_process_group()
+        .stderr(Stderr::Capture);
+    let output = command.run(LIMIT)?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    if output.status.success()
+        && let Ok(public) = printed.trim().parse()
+    {
+        return Ok(Some(public));
+    }
+    let messages = String::from_utf8_lossy(&output.stderr);
+    if messages.contains("incorrect passphrase") {
+        return Ok(None);
+    }
+    let mut lines = messages.lines().map(str::trim);
+    let last = lines.rfind(|line| !line.is_empty());
+    let last = last.and_then(|line| line.rsplit(": ").next());
+    let reason = last.unwrap_or("ssh-keygen gives no reason").to_owned();
+    Err(damaged(damage.unwrap_or(KeyDamage::Unreadable(reason))))
+}
+
+/// The public key of a file, which is a public key or a private key. A public key that stands beside a private key must
+/// belong to it.
 ///
 /// # Errors
-/// [`SshError::KeyFile`].
+/// [`SshError`].
 pub(crate) fn public_key_of(path: &Path) -> Result<PublicKey, SshError> {
     match read_public(path) {
         Err(PublicKeyError::IsPrivate) => PrivateKeyFile::read(path).map(|key| key.public),
         Err(PublicKeyError::Other(error)) => Err(error),
-        Ok(key) => Ok(key),
+        Ok(public) => {
+            let private = path.with_extension("");
+            if public_path(&private) == path
+                && let Err(error @ SshError::PublicKeyMismatch { .. }) =
+                    PrivateKeyFile::read(&private)
+            {
+                return Err(error);
+            }
+            Ok(public)
+        }
     }
 }
 
@@ -310,9 +452,14 @@ enum PublicKeyError {
 }
 
 fn read_public(path: &Path) -> Result<PublicKey, PublicKeyError> {
-    let text = read_text(path).map_err(PublicKeyError::Other)?;
+    let bytes = read_bytes(path).map_err(PublicKeyError::Other)?;
+    // Comments may have any encoding.
+    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
     text.parse().map_err(|reason| match reason {
         ParsePublicKeyError::Private => PublicKeyError::IsPrivate,
+        ParsePublicKeyError::Malformed if KeyDamage::find(&bytes) != Some(KeyDamage::NotAKey) => {
+            PublicKeyError::IsPrivate
+        }
         ParsePublicKeyError::Malformed => PublicKeyError::Other(SshError::KeyFile {
             path: path.to_owned(),
             reason: reason.to_string(),
@@ -333,13 +480,13 @@ pub(super) fn append_suffix(key: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn read_text(path: &Path) -> Result<Zeroizing<String>, SshError> {
-    // With this capacity the string is not reallocated, which would leave copies of the key in memory.
-    let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
+fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, SshError> {
+    // With this capacity the buffer is not reallocated, which would leave copies of the key in memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
     let file = fs::File::open(path);
-    let read = file.and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text));
+    let read = file.and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_end(&mut bytes));
     match read {
-        Ok(_) => Ok(text),
+        Ok(_) => Ok(bytes),
         Err(error) => Err(SshError::KeyFile {
             path: path.to_owned(),
             reason: error.to_string(),

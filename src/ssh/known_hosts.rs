@@ -10,6 +10,7 @@ use crate::types::public_key::PublicKey;
 use crate::types::ssh_address::SshHost;
 
 use super::SshError;
+use super::openssh::lines_for;
 use crate::types::host_pattern::matches_any;
 
 /// Prefix of the comment on lines that bbconnect wrote. The name of the [`Source`] follows.
@@ -77,31 +78,74 @@ impl KnownHosts {
         &self.path
     }
 
-    /// Every key of the file, once for each of its names. Lines with hashed names are left out.
+    /// Every key of the file that is not revoked, once for each of its names. Hashed names are left out.
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
     pub(crate) fn all(&self) -> Result<Vec<HostKey>, SshError> {
-        let text = self.read()?;
+        let text = self.read_text()?;
         let lines = parse_lines(&text);
-        let is_included = |name: &&str| !name.starts_with('!');
+        let revoked = |line: &Line<'_>| {
+            lines
+                .iter()
+                .any(|other| other.is_revoked && other.key == line.key && other.names == "*")
+        };
+        let is_included = |name: &&str| !name.starts_with(['!', '|']);
         let of_line = |line: &Line<'_>| {
             let names = line.names.split(',').filter(is_included);
             let keys = names.map(|name| line.for_host(&name.to_ascii_lowercase()));
             keys.collect::<Vec<_>>()
         };
-        Ok(lines.iter().flat_map(of_line).collect())
+        let kept = lines
+            .iter()
+            .filter(|line| !line.is_revoked && !revoked(line));
+        Ok(kept.flat_map(of_line).collect())
     }
 
-    /// The keys of a server, under its name or a matching pattern, as `ssh` finds them.
+    /// The keys of a server, under its name, a matching pattern or a hashed name, as `ssh` finds them, without those that are
+    /// revoked.
     ///
     /// # Errors
     /// [`SshError::KnownHosts`].
     pub(crate) fn keys_for(&self, host: &SshHost) -> Result<Vec<HostKey>, SshError> {
-        let (text, name) = (self.read()?, host.known_hosts_name());
-        let lines = parse_lines(&text).into_iter();
-        let matching = lines.filter(|line| matches_any(line.names.split(','), &name));
-        Ok(matching.map(|line| line.for_host(&name)).collect())
+        let (mut keys, revoked) = self.find(host)?;
+        keys.retain(|key| !revoked.contains(&key.key));
+        Ok(keys)
+    }
+
+    /// The keys that are `@revoked` for a server.
+    ///
+    /// # Errors
+    /// [`SshError::KnownHosts`].
+    pub(crate) fn revoked_for(&self, host: &SshHost) -> Result<Vec<PublicKey>, SshError> {
+        Ok(self.find(host)?.1)
+    }
+
+    /// The keys of a server, and the revoked ones.
+    fn find(&self, host: &SshHost) -> Result<(Vec<HostKey>, Vec<PublicKey>), SshError> {
+        let (text, name) = (self.read_text()?, host.known_hosts_name());
+        let (mut keys, mut revoked) = (Vec::new(), Vec::new());
+        let mut add = |line: &Line<'_>| {
+            if line.is_revoked {
+                revoked.push(line.key.clone());
+            } else {
+                keys.push(line.for_host(&name));
+            }
+        };
+        let lines = parse_lines(&text);
+        let (hashed, plain): (Vec<_>, Vec<_>) =
+            lines.iter().partition(|line| line.names.starts_with('|'));
+        let matching = plain.into_iter();
+        matching
+            .filter(|line| matches_any(line.names.split(','), &name))
+            .for_each(&mut add);
+        if !hashed.is_empty() {
+            let found = lines_for(&self.path, host)?;
+            let matching = parse_lines(&found);
+            let matching = matching.iter().filter(|line| line.names.starts_with('|'));
+            matching.for_each(&mut add);
+        }
+        Ok((keys, revoked))
     }
 
     /// Adds keys of a server. Returns whether any was new.
@@ -116,8 +160,8 @@ impl KnownHosts {
     ) -> Result<bool, SshError> {
         let error = |source| self.error(source);
         let _lock = atomic_file::lock(&self.path).map_err(error)?;
-        let mut text = self.read()?;
-        let known = self.keys_for(host)?;
+        let mut bytes = self.read()?;
+        let (known, _) = self.find(host)?;
         let new: Vec<_> = keys
             .iter()
             .filter(|key| !known.iter().any(|known| known.key == **key))
@@ -125,8 +169,8 @@ impl KnownHosts {
         if new.is_empty() {
             return Ok(false);
         }
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
+        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+            bytes.push(b'\n');
         }
         let lines = new.iter().map(|key| {
             let (name, key, source) = (
@@ -136,18 +180,22 @@ impl KnownHosts {
             );
             format!("{name} {key} {COMMENT_PREFIX}{source}\n")
         });
-        text.extend(lines);
-        atomic_file::write(&self.path, &text).map_err(error)?;
+        bytes.extend(lines.flat_map(String::into_bytes));
+        atomic_file::write_bytes(&self.path, &bytes).map_err(error)?;
         Ok(true)
     }
 
-    /// Reads the file. A file that is not UTF-8 is an error, because writing it again would lose bytes.
-    fn read(&self) -> Result<String, SshError> {
-        match fs::read_to_string(&self.path) {
-            Ok(text) => Ok(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+    fn read(&self) -> Result<Vec<u8>, SshError> {
+        match fs::read(&self.path) {
+            Ok(bytes) => Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(self.error(error)),
         }
+    }
+
+    /// The text of the file. Comments may have any encoding.
+    fn read_text(&self) -> Result<String, SshError> {
+        Ok(String::from_utf8_lossy(&self.read()?).into_owned())
     }
 
     fn error(&self, source: io::Error) -> SshError {
@@ -159,7 +207,8 @@ impl KnownHosts {
 }
 
 struct Line<'a> {
-    /// Names and patterns, separated by commas.
+    is_revoked: bool,
+    /// Names and patterns, separated by commas; or one hashed name.
     names: &'a str,
     key: PublicKey,
     source: Source,
@@ -175,13 +224,22 @@ impl Line<'_> {
     }
 }
 
-/// The lines with readable names. Lines with a marker are left out: `@revoked` keys are not trusted, and no server presents
-/// a `@cert-authority` key.
+/// The lines with keys. Lines with the marker `@cert-authority` are left out: no server presents such a key.
 fn parse_lines(text: &str) -> Vec<Line<'_>> {
-    let line = |line| -> Option<Line<'_>> {
-        let (names, key) = str::split_once(line, [' ', '\t'])?;
+    const BLANKS: [char; 2] = [' ', '\t'];
+    let parse = |line| -> Option<Line<'_>> {
+        let (first, rest) = str::split_once(line, BLANKS)?;
+        let (is_revoked, names, key) = match first {
+            "@revoked" => {
+                let (names, key) = rest.trim_start().split_once(BLANKS)?;
+                (true, names, key)
+            }
+            _ if first.starts_with('@') => return None,
+            names => (false, names, rest),
+        };
         let key = key.trim().parse::<PublicKey>().ok()?;
         Some(Line {
+            is_revoked,
             names,
             source: Source::from_comment(key.comment()),
             key: key.with_comment(""),
@@ -189,8 +247,8 @@ fn parse_lines(text: &str) -> Vec<Line<'_>> {
     };
     let lines = text.lines().map(str::trim);
     lines
-        .filter(|line| !line.starts_with(['#', '@', '|']))
-        .filter_map(line)
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(parse)
         .collect()
 }
 
@@ -246,8 +304,32 @@ mod tests {
         assert_eq!(known("old.example.com", 22), 0);
         assert_eq!(known("git.other.com", 22), 0);
         assert_eq!(known("x", 22), 0);
+        let revoked = |name: &str| file.revoked_for(&name.parse().unwrap()).unwrap().len();
+        assert_eq!((revoked("x"), revoked("git.example.com")), (1, 0));
         let all = file.all().unwrap();
         let names: Vec<_> = all.iter().map(|key| key.known_as.as_str()).collect();
         assert_eq!(names, ["*.example.com", "[git.other.com]:*"]);
+    }
+
+    #[test]
+    fn a_revoked_key_is_not_trusted_and_other_bytes_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = KnownHosts::in_dir(dir.path());
+        let line = format!("@revoked * {KEY} M\u{fc}ller\ngit.example.com {KEY}\n");
+        let latin_1: Vec<u8> = line
+            .chars()
+            .map(|c| u8::try_from(u32::from(c)).unwrap())
+            .collect();
+        fs::write(file.path(), &latin_1).unwrap();
+        let host: SshHost = "git.example.com".parse().unwrap();
+        assert_eq!(file.keys_for(&host).unwrap(), []);
+        assert_eq!(file.revoked_for(&host).unwrap(), [KEY.parse().unwrap()]);
+        assert_eq!(file.all().unwrap(), []);
+        let other: PublicKey =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                .parse()
+                .unwrap();
+        assert!(file.add(&host, &[other], Source::Accepted).unwrap());
+        assert!(fs::read(file.path()).unwrap().starts_with(&latin_1));
     }
 }

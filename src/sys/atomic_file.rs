@@ -23,7 +23,12 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
 
 /// Replaces a file that only its owner may read.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
-    replace(path, text.as_bytes(), 0o600)
+    write_bytes(path, text.as_bytes())
+}
+
+/// As [`write`], for a file that need not be text.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, 0o600)
 }
 
 /// Replaces a file that everybody may read, as far as the umask allows.
@@ -45,15 +50,24 @@ fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
 ///
 /// tempfile wraps the system's error in a message that names the temporary file, which means nothing to the user. The
 /// error code is taken where the file is opened.
-#[cfg_attr(not(unix), expect(unused_variables, reason = "modes are Unix's"))]
 pub(crate) fn temp_file_in(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    temp_file_with_prefix(".bbconnect-", dir, mode)
+}
+
+/// As [`temp_file_in`], with a name that begins with `prefix`.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "modes are Unix's"))]
+pub(crate) fn temp_file_with_prefix(
+    prefix: &str,
+    dir: &Path,
+    mode: u32,
+) -> io::Result<NamedTempFile> {
     let mut os_error = None;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     let mut builder = Builder::new();
-    let file = builder.prefix(".bbconnect-").make_in(dir, |path| {
+    let file = builder.prefix(prefix).make_in(dir, |path| {
         let opened = options.open(path);
         opened.inspect_err(|error| os_error = error.raw_os_error())
     });

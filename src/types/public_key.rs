@@ -187,6 +187,18 @@ impl fmt::Display for PublicKey {
     }
 }
 
+/// The keys of lines as in `known_hosts`, without comments and marked lines.
+#[must_use]
+pub(crate) fn known_hosts_keys(lines: &[u8]) -> Vec<PublicKey> {
+    let lines = String::from_utf8_lossy(lines);
+    let keys = lines.lines().filter_map(|line| {
+        let (name, key) = line.split_once(' ')?;
+        let is_key = !name.starts_with(['#', '@']);
+        is_key.then(|| key.parse().ok()).flatten()
+    });
+    keys.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

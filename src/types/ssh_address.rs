@@ -14,10 +14,20 @@ pub(crate) const SSH_PORT: u16 = 22;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SshHost {
-    /// The host name or IP address, without brackets. A name without a dot, which may be an alias of the SSH configuration,
-    /// is as written; other names are in lower case.
+    /// The host name or IP address, without brackets. An alias keeps its letter case: `Host` of the SSH
+    /// configuration is compared exactly.
     pub name: String,
     pub port: u16,
+}
+
+/// Whether a name looks like a `Host` of an SSH configuration: one word, or an end that no domain name has.
+#[must_use]
+pub(crate) fn is_alias_name(name: &str) -> bool {
+    // No top-level domain has a dash or an underscore, except in Punycode: `bitbucket.org-work`.
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let has_unusual_end = last.contains(['-', '_']) && !last.starts_with("xn--");
+    let is_word = !name.contains(['.', ':']) && !name.eq_ignore_ascii_case("localhost");
+    is_word || has_unusual_end
 }
 
 /// A repository over SSH.
@@ -26,6 +36,8 @@ pub(crate) struct SshRemote {
     /// `None` if the URL has no user name; ssh then uses its own configuration.
     pub user: Option<String>,
     pub host: SshHost,
+    /// The URL names the port. Without one, `Port` of the SSH configuration applies.
+    pub has_port: bool,
     /// The path as it is sent to the server.
     pub path: String,
 }
@@ -41,14 +53,10 @@ impl SshHost {
     /// [`ParseSshHostError`].
     pub(crate) fn new(name: &str, port: u16) -> Result<Self, ParseSshHostError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let name = name.trim_matches(['[', ']']);
-        // OpenSSH distinguishes capital letters in a `Host` of its configuration.
-        let may_be_alias = !name.contains(['.', ':']) && !name.eq_ignore_ascii_case("localhost");
-        let name = if may_be_alias {
-            name.to_owned()
-        } else {
-            name.to_ascii_lowercase()
-        };
+        let mut name = name.trim_matches(['[', ']']).to_owned();
+        if !is_alias_name(&name) {
+            name.make_ascii_lowercase();
+        }
         let is_host = name.bytes().all(is_plain) || name.parse::<Ipv6Addr>().is_ok();
         if name.is_empty() || name.starts_with('-') || !is_host || port == 0 {
             return Err(ParseSshHostError);
@@ -56,7 +64,7 @@ impl SshHost {
         Ok(Self { name, port })
     }
 
-    /// The name in `known_hosts`: `host`, or `[host]:port` for ports other than 22 (sshd(8)).
+    /// The name in `known_hosts`: `host`, or `[host]:port` for ports other than 22 (sshd(8)), in lower case.
     #[must_use]
     pub(crate) fn known_hosts_name(&self) -> String {
         self.to_string().to_ascii_lowercase()
@@ -121,17 +129,19 @@ impl FromStr for SshRemote {
             Some(_) | None => path,
         };
         let port = match url.port() {
-            None | Some("") => SSH_PORT,
-            Some(port) => git_url::parse_port(port).ok_or(ParseSshHostError)?,
+            None | Some("") => None,
+            Some(port) => Some(git_url::parse_port(port).ok_or(ParseSshHostError)?),
         };
-        Self::checked(user, SshHost::new(url.host(), port)?, path)
+        let host = SshHost::new(url.host(), port.unwrap_or(SSH_PORT))?;
+        Self::new(user, host, port.is_some(), path)
     }
 }
 
 impl SshRemote {
-    fn checked(
+    fn new(
         user: Option<String>,
         host: SshHost,
+        has_port: bool,
         path: String,
     ) -> Result<Self, ParseSshHostError> {
         let is_invalid = |user: &String| {
@@ -140,13 +150,19 @@ impl SshRemote {
         if user.as_ref().is_some_and(is_invalid) || path.contains(char::is_control) {
             return Err(ParseSshHostError);
         }
-        Ok(Self { user, host, path })
+        Ok(Self {
+            user,
+            host,
+            has_port,
+            path,
+        })
     }
 
     /// The same repository on another server.
     #[must_use]
     pub(crate) fn with_host(&self, host: SshHost) -> Self {
         Self {
+            has_port: host.port != SSH_PORT,
             host,
             ..self.clone()
         }
@@ -250,6 +266,7 @@ mod tests {
         for (text, known_as) in [
             ("bitbucket.org", Some("bitbucket.org")),
             ("Git.Example.com:7999", Some("[git.example.com]:7999")),
+            ("Work", Some("work")),
             ("[::1]:22", Some("::1")),
             ("::1", Some("::1")),
             (
@@ -270,6 +287,8 @@ mod tests {
                 "{text}"
             );
         }
+        let alias: SshHost = "bitbucketCompany".parse().unwrap();
+        assert_eq!(alias.name, "bitbucketCompany");
         assert!("ssh://-oX@host/a".parse::<SshRemote>().is_err());
         for (url, name) in [
             ("git@bitbucketWork:a/b", "bitbucketWork"),

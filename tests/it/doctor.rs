@@ -727,6 +727,49 @@ fn ssh_config_is_used_and_jump_hosts_are_not_checked() {
 }
 
 #[test]
+fn whatever_leads_git_another_way_is_a_warning() {
+    let Some(over) = OverSsh::set() else {
+        return;
+    };
+    let config = over.sandbox.path(".gitconfig");
+    let doctor = |variable: (&str, &str)| {
+        let mut command = over.sandbox.command(["doctor", &over.url, "--json"]);
+        command.env(variable.0, variable.1).finish()
+    };
+    let none = ("LC_ALL", "C");
+    for (text, variable, said) in [
+        (
+            "[core]\n\tsshCommand = /nope/plink -ssh\n",
+            none,
+            "core.sshCommand",
+        ),
+        (
+            "[url \"git@other.example.com:\"]\n\tinsteadOf = ssh://\n",
+            none,
+            "other.example.com",
+        ),
+        (
+            "[protocol \"ssh\"]\n\tallow = never\n",
+            none,
+            "protocol.ssh.allow",
+        ),
+        ("[ssh]\n\tvariant = plink\n", none, "ssh.variant"),
+        ("", ("GIT_SSH_COMMAND", "ssh -i /nope"), "GIT_SSH_COMMAND"),
+        ("", ("GIT_SSH", "/nope/plink"), "GIT_SSH"),
+        ("", ("GIT_ALLOW_PROTOCOL", "https"), "GIT_ALLOW_PROTOCOL"),
+    ] {
+        fs::write(&config, text).unwrap();
+        let document = holds(doctor(variable), "git", "warn", said);
+        if !text.is_empty() && !text.contains("[url") {
+            let evidence = stage(&document, "git")["evidence"].to_string();
+            assert!(evidence.contains(".gitconfig"), "{evidence}");
+        }
+    }
+    fs::write(&config, "").unwrap();
+    holds(doctor(none), "git", "pass", "same proxy");
+}
+
+#[test]
 fn ports_without_an_ssh_server() {
     let page = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = page.local_addr().unwrap();

@@ -750,3 +750,40 @@ fn setup_sets_only_what_the_connections_of_a_server_agree_on() {
     let text = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
     assert_eq!(text.matches('=').count(), 1, "{text}");
 }
+
+#[test]
+fn programs_in_the_configuration_have_absolute_paths() {
+    if !is_installed("git", "--version") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\nauth = \"http-access-token\"";
+    connection(&sandbox, "server", server, "https://git.example.com");
+    fs::create_dir(sandbox.path("bin")).unwrap();
+    fs::copy(
+        env!("CARGO_BIN_EXE_bbconnect"),
+        sandbox.path("bin/bbconnect"),
+    )
+    .unwrap();
+    let found = support::env_var("PATH").unwrap();
+    for relative in ["bin", "."] {
+        let mut shell = program("sh");
+        shell.args([
+            "-c",
+            "cd \"$1\" && bbconnect git setup && bbconnect git env server",
+            "sh",
+        ]);
+        shell.arg(if relative == "." { "bin" } else { "." });
+        shell.current_dir(sandbox.home()).env_clear();
+        shell
+            .env("HOME", sandbox.home())
+            .env("PATH", format!("{relative}:{}", found.display()));
+        let printed = check_output(&mut shell);
+        let config = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
+        for text in [printed, config] {
+            let helper = text.split('!').nth(1).unwrap();
+            assert!(helper.starts_with('/'), "{text}");
+        }
+        sandbox.run(["git", "setup", "--undo"]).exits_with(0);
+    }
+}

@@ -392,3 +392,18 @@ fn check_with_openssl(sandbox: &Sandbox, passphrase: &str, expected: &str) {
     assert!(checked.contains("Key is valid"), "{checked}");
     assert!(checked.contains(expected), "{checked}");
 }
+
+#[test]
+fn private_keys_of_killed_runs_are_removed() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path(".ssh");
+    fs::create_dir(&dir).unwrap();
+    for name in [".bbconnect-key-abandoned", ".bbconnect-key-used"] {
+        fs::write(dir.join(name), "secret").unwrap();
+    }
+    let used = fs::File::open(dir.join(".bbconnect-key-used")).unwrap();
+    used.lock().unwrap();
+    sandbox.run(["keygen"]).exits_with(0);
+    assert!(!dir.join(".bbconnect-key-abandoned").exists());
+    assert!(dir.join(".bbconnect-key-used").exists());
+}

@@ -1662,41 +1662,73 @@ fn concurrent_connects_get_distinct_names() {
 }
 
 #[test]
-fn an_interrupted_clone_is_completed_or_reported() {
+fn a_clone_appears_whole_and_other_directories_are_kept() {
     let Some(fixture) = Fixture::new() else {
         return;
     };
     connected(&fixture, &[]);
     let url = fixture.sshd.url("web/site");
-    // As git leaves it when it is killed while it fetches.
-    let cut_off = |folder: &str| {
-        fs::create_dir(fixture.sandbox.path(folder)).unwrap();
-        check_output(fixture.git(folder).args(["init", "-q", "-b", "main"]));
-        check_output(
-            fixture
-                .git(folder)
-                .args(["config", "remote.origin.url", &url]),
-        );
-    };
-    cut_off("begun");
-    let done = fixture
-        .connect(&url, &["--clone", "begun"])
-        .exits_with(0)
-        .json();
-    let steps = done["steps"].to_string();
-    assert!(steps.contains("completed the clone"), "{steps}");
-    let logged = check_output(fixture.git("begun").args(["log", "--format=%s"]));
+    // A planted `.git` with the right remote, whose hooks a checkout would run.
+    let hooks = fixture.sandbox.path("hooks");
+    fs::create_dir(&hooks).unwrap();
+    let executed = fixture.sandbox.path("executed");
+    let hook = format!("#!/bin/sh\ntouch {}\n", executed.display());
+    support::write_script(&hooks.join("post-checkout"), &hook);
+    fs::create_dir(fixture.sandbox.path("planted")).unwrap();
+    check_output(fixture.git("planted").args(["init", "-q", "-b", "main"]));
+    for (key, value) in [
+        ("remote.origin.url", url.as_str()),
+        ("core.hooksPath", hooks.to_str().unwrap()),
+    ] {
+        check_output(fixture.git("planted").args(["config", key, value]));
+    }
+    let config = fixture.sandbox.path("planted/.git/config");
+    let before = fs::read(&config).unwrap();
+    let refused = fixture.connect(&url, &["--clone", "planted"]);
+    let refused = error(&refused.exits_with(6));
+    assert!(refused.contains("incomplete clone"), "{refused}");
+    assert_eq!(fs::read(&config).unwrap(), before);
+    assert!(!executed.exists());
+    fs::create_dir(fixture.sandbox.path("mine")).unwrap();
+    fs::write(fixture.sandbox.path("mine/note"), "mine").unwrap();
+    fixture.connect(&url, &["--clone", "mine"]).exits_with(6);
+    // An empty directory is taken, what a killed run left is removed, and what is in use stays.
+    fs::create_dir(fixture.sandbox.path("whole")).unwrap();
+    for (name, is_locked) in [("abandoned", false), ("in-use", true)] {
+        let left = fixture
+            .sandbox
+            .path(&format!(".whole.bbconnect-clone-{name}"));
+        fs::create_dir_all(left.join("whole/.git")).unwrap();
+        let lock = fs::File::create(left.join("lock")).unwrap();
+        if is_locked {
+            lock.lock().unwrap();
+            std::mem::forget(lock);
+        }
+    }
+    fixture.connect(&url, &["--clone", "whole"]).exits_with(0);
+    let logged = check_output(fixture.git("whole").args(["log", "--format=%s"]));
     assert_eq!(logged, "one\n");
-    assert_eq!(
-        check_output(fixture.git("begun").args(["status", "--porcelain"])),
-        ""
-    );
-    check_output(fixture.git("begun").args(["pull", "-q"]));
-    let again = fixture
-        .connect(&url, &["--clone", "begun"])
-        .exits_with(0)
-        .json();
-    assert!(!again["steps"].to_string().contains("finished the clone"));
+    check_output(fixture.git("whole").args(["pull", "-q"]));
+    let left = |name: &str| {
+        fixture
+            .sandbox
+            .path(&format!(".whole.bbconnect-clone-{name}"))
+    };
+    assert!(!left("abandoned").exists() && left("in-use").exists());
+    fixture.connect(&url, &["--clone", "whole"]).exits_with(0);
+    // Below a directory that does not exist yet, and into the current one.
+    fixture
+        .connect(&url, &["--clone", "new/deep/clone"])
+        .exits_with(0);
+    check_output(fixture.git("new/deep/clone").args(["fetch", "-q"]));
+    fs::create_dir(fixture.sandbox.path("here")).unwrap();
+    let mut here = fixture
+        .sandbox
+        .command(["connect", "--json", &url, "--clone", "."]);
+    here.current_dir(fixture.sandbox.path("here"))
+        .finish()
+        .exits_with(0);
+    check_output(fixture.git("here").args(["fetch", "-q"]));
     // Whatever applies: the only key is meant.
     fixture.run(&["key", "test"]).exits_with(0);
     let listed = fixture.run(&["key", "list", "--json"]).exits_with(0).json();
@@ -1709,12 +1741,472 @@ fn an_interrupted_clone_is_completed_or_reported() {
         .json();
     let steps = titled["steps"].to_string();
     assert!(steps.contains("not renamed"), "{steps}");
-    // What is in it may be somebody's.
-    cut_off("partial");
-    let note = fixture.sandbox.path("partial").join("note");
-    fs::write(&note, "mine").unwrap();
-    fixture.connect(&url, &["--clone", "partial"]).exits_with(6);
-    assert_eq!(fs::read_to_string(&note).unwrap(), "mine");
+}
+
+#[test]
+fn a_clone_uses_openssh_whatever_git_is_configured_for() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let url = fixture.sshd.url("web/site");
+    fs::write(
+        fixture.sandbox.path(".gitconfig"),
+        "[ssh]\n\tvariant = plink\n",
+    )
+    .unwrap();
+    let mut clone = fixture.sandbox.command([
+        "--timeout",
+        "20",
+        "connect",
+        "--json",
+        &url,
+        "--clone",
+        "wc",
+    ]);
+    let ran = clone
+        .env("GIT_SSH_VARIANT", "tortoiseplink")
+        .env("GIT_SSH_COMMAND", "ssh -i /nope")
+        .finish()
+        .exits_with(0)
+        .json();
+    let steps = ran["steps"].to_string();
+    assert!(steps.contains("GIT_SSH_COMMAND is set"), "{steps}");
+    let mut fetch = git();
+    fetch
+        .env("GIT_CONFIG_GLOBAL", fixture.sandbox.path(".gitconfig"))
+        .current_dir(fixture.sandbox.path("wc"));
+    check_output(fetch.args(["fetch", "-q"]));
+    let env = fixture
+        .run(&["git", "env", "site", "--json"])
+        .exits_with(0)
+        .json();
+    assert_eq!(env["variables"]["GIT_SSH_VARIANT"], "ssh");
+    let command = env["variables"]["GIT_SSH_COMMAND"].as_str().unwrap();
+    assert!(command.starts_with('/'), "{command}");
+    // Git's own words.
+    fs::write(
+        fixture.sandbox.path(".gitconfig"),
+        "[url \"/nope/\"]\n\tinsteadOf = ssh://\n",
+    )
+    .unwrap();
+    let failed = fixture.connect(&url, &["--clone", "other"]).exits_with(9);
+    assert!(
+        error(&failed).contains("does not appear to be a git repository"),
+        "{}",
+        failed.stdout
+    );
+    assert!(!fixture.sandbox.path("other").exists());
+    let left = fs::read_dir(fixture.sandbox.home()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        !left
+            .iter()
+            .any(|name| name.to_string_lossy().contains("bbconnect-clone")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn the_ssh_configuration_leads_to_the_server() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let key = fixture.key("web_site_ecdsa-256");
+    let (port, user) = (fixture.sshd.port, &fixture.sshd.user);
+    let server = format!("HostName 127.0.0.1\n  Port {port}\n");
+    // The user's own configuration names a key that the server does not know, too.
+    let path = fixture.sandbox.with_ssh_config(&format!(
+        "Host git.corp\n  {server}Host bitbucketCompany\n  {server}  User {user}\nHost gated\n  {server}  ProxyCommand bash -c \
+         'trap \"\" HUP; exec 3<>/dev/tcp/%h/%p; cat <&3 & cat >&3; kill $!'\nHost *\n  IdentityFile ~/.ssh/none\n"
+    ));
+    let run = |arguments: &[&str]| {
+        fs::write(fixture.sandbox.path("asked"), "").unwrap();
+        let mut command = fixture.sandbox.command(arguments);
+        let ran = command.env("PATH", &path).finish();
+        let asked = fs::read_to_string(fixture.sandbox.path("asked")).unwrap();
+        let mut lines: Vec<_> = asked.lines().collect();
+        lines.sort_unstable();
+        let count = lines.len();
+        lines.dedup();
+        assert_eq!(lines.len(), count, "{arguments:?}: {asked}");
+        ran
+    };
+    let urls = [
+        format!("ssh://{user}@git.corp/web/site.git"),
+        "ssh://bitbucketCompany/web/site.git".to_owned(),
+        "bitbucketCompany:web/site.git".to_owned(),
+        format!("{user}@gated:web/site.git"),
+    ];
+    for url in &urls {
+        let tested = run(&["key", "test", "--key", &key, "--repo", url, "--json"]);
+        let tested = tested.exits_with(0).json();
+        assert_eq!(tested["ssh"]["host"], "127.0.0.1", "{url}");
+        assert_eq!(tested["ssh"]["port"], port, "{url}");
+        let report = run(&["doctor", url, "--json"]).exits_with(0).json();
+        let stage = |id: &str| {
+            let stages = report["stages"].as_array().unwrap();
+            stages
+                .iter()
+                .find(|stage| stage["id"] == id)
+                .unwrap()
+                .clone()
+        };
+        let described = stage("url").to_string();
+        assert!(described.contains("stands for"), "{described}");
+        assert_eq!(stage("ssh.auth")["level"], "pass", "{report}");
+        let tcp = if url.contains("gated") {
+            "unknown"
+        } else {
+            "pass"
+        };
+        assert_eq!(stage("ssh.tcp")["level"], tcp, "{url}");
+    }
+    let shown = run(&["url", &urls[1]]).exits_with(0);
+    assert!(
+        shown.stdout.contains("bitbucketCompany"),
+        "{}",
+        shown.stdout
+    );
+    // What git is told leads it there as well.
+    for (url, name) in urls.iter().zip(["named", "alias", "short", "gated"]) {
+        let connected = run(&[
+            "connect",
+            "--json",
+            url,
+            "--name",
+            name,
+            "--key",
+            &key,
+            "--register",
+            "manual",
+            "--clone",
+            name,
+        ]);
+        let connected = connected.exits_with(0).json();
+        assert_eq!(connected["ssh"]["verified"], true, "{connected}");
+        let mut fetch = git();
+        fetch
+            .current_dir(fixture.sandbox.path(name))
+            .env("PATH", &path);
+        check_output(fetch.args(["fetch", "-q"]));
+        let again = run(&["key", "test", "-c", name]).exits_with(0);
+        assert!(again.stdout.contains("may clone"), "{}", again.stdout);
+    }
+    // A port in the URL comes first.
+    let closed = support::unused_port();
+    let url = format!("ssh://{user}@git.corp:{closed}/web/site.git");
+    let refused = run(&["key", "test", "--key", &key, "--repo", &url, "--json"]);
+    assert_ne!(refused.status, 0);
+    // An alias in a checkout that is there already.
+    let checkout = fixture.sandbox.path("checkout");
+    check_output(git().args(["init", "-q"]).arg(&checkout));
+    check_output(
+        fixture
+            .git("checkout")
+            .args(["remote", "add", "origin", &urls[1]]),
+    );
+    let mut here = fixture
+        .sandbox
+        .command(["connect", "--json", &urls[1], "--name", "alias"]);
+    let here = here.env("PATH", &path).current_dir(&checkout).finish();
+    here.exits_with(0);
+    check_output(
+        fixture
+            .git("checkout")
+            .args(["fetch", "-q"])
+            .env("PATH", &path),
+    );
+    // A configuration that `ssh` refuses is said, never passed over.
+    fs::write(fixture.sandbox.path("ssh_config"), "Nonsense yes\n").unwrap();
+    let mut which = fixture.sandbox.command(["connection", "which", "--json"]);
+    let ran = which.env("PATH", &path).current_dir(&checkout).finish();
+    let _said = error(&ran.exits_with(9));
+}
+
+/// Changes a key file, and gives it the mode that `ssh` wants.
+fn write_key(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn damaged_keys_are_found_before_anything_is_asked() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let key = fs::read_to_string(fixture.key("web_site_ecdsa-256")).unwrap();
+    let (url, fingerprint) = (fixture.sshd.url("web/site"), fixture.sshd.fingerprint());
+    let path = fixture.sandbox.path("k");
+    let path_text = path.to_str().unwrap().to_owned();
+    let before = fixture.sshd.log();
+    for (text, damage) in [
+        (key.replace('\n', "\r\n"), "CRLF"),
+        (key.trim_end().to_owned(), "no line break after END"),
+        (format!("key: |\n{key}"), "in front of BEGIN"),
+        (key.replace('\n', "\\n"), "written as \\n"),
+        (format!("\"{key}\""), "in quotes"),
+        (format!("\u{feff}{key}"), "byte order mark"),
+        (
+            key.lines().take(3).collect::<Vec<_>>().join("\n"),
+            "truncated",
+        ),
+        (key.replace("AAAA", "AAAB"), "ssh cannot read it"),
+        ("PuTTY-User-Key-File-3: ssh-ed25519\n".to_owned(), "PuTTY"),
+    ] {
+        write_key(&path, &text);
+        let accept = ["--accept-host-key", &fingerprint];
+        for arguments in [
+            &["key", "test", "--json", "--key", &path_text, "--repo", &url][..],
+            &[
+                "connect",
+                "--json",
+                &url,
+                "--key",
+                &path_text,
+                "--register",
+                "manual",
+                "--name",
+                "x",
+            ],
+        ] {
+            let ran = fixture.run(&[arguments, &accept].concat());
+            assert!(error(&ran).contains(damage), "{arguments:?} {}", ran.stdout);
+            assert!(!ran.json()["error"]["hint"].is_null());
+            ran.exits_with(9);
+        }
+    }
+    assert_eq!(fixture.sshd.log(), before);
+}
+
+#[test]
+fn keys_that_ssh_takes_are_taken() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let url = fixture.sshd.url("web/site");
+    let server = ["-c", "server", "--repo", "web/site"];
+    let generate = |name: &str, arguments: &[&str]| {
+        let path = fixture.sandbox.path(name);
+        let mut make = support::program("ssh-keygen");
+        make.args(["-q", "-N", "", "-f"]).arg(&path).args(arguments);
+        check_output(&mut make);
+        path
+    };
+    let verify = |key: &Path| {
+        fixture.run(&[
+            "key",
+            "test",
+            "--json",
+            "--repo",
+            &url,
+            "--key",
+            key.to_str().unwrap(),
+        ])
+    };
+    for (name, format) in [("pem", "PEM"), ("pkcs8", "PKCS8")] {
+        let key = generate(name, &["-t", "rsa", "-b", "2048", "-m", format]);
+        let text = key.to_str().unwrap();
+        fixture
+            .run(&[&["key", "add", "--key", text][..], &server].concat())
+            .exits_with(0);
+        fs::remove_file(format!("{text}.pub")).unwrap();
+        let pem = fs::read_to_string(&key).unwrap();
+        write_key(&key, &format!("Bag Attributes\n{pem}text behind it\n"));
+        verify(&key).exits_with(0);
+    }
+    // The public half of another key.
+    let (key, other) = (
+        generate("k", &["-t", "rsa", "-b", "2048", "-m", "PEM"]),
+        generate("other", &["-t", "ed25519"]),
+    );
+    let fingerprint = |path: &Path| {
+        let shown = check_output(support::program("ssh-keygen").arg("-lf").arg(path));
+        shown.split(' ').nth(1).unwrap().to_owned()
+    };
+    let both = [fingerprint(&key), fingerprint(&other)];
+    fs::copy(
+        fixture.sandbox.path("other.pub"),
+        fixture.sandbox.path("k.pub"),
+    )
+    .unwrap();
+    let text = key.to_str().unwrap();
+    let public = format!("{text}.pub");
+    let count = fixture.keys().len();
+    for arguments in [
+        &["key", "test", "--json", "--repo", &url, "--key", text][..],
+        &[&["key", "add", "--json", "--key", text][..], &server].concat(),
+        &[&["key", "add", "--json", "--key", &public][..], &server].concat(),
+        &["connect", "--json", &url, "--key", text, "--name", "x"],
+    ] {
+        let ran = fixture.run(arguments);
+        let said = error(&ran);
+        assert!(
+            both.iter().all(|one| said.contains(one)),
+            "{arguments:?} {said}"
+        );
+        ran.exits_with(9);
+    }
+    assert_eq!(fixture.keys().len(), count);
+    // A key that only the agent has.
+    let in_agent = fixture.sandbox.path("other.pub");
+    let text = in_agent.to_str().unwrap();
+    fixture
+        .run(&[&["key", "add", "--key", text][..], &server].concat())
+        .exits_with(0);
+    assert!(error(&verify(&in_agent).exits_with(9)).contains("agent"));
+    let socket = fixture.sandbox.path("agent");
+    let mut agent = support::program("ssh-agent");
+    let mut agent = agent
+        .args(["-D", "-a"])
+        .arg(&socket)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !socket.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let mut add = support::program("ssh-add");
+    check_output(add.arg("-q").arg(&other).env("SSH_AUTH_SOCK", &socket));
+    fs::remove_file(&other).unwrap();
+    let with_agent = |arguments: &[&str]| {
+        let mut command = fixture.sandbox.command(arguments);
+        command.env("SSH_AUTH_SOCK", &socket).finish()
+    };
+    with_agent(&["key", "test", "--repo", &url, "--key", text]).exits_with(0);
+    let cloned = with_agent(&[
+        "connect",
+        "--json",
+        &url,
+        "--key",
+        text,
+        "--name",
+        "x",
+        "--register",
+        "manual",
+        "--clone",
+        "wc",
+    ]);
+    cloned.exits_with(0);
+    let mut fetch = fixture.git("wc");
+    check_output(fetch.args(["fetch", "-q"]).env("SSH_AUTH_SOCK", &socket));
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+}
+
+#[test]
+fn a_revoked_host_key_cannot_be_accepted() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let key = fs::read_to_string(fixture.sshd.path("host_key.pub")).unwrap();
+    let file = fixture.sandbox.path(".config/bbconnect/known_hosts");
+    let pinned = fs::read_to_string(&file).unwrap();
+    let revoked = format!("@revoked * {key}");
+    let (host, fingerprint) = (
+        format!("127.0.0.1:{}", fixture.sshd.port),
+        fixture.sshd.fingerprint(),
+    );
+    let url = fixture.sshd.url("web/site");
+    for text in [revoked.clone(), format!("{pinned}{revoked}")] {
+        fs::write(&file, &text).unwrap();
+        for arguments in [
+            &["known-hosts", "verify", &host][..],
+            &[
+                "known-hosts",
+                "add",
+                &host,
+                "--accept-host-key",
+                &fingerprint,
+            ],
+            &[
+                "key",
+                "test",
+                "-c",
+                "site",
+                "--accept-host-key",
+                &fingerprint,
+            ],
+            &["connect", &url, "--accept-host-key", &fingerprint],
+            &["connect", &url, "--dry-run"],
+        ] {
+            let ran = fixture.run(&[arguments, &["--json"]].concat());
+            assert!(
+                error(&ran).contains("revoked in"),
+                "{arguments:?} {}",
+                ran.stdout
+            );
+            ran.exits_with(10);
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+        fixture.run(&["doctor", &url]).exits_with(10);
+    }
+    // Hashed names and comments in Latin-1 are read as `ssh` reads them.
+    let mut latin = pinned.trim_end().as_bytes().to_vec();
+    latin.extend(b" M\xfcller\n");
+    fs::write(&file, &latin).unwrap();
+    let mut hash = support::program("ssh-keygen");
+    check_output(
+        hash.arg("-H")
+            .arg("-f")
+            .arg(&file)
+            .stderr(std::process::Stdio::null()),
+    );
+    fs::remove_file(fixture.sandbox.path(".config/bbconnect/known_hosts.old")).unwrap();
+    assert!(fs::read(&file).unwrap().starts_with(b"|1|"));
+    fixture.run(&["known-hosts", "verify", &host]).exits_with(0);
+    fixture.run(&["key", "test", "-c", "site"]).exits_with(0);
+}
+
+#[test]
+fn algorithms_that_are_not_common_are_named() {
+    let Some(mut fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let test = ["key", "test", "-c", "site", "--json"];
+    let url = fixture.sshd.url("web/site");
+    let old = "diffie-hellman-group14-sha1";
+    fixture.sshd.restart_with(&format!("KexAlgorithms {old}"));
+    let refused = fixture.run(&test).exits_with(8).json();
+    let hint = refused["error"]["hint"].to_string();
+    assert!(hint.contains(&format!("KexAlgorithms +{old}")), "{refused}");
+    fixture.run(&["doctor", &url]).exits_with(8);
+    // The hint can be followed.
+    let path = fixture
+        .sandbox
+        .with_ssh_config(&format!("Host 127.0.0.1\n  KexAlgorithms +{old}\n"));
+    for arguments in [&test[..], &["doctor", &url]] {
+        let mut command = fixture.sandbox.command(arguments);
+        command.env("PATH", &path).finish().exits_with(0);
+    }
+}
+
+#[test]
+fn what_the_server_says_is_not_what_ssh_says() {
+    let Some(mut fixture) = Fixture::new() else {
+        return;
+    };
+    connected(&fixture, &[]);
+    let other = "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM";
+    let banner = fixture.sshd.path("banner");
+    let text = format!(
+        "debug1: Server host key: ssh-ed25519 {other}\nREMOTE HOST IDENTIFICATION HAS CHANGED!\nAuthenticated to 127.0.0.1 (x)\n"
+    );
+    fs::write(&banner, text).unwrap();
+    fixture
+        .sshd
+        .restart_with(&format!("Banner {}", banner.display()));
+    let tested = fixture.run(&["key", "test", "-c", "site", "--json"]);
+    let tested = tested.exits_with(0).json();
+    assert_eq!(tested["ssh"]["host_key"], fixture.sshd.fingerprint());
+    fs::write(fixture.sshd.path("authorized_keys"), "").unwrap();
+    let refused = fixture.run(&["key", "test", "-c", "site", "--json"]);
+    refused.exits_with(3);
 }
 
 #[test]

@@ -232,13 +232,23 @@ pub(super) fn key(
             return Some(facts);
         }
     };
-    let client = app.ssh_options(Some(&key));
-    let can_read = app.check_access(&client, &ssh.remote, Service::Read);
+    let destination = match app.ssh_destination(&ssh.remote) {
+        Ok(destination) => destination,
+        Err(error) => {
+            facts.can_read = Some(Err(ErrorSummary::from(&error)));
+            return Some(facts);
+        }
+    };
+    let (client, remote) = (
+        app.ssh_options(Some(&key), &destination),
+        destination.remote(&ssh.remote),
+    );
+    let can_read = app.check_access(&client, &remote, Service::Read);
     let can_read = can_read
         .map(drop)
         .map_err(|error| ErrorSummary::from(&error));
     if can_read.is_ok() && options.needs_push() {
-        facts.can_write = match app.check_access(&client, &ssh.remote, Service::Write) {
+        facts.can_write = match app.check_access(&client, &remote, Service::Write) {
             Ok(_) => Some(true),
             Err(Error::Ssh(SshError::RepositoryAccessDenied { .. })) => Some(false),
             Err(_) => None,

@@ -1,5 +1,6 @@
 //! The connection that `bbconnect connect` saves: its name, and the update of the configuration file.
 
+use super::connect_url::ConnectUrl;
 use crate::app::App;
 use crate::config::Connections;
 use crate::error::{Error, RejectionKind};
@@ -21,7 +22,7 @@ impl TargetConnection {
     pub(super) fn resolve(
         app: &App,
         name: Option<&ConnectionName>,
-        url: &CloneUrl,
+        url: &ConnectUrl,
     ) -> Result<Self, Error> {
         let connections = app.connection_file().load()?;
         let is_named = name.is_some();
@@ -35,7 +36,7 @@ impl TargetConnection {
                 return Ok(target(name.clone(), None));
             }
             let (name, existing) = connections.get(&name.to_string())?;
-            if has_repository(&existing, url) || can_adopt_key(&existing, url) {
+            if has_repository(&existing, url) || can_adopt_key(&existing, &url.url) {
                 return Ok(target(name, Some(existing)));
             }
             return Err(name_conflict(&name));
@@ -44,7 +45,7 @@ impl TargetConnection {
         let mut all = names.iter().filter_map(|name| connections.get(name).ok());
         match all.find(|(_, connection)| has_repository(connection, url)) {
             Some((name, existing)) => Ok(target(name, Some(existing))),
-            None => Ok(target(first_free_name(&connections, url)?, None)),
+            None => Ok(target(first_free_name(&connections, &url.url)?, None)),
         }
     }
 
@@ -52,7 +53,7 @@ impl TargetConnection {
     pub(super) fn save(
         &self,
         app: &App,
-        url: &CloneUrl,
+        url: &ConnectUrl,
         connection: &Connection,
     ) -> Result<(ConnectionView, String), Error> {
         app.connection_file().update(|connections| {
@@ -83,7 +84,11 @@ impl TargetConnection {
     }
 
     /// The name, unless another process has used it in the meantime.
-    fn name_in(&self, connections: &Connections, url: &CloneUrl) -> Result<ConnectionName, Error> {
+    fn name_in(
+        &self,
+        connections: &Connections,
+        url: &ConnectUrl,
+    ) -> Result<ConnectionName, Error> {
         let name = &self.name;
         if is_free(connections, name) {
             return Ok(name.clone());
@@ -95,7 +100,7 @@ impl TargetConnection {
         if self.is_named || self.existing.is_some() {
             return Err(name_conflict(name));
         }
-        first_free_name(connections, url)
+        first_free_name(connections, &url.url)
     }
 }
 
@@ -125,10 +130,10 @@ fn name_conflict(name: &ConnectionName) -> Error {
 }
 
 /// Whether a connection is the one of a repository.
-fn has_repository(connection: &Connection, url: &CloneUrl) -> bool {
+fn has_repository(connection: &Connection, url: &ConnectUrl) -> bool {
     let own = connection.clone_url.as_deref();
     own.and_then(|own| own.parse::<CloneUrl>().ok())
-        .is_some_and(|own| own.is_same_repository(url))
+        .is_some_and(|own| url.is_repository(&own))
 }
 
 /// Whether a connection without a key can get the key of a repository: it must be restricted to that repository, because

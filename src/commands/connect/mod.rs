@@ -3,6 +3,7 @@
 
 mod args;
 mod checkout;
+mod connect_url;
 mod connection;
 mod key;
 mod output;
@@ -12,6 +13,7 @@ mod verify;
 
 pub(crate) use self::args::Args;
 use self::args::Target;
+use self::connect_url::ConnectUrl;
 pub(crate) use self::output::ConnectOutput;
 use self::output::{Registration, Repository, Ssh};
 use self::plan::{ApiRegistration, Plan, RegistrationMethod};
@@ -48,7 +50,7 @@ impl Subcommand for Args {
         for warning in url.notes() {
             steps.warn(StepId::Url, warning.message.clone());
         }
-        let url = plan::resolve_ssh_alias(&url, &mut steps)?;
+        let url = ConnectUrl::resolve(app, &url, &mut steps)?;
         if let Some(key) = &self.key {
             PrivateKeyFile::read(key)?;
         }
@@ -297,16 +299,19 @@ impl Run<'_> {
         let (app, plan, steps) = (self.app, self.plan, &mut self.steps);
         let remote = access.map_or(&plan.remote, |access| &access.remote);
         let connection = plan.connection(remote)?;
-        let (view, message) = plan.target.save(app, &plan.url, &connection)?;
+        let (view, message) = plan.target.save(app, &plan.connect_url(), &connection)?;
         steps.pass(StepId::Saved, message);
         if let Some(note) = previous_key_note(plan) {
             steps.warn(StepId::Key, note);
         }
-        let ssh_command = match access {
-            Some(access) => {
-                checkout::configure(self.args, app, plan, key, access, &view.name, steps)?
-            }
-            None => app.ssh_options(Some(key)).command_line()?,
+        let ssh_command = if let Some(access) = access {
+            checkout::configure(self.args, app, plan, key, access, &view.name, steps)?
+        } else {
+            let destination = app.ssh_destination(&plan.remote)?;
+            let options = app.ssh_options(Some(key), &destination);
+            let command = options.command_line(app.ssh_program())?;
+            checkout::warn_of_environment(app, &command, steps);
+            command
         };
         Ok(ConnectOutput {
             repository: Repository::new(plan, access.map(|access| &access.check.refs)),

@@ -132,8 +132,8 @@ impl From<&VerifiedAccess> for Ssh {
         Self {
             verified: access.is_sufficient,
             host_key: access.check.host_key,
-            host: Some(access.remote.host.name.clone()),
-            port: Some(access.remote.host.port),
+            host: Some(access.destination.host.name.clone()),
+            port: Some(access.destination.host.port),
         }
     }
 }
@@ -173,7 +173,7 @@ impl CommandOutput for ConnectOutput {
             out.blank_line();
             out.line("To clone with this key:");
             out.verbatim(&format!(
-                "  git clone -c core.sshCommand={} -- {}",
+                "  git clone -c ssh.variant=ssh -c core.sshCommand={} -- {}",
                 shell_words::quote(command),
                 shell_words::quote(&self.clone_url)
             ));

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::args::{Args, Register};
+use super::connect_url::ConnectUrl;
 use super::connection::TargetConnection;
 use super::steps::{StepId, StepLog};
 use crate::app::{App, require_not_archived};
@@ -11,7 +12,7 @@ use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::{Needs, SelectedConnection, Target};
 use crate::ssh;
-use crate::types::clone_url::{CloneUrl, KeyAccess, Transport, UrlForm, UrlWarningKind};
+use crate::types::clone_url::{CloneUrl, KeyAccess, Transport, UrlForm};
 use crate::types::connection::{AuthMethod, BaseUrlError, Connection, DetectedServer};
 use crate::types::deployment::Deployment;
 use crate::types::key_type::KeyType;
@@ -43,6 +44,8 @@ pub(super) struct ApiRegistration {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) url: CloneUrl,
+    /// The URL with an alias, where git needs it.
+    pub(super) alias: Option<CloneUrl>,
     pub(super) remote: SshRemote,
     /// `remote` as it was given or as the server writes it.
     ssh_url: String,
@@ -65,11 +68,12 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn build(
         args: &Args,
-        url: CloneUrl,
+        url: ConnectUrl,
         app: &App,
         steps: &mut StepLog<'_>,
     ) -> Result<Self, Error> {
         let target = TargetConnection::resolve(app, args.name.as_ref(), &url)?;
+        let ConnectUrl { url, alias } = url;
         let key_path = key_path(args, &url, app, target.existing.as_ref())?;
         let selected = app.connection_for(Target::CloneUrl(&url), Needs::KeyAdmin)?;
         let rest = selected
@@ -89,7 +93,10 @@ impl Plan {
                 hint: Some("leave out --project, or run `bbconnect connection add`".into()),
             });
         }
-        let ssh_url = ssh_url(&url, server.repository.as_ref(), &server.settings)?;
+        let ssh_url = match alias.as_ref().and_then(CloneUrl::ssh) {
+            Some(alias) => alias,
+            None => ssh_url(&url, server.repository.as_ref(), &server.settings)?,
+        };
         let remote = ssh_url.parse().map_err(|_| ssh_url_unknown())?;
         let name = url.display_name();
         steps.pass(StepId::Url, format!("{name} is at {ssh_url}"));
@@ -109,7 +116,16 @@ impl Plan {
             write: args.write,
             project: args.project,
             url,
+            alias,
         })
+    }
+
+    /// The URL as it was given, without other hosts of Cloud.
+    pub(super) fn connect_url(&self) -> ConnectUrl {
+        ConnectUrl {
+            url: self.url.clone(),
+            alias: self.alias.clone(),
+        }
     }
 
     /// The type of a key that is generated.
@@ -493,38 +509,6 @@ fn require_ssh_enabled(settings: &SshSettings, owner: &KeyOwner) -> Result<(), E
         );
     }
     Ok(())
-}
-
-/// Replaces an alias of the user's SSH configuration by its host, port and user.
-pub(super) fn resolve_ssh_alias(
-    url: &CloneUrl,
-    steps: &mut StepLog<'_>,
-) -> Result<CloneUrl, Error> {
-    let is_alias = url
-        .notes()
-        .iter()
-        .any(|warning| warning.id == UrlWarningKind::SshConfigAlias);
-    let remote = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
-    let Some(remote) = remote.filter(|_| is_alias) else {
-        return Ok(url.clone());
-    };
-    let Some((user, host)) = ssh::resolve(&remote.host, remote.user.as_deref())? else {
-        return Ok(url.clone());
-    };
-    let shown_user = user.as_ref().filter(|_| remote.user.is_none());
-    let shown_user = shown_user
-        .map(|user| format!("{user}@"))
-        .unwrap_or_default();
-    steps.warn(
-        StepId::Url,
-        format!("{} stands for {shown_user}{host}", remote.host),
-    );
-    let resolved = SshRemote {
-        user: remote.user.or(user),
-        host,
-        path: format!("/{}", remote.path.trim_start_matches('/')),
-    };
-    Ok(resolved.to_url().parse().unwrap_or_else(|_| url.clone()))
 }
 
 /// The SSH URL of a repository. An SSH URL of a Data Center is used as given. Otherwise the clone link of the server comes

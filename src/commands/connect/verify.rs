@@ -5,14 +5,17 @@ use super::plan::Plan;
 use super::steps::{StepId, StepLog};
 use crate::app::{App, HostKeyEvidence, RetryPolicy, TrustPreview};
 use crate::error::Error;
-use crate::ssh::{self, AccessCheck, ClientOptions, HostKey, PrivateKeyFile, Service, SshError};
+use crate::ssh::{
+    self, AccessCheck, ClientOptions, Destination, HostKey, PrivateKeyFile, Service, SshError,
+};
 use crate::types::registered_key::Access;
 use crate::types::ssh_address::{SshHost, SshRemote};
 
 /// An SSH server that can be reached and has a trusted host key.
 pub(super) struct ReachableServer {
-    /// The repository there. On Cloud it may be at another host than the usual one.
+    /// The repository there, as git names it. On Cloud it may be at another host than the usual one.
     pub(super) remote: SshRemote,
+    pub(super) destination: Destination,
     /// The response to the existing key. Without a key, and for one that is not registered, it is a refusal.
     response: Result<AccessCheck, SshError>,
     trust: Trust,
@@ -20,7 +23,9 @@ pub(super) struct ReachableServer {
 
 /// A server that serves the repository to the key.
 pub(super) struct VerifiedAccess {
+    /// The repository as git names it.
     pub(super) remote: SshRemote,
+    pub(super) destination: Destination,
     pub(super) check: AccessCheck,
     /// Whether the key may do what was requested. A key that should push may have read access only.
     pub(super) is_sufficient: bool,
@@ -36,10 +41,15 @@ pub(super) fn find_reachable(
     dry_run: bool,
     steps: &mut StepLog<'_>,
 ) -> Result<ReachableServer, Error> {
-    let usual = &plan.remote.host;
-    let trust = Trust::new(app, usual, evidence, dry_run)?;
+    let destination = app.ssh_destination(&plan.remote)?;
+    if let Some(proxy) = destination.proxy() {
+        let message = format!("{} is reached through {proxy}", plan.remote.host);
+        steps.pass(StepId::Ssh, message);
+    }
+    let usual = &destination.host.clone();
+    let trust = Trust::new(app, &destination, evidence, dry_run)?;
     trust.report(usual, steps);
-    let mut result = probe(app, &plan.remote, key, trust);
+    let mut result = probe(app, &plan.remote, destination, key, trust);
     let mut unreachable = usual.clone();
     for host in ssh::alternate_hosts(usual) {
         let Err(Error::Ssh(SshError::Unreachable { messages, .. })) = &result else {
@@ -49,8 +59,10 @@ pub(super) fn find_reachable(
             StepId::Ssh,
             format!("{unreachable} cannot be reached: {messages}; trying {host}"),
         );
-        let trust = Trust::new(app, &host, HostKeyEvidence::default(), dry_run)?;
-        let next = probe(app, &plan.remote.with_host(host.clone()), key, trust);
+        let remote = plan.remote.with_host(host.clone());
+        let destination = app.ssh_destination(&remote)?;
+        let trust = Trust::new(app, &destination, HostKeyEvidence::default(), dry_run)?;
+        let next = probe(app, &remote, destination, key, trust);
         if !matches!(&next, Err(Error::Ssh(SshError::Unreachable { .. }))) {
             result = next;
         }
@@ -68,20 +80,25 @@ enum Trust {
 impl Trust {
     fn new(
         app: &App,
-        host: &SshHost,
+        destination: &Destination,
         evidence: HostKeyEvidence,
         dry_run: bool,
     ) -> Result<Self, Error> {
         Ok(if dry_run {
-            Self::Preview(app.preview_trust(host, evidence)?)
+            Self::Preview(app.preview_trust(destination, evidence)?)
         } else {
-            Self::Pinned(app.ensure_trusted(host, evidence)?.keys)
+            Self::Pinned(app.ensure_trusted(destination, evidence)?.keys)
         })
     }
 
     /// Options for a login with a key and these host keys.
-    fn ssh_options(&self, app: &App, key: Option<&PrivateKeyFile>) -> ClientOptions {
-        let mut options = app.ssh_options(key);
+    fn ssh_options(
+        &self,
+        app: &App,
+        key: Option<&PrivateKeyFile>,
+        destination: &Destination,
+    ) -> ClientOptions {
+        let mut options = app.ssh_options(key, destination);
         if let Self::Preview(preview) = self {
             preview.known_hosts().clone_into(&mut options.known_hosts);
         }
@@ -119,11 +136,12 @@ impl Trust {
 fn probe(
     app: &App,
     remote: &SshRemote,
+    destination: Destination,
     key: Option<&PrivateKeyFile>,
     trust: Trust,
 ) -> Result<ReachableServer, Error> {
-    let options = trust.ssh_options(app, key);
-    let response = match app.probe_server(&options, remote, key) {
+    let options = trust.ssh_options(app, key, &destination);
+    let response = match app.probe_server(&options, &destination.remote(remote), key) {
         Ok(check) => Ok(check),
         Err(Error::Ssh(
             refusal @ (SshError::AuthenticationFailed { .. }
@@ -133,6 +151,7 @@ fn probe(
     };
     Ok(ReachableServer {
         remote: remote.clone(),
+        destination,
         response,
         trust,
     })
@@ -158,8 +177,9 @@ pub(super) fn verify_access(
     retry: RetryPolicy,
     steps: &mut StepLog<'_>,
 ) -> Result<VerifiedAccess, Error> {
-    let remote = server.remote;
-    let options = server.trust.ssh_options(app, Some(key));
+    let destination = server.destination;
+    let options = server.trust.ssh_options(app, Some(key), &destination);
+    let remote = destination.remote(&server.remote);
     let check = match server.response {
         Ok(check) => check,
         Err(_) => app.check_access_with_retry(&options, &remote, retry)?,
@@ -168,7 +188,8 @@ pub(super) fn verify_access(
     steps.pass(StepId::Ssh, format!("SSH access verified on {host}"));
     let is_sufficient = plan.access() == Access::Read || can_push(app, &options, &remote, steps)?;
     Ok(VerifiedAccess {
-        remote,
+        remote: server.remote,
+        destination,
         check,
         is_sufficient,
     })

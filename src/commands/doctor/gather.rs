@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorSummary};
 use crate::git;
 use crate::probe::{self, BannerResult, Proxy, TlsError};
 use crate::resolve::SelectedConnection;
-use crate::ssh::{self, CheckOptions, KnownHosts, PrivateKeyFile, Service, Source};
+use crate::ssh::{self, CheckOptions, Destination, KnownHosts, PrivateKeyFile, Service, Source};
 use crate::sys::signals;
 use crate::sys::tls::TlsSettings;
 use crate::types::cloud_hosts;
@@ -42,7 +42,7 @@ pub(super) fn machine(app: &App) -> MachineFacts {
         }),
         store: Timed::measure(|| summarize(app.check_default_store())),
         ssh: Timed::measure(|| summarize(ssh::version())),
-        git: Timed::measure(|| summarize(git::view(None)).map(|git| git.version)),
+        git: Timed::measure(|| summarize(git::view(None, None)).map(|git| git.version)),
     }
 }
 
@@ -65,8 +65,12 @@ pub(super) fn facts(target: &DoctorTarget, app: &App) -> RouteFacts {
         url.to_string()
     });
     let git = Timed::measure(|| {
-        git::view(url.as_deref()).map_err(|error| ErrorSummary::from(&Error::from(error)))
+        let repository = target.remote.as_ref().map(SshRemote::to_url);
+        git::view(url.as_deref(), repository.as_deref())
+            .map_err(|error| ErrorSummary::from(&Error::from(error)))
     });
+    let git_variables = ["GIT_SSH_COMMAND", "GIT_SSH", "GIT_ALLOW_PROTOCOL"];
+    let git_variable = |name| Some((name, app.environment_variable(name)?.to_owned()));
     RouteFacts {
         today: app.today(),
         name: target.name.clone(),
@@ -76,6 +80,8 @@ pub(super) fn facts(target: &DoctorTarget, app: &App) -> RouteFacts {
         wants_ssh: target.wants_ssh,
         ssh_path: target.remote.as_ref().map(|remote| remote.path.clone()),
         git,
+        git_environment: git_variables.into_iter().filter_map(git_variable).collect(),
+        alias: target.alias.clone(),
     }
 }
 
@@ -86,6 +92,11 @@ fn http_route(target: &DoctorTarget, connection: &Connection, app: &App) -> Http
     let mut route = HttpRoute {
         is_guess: target.is_guess,
         ca_cert: connection.network.ca_cert.clone(),
+        client_cert: connection
+            .network
+            .client_identity
+            .as_ref()
+            .map(|(cert, _)| cert.clone()),
         ..HttpRoute::new(base.clone(), is_cloud)
     };
     let url = base.url();
@@ -265,13 +276,25 @@ fn speaks_tls(url: &Url, timeout: Duration) -> bool {
 /// The SSH route; `None` where the SSH server is not known.
 fn ssh_route(target: &DoctorTarget, settings: Option<&SshSettings>, app: &App) -> Option<SshRoute> {
     let host = target.ssh_host().or_else(|| reported_host(settings?))?;
+    let destination = match &target.destination {
+        Some(destination) => destination.clone(),
+        None => Destination::direct(&host),
+    };
+    let host = destination.host.clone();
     let _progress = app.ui.progress(&format!("checking {host}"));
     let timeout = app.timeout();
-    let banner = Timed::measure(|| read_banner(&host, timeout));
-    let is_ssh = matches!(&banner.value, Ok((_, BannerResult::Ssh(_))));
+    let proxy = destination.proxy().cloned();
+    let banner = match proxy {
+        Some(_) => None,
+        None => Some(Timed::measure(|| read_banner(&host, timeout))),
+    };
+    let is_ssh = banner
+        .as_ref()
+        .is_none_or(|banner| matches!(&banner.value, Ok((_, BannerResult::Ssh(_)))));
     let mut route = SshRoute {
         enabled: settings.and_then(|settings| settings.enabled),
         banner,
+        proxy,
         alternate: None,
         host_keys: None,
         login: None,
@@ -281,11 +304,11 @@ fn ssh_route(target: &DoctorTarget, settings: Option<&SshSettings>, app: &App) -
         route.alternate = reachable_alternate(&route.host, timeout);
         return Some(route);
     }
-    let host_keys = Timed::measure(|| host_keys(&route.host, settings, app));
+    let host_keys = Timed::measure(|| host_keys(&destination, settings, app));
     let trusted = trusted_host_keys(&host_keys.value);
     route.host_keys = Some(host_keys);
     if let (Some(remote), false) = (&target.remote, trusted.is_empty()) {
-        route.login = log_in(target, remote, &trusted, app);
+        route.login = log_in(target, &destination, remote, &trusted, app);
     }
     Some(route)
 }
@@ -314,7 +337,8 @@ fn reachable_alternate(host: &SshHost, timeout: Duration) -> Option<SshHost> {
     ssh::alternate_hosts(host).into_iter().find(responds)
 }
 
-fn host_keys(host: &SshHost, settings: Option<&SshSettings>, app: &App) -> HostKeyFacts {
+fn host_keys(destination: &Destination, settings: Option<&SshSettings>, app: &App) -> HostKeyFacts {
+    let host = &destination.host;
     let mut pinned: Vec<(PublicKey, &'static str)> = Vec::new();
     if let Some(keys) = ssh::built_in_keys(host) {
         pinned.extend(keys.into_iter().map(|key| (key, Source::BuiltIn.name())));
@@ -329,7 +353,7 @@ fn host_keys(host: &SshHost, settings: Option<&SshSettings>, app: &App) -> HostK
     });
     HostKeyFacts {
         offered: app
-            .scan_host_keys(host)
+            .scan_host_keys(destination)
             .map_err(|error| ErrorSummary::from(&error)),
         pinned,
         reported: settings.and_then(|settings| settings.fingerprint),
@@ -341,6 +365,7 @@ fn host_keys(host: &SshHost, settings: Option<&SshSettings>, app: &App) -> HostK
 /// nothing is written into the user's.
 fn log_in(
     target: &DoctorTarget,
+    destination: &Destination,
     remote: &SshRemote,
     trusted: &[PublicKey],
     app: &App,
@@ -349,7 +374,10 @@ fn log_in(
     let _deferred = signals::defer();
     let dir = tempfile::tempdir().ok()?;
     let file = KnownHosts::in_dir(dir.path());
-    file.add(&remote.host, trusted, Source::Presented).ok()?;
+    for name in destination.known_hosts_names() {
+        file.add(name, trusted, Source::Presented).ok()?;
+    }
+    let remote = &destination.remote(remote);
     let key = target.ssh_connection.as_ref().map(|ssh| ssh.key.clone());
     let options = CheckOptions {
         limit: app.timeout(),
@@ -358,11 +386,11 @@ fn log_in(
     Some(Timed::measure(|| {
         let access = match &key {
             Some(key) => PrivateKeyFile::read(key).and_then(|key| {
-                let mut client = app.ssh_options(Some(&key));
+                let mut client = app.ssh_options(Some(&key), destination);
                 file.path().clone_into(&mut client.known_hosts);
                 ssh::check_access(&client, remote, Service::Read, options)
             }),
-            None => ssh::check_access_as_user(remote, file.path(), options),
+            None => ssh::check_access_as_user(destination, remote, file.path(), options),
         };
         LoginFacts {
             too_many_keys: access.as_ref().is_err_and(ssh::SshError::is_too_many_keys),

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::resolve::{
     Needs, RepositorySource, ResolvedRepository, SelectedConnection, SshConnection, Target,
 };
+use crate::ssh::Destination;
 use crate::types::clone_url::{CloneUrl, Transport, UrlWarning, UrlWarningKind};
 use crate::types::cloud_hosts;
 use crate::types::connection::{
@@ -26,8 +27,12 @@ pub(super) struct DoctorTarget {
     pub(super) is_guess: bool,
     /// The connection whose SSH key is used.
     pub(super) ssh_connection: Option<SshConnection>,
-    /// The repository over SSH.
+    /// The repository over SSH, as git names it.
     pub(super) remote: Option<SshRemote>,
+    /// Its server, with the user's SSH configuration.
+    pub(super) destination: Option<Destination>,
+    /// What the host of the URL stands for in the user's SSH configuration.
+    pub(super) alias: Option<String>,
     /// The repository, and what named it.
     pub(super) repository: Option<ResolvedRepository>,
     /// SSH was asked for, so that its failures count.
@@ -76,6 +81,8 @@ impl DoctorTarget {
             is_guess: false,
             ssh_connection: None,
             remote: None,
+            destination: None,
+            alias: None,
             repository: None,
             wants_ssh: false,
             warnings: Vec::new(),
@@ -103,7 +110,17 @@ impl DoctorTarget {
                 ResolvedRepository::new(ssh_connection.repository(), source)
             }),
             ssh_connection,
+            destination: remote
+                .as_ref()
+                .map(|remote| app.ssh_destination(remote))
+                .transpose()?,
             remote,
+            alias: match &url {
+                Some(url) => app
+                    .resolve_ssh_url(url)?
+                    .map(|resolved| resolved.description),
+                None => None,
+            },
             warnings: relevant_warnings(warnings),
             selected: None,
         };
@@ -127,10 +144,16 @@ impl DoctorTarget {
         detected: &DetectedServer,
         app: &App,
     ) -> Result<Self, Error> {
+        let resolved = app.resolve_ssh_url(url)?;
+        let is_repository = |other: &CloneUrl| {
+            let resolved = resolved.as_ref().map(|resolved| &resolved.url);
+            other.is_same_repository(url)
+                || resolved.is_some_and(|resolved| other.is_same_repository(resolved))
+        };
         let all = app.ssh_connections()?;
         let ssh_connection = all
             .into_iter()
-            .find(|ssh_connection| ssh_connection.url.is_same_repository(url));
+            .find(|ssh_connection| is_repository(&ssh_connection.url));
         let over_ssh = url.transport() == Transport::Ssh;
         let remote = if over_ssh {
             url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok())
@@ -139,7 +162,11 @@ impl DoctorTarget {
         };
         // The old SSH host of Cloud is checked as written, because git uses it.
         let as_written = text.parse::<SshRemote>().ok().filter(|_| over_ssh);
-        let remote = as_written.or(remote);
+        let remote = as_written.or(remote).or_else(|| {
+            ssh_connection
+                .as_ref()
+                .map(|ssh_connection| ssh_connection.remote.clone())
+        });
         let mut target = Self {
             name: ssh_connection
                 .as_ref()
@@ -147,11 +174,11 @@ impl DoctorTarget {
             selected: None,
             connection: None,
             is_guess: false,
-            remote: remote.or_else(|| {
-                ssh_connection
-                    .as_ref()
-                    .map(|ssh_connection| ssh_connection.remote.clone())
-            }),
+            destination: remote
+                .as_ref()
+                .map(|remote| app.ssh_destination(remote))
+                .transpose()?,
+            remote,
             ssh_connection,
             repository: url.namespace().map(|namespace| {
                 let slug = url.slug().to_owned();
@@ -160,7 +187,19 @@ impl DoctorTarget {
             }),
             wants_ssh: over_ssh,
             warnings: relevant_warnings(url.notes().to_vec()),
+            alias: resolved
+                .as_ref()
+                .map(|resolved| resolved.description.clone()),
         };
+        // `url` has what the alias stands for.
+        if resolved.is_some() {
+            target
+                .warnings
+                .retain(|warning| warning.id != UrlWarningKind::SshConfigAlias);
+        }
+        // Data Center's address, which the alias does not have.
+        let resolved_server = resolved.and_then(|resolved| resolved.url.to_string().parse().ok());
+        let detected = resolved_server.as_ref().unwrap_or(detected);
         let rest = app.connection_for(Target::CloneUrl(url), Needs::Rest)?;
         target.over_http(rest, Some(detected));
         Ok(target)

@@ -83,6 +83,8 @@ impl Subcommand for Args {
         }
         if let Some(command) = app.git_ssh_command(&selected.connection) {
             variables.insert("GIT_SSH_COMMAND".to_owned(), command);
+            // The user may have set another program, whose options git would pass.
+            variables.insert("GIT_SSH_VARIANT".to_owned(), "ssh".to_owned());
         }
         Ok(EnvOutput {
             connection: Some(selected.name.to_string()),
@@ -132,12 +134,15 @@ fn unset_commands(
     } else if !before.is_empty() {
         unset.push("GIT_CONFIG_COUNT".to_owned());
     }
-    let now = app.inherited_git_ssh_command();
+    let now = app.environment_variable("GIT_SSH_COMMAND");
     let mut commands = candidates
         .iter()
         .filter_map(|selected| app.git_ssh_command(&selected.connection));
     if now.is_some() && commands.any(|command| now == Some(&command)) {
         unset.push("GIT_SSH_COMMAND".to_owned());
+        if app.environment_variable("GIT_SSH_VARIANT") == Some("ssh") {
+            unset.push("GIT_SSH_VARIANT".to_owned());
+        }
     }
     Ok(EnvOutput {
         connection: name,

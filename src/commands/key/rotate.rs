@@ -14,7 +14,7 @@ use crate::commands::args::DryRunArg;
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
 use crate::resolve::{ResolvedRepository, SshConnection};
-use crate::ssh::{KeyFiles, KeyPair, KeySwap, PrivateKeyFile, Stage};
+use crate::ssh::{KeyFiles, KeyPair, KeySwap, PrivateKeyFile, SshError, Stage};
 use crate::types::day_count::DayCount;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::key_type::KeyType;
@@ -290,6 +290,13 @@ impl KeyRotation {
             Stage::Swapped => swap.old(),
             Stage::Idle | Stage::NextReady => first.key.clone(),
         })?;
+        if old.is_in_agent {
+            return Err(SshError::KeyFile {
+                path: old.path,
+                reason: "only the agent has its private key, so it cannot be replaced".to_owned(),
+            }
+            .into());
+        }
         let next = PrivateKeyFile::read(&match stage {
             Stage::Swapped if !swap.next().exists() => first.key.clone(),
             Stage::Idle | Stage::NextReady | Stage::Swapped => swap.next(),
@@ -502,14 +509,16 @@ impl KeyRotation {
         for location in &self.locations {
             let new = location.register(app, &key.public)?;
             let remote = &location.ssh_connection.remote;
-            app.ensure_trusted(&remote.host, HostKeyEvidence::default())?;
+            let destination = app.ssh_destination(remote)?;
+            app.ensure_trusted(&destination, HostKeyEvidence::default())?;
             let retry = if new.is_some() {
                 RetryPolicy::Long
             } else {
                 RetryPolicy::Short
             };
             registered.extend(new.map(|id| (location, id)));
-            app.check_access_with_retry(&app.ssh_options(Some(key)), remote, retry)?;
+            let options = app.ssh_options(Some(key), &destination);
+            app.check_access_with_retry(&options, &destination.remote(remote), retry)?;
         }
         Ok(())
     }

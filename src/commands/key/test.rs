@@ -80,8 +80,10 @@ impl Subcommand for Args {
         let (path, url, remote, source) = key_and_repository(self, app)?;
         let key = PrivateKeyFile::read(&path)?;
         let evidence = app.host_key_evidence_for(&url, self.accept_host_key);
-        app.ensure_trusted(&remote.host, evidence)?;
-        let options = app.ssh_options(Some(&key));
+        let destination = app.ssh_destination(&remote)?;
+        let remote = destination.remote(&remote);
+        app.ensure_trusted(&destination, evidence)?;
+        let options = app.ssh_options(Some(&key), &destination);
         let check = app.check_access(&options, &remote, Service::Read)?;
         let access = match app.check_access(&options, &remote, Service::Write) {
             Ok(_) => Access::Write,

@@ -41,8 +41,8 @@ impl Subcommand for Args {
     /// # Errors
     /// If the key is not confirmed or not the expected one, or the server cannot be reached.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
-        let (host, evidence) = self.host.find(app, self.accept_host_key)?;
-        let trusted = app.ensure_trusted(&host, evidence)?;
+        let (destination, evidence) = self.host.find(app, self.accept_host_key)?;
+        let trusted = app.ensure_trusted(&destination, evidence)?;
         Ok(AddOutput {
             action: if trusted.changed {
                 Action::Created

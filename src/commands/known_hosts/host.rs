@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::app::{App, HostKeyEvidence};
 use crate::error::Error;
 use crate::resolve::{Needs, Target};
-use crate::ssh::{HostKey, Source};
+use crate::ssh::{Destination, HostKey, Source};
 use crate::types::clone_url::{CloneUrl, Transport};
 use crate::types::cloud_hosts;
 use crate::types::fingerprint::Fingerprint;
@@ -17,7 +17,10 @@ use crate::ui::TextWriter;
 /// A server: `HOST`, `HOST:PORT`, or a URL on it.
 #[derive(Debug, Clone)]
 pub(crate) enum HostArg {
-    Host(SshHost),
+    Host {
+        host: SshHost,
+        has_port: bool,
+    },
     /// The URL of a repository.
     Url(Box<CloneUrl>),
 }
@@ -27,8 +30,9 @@ impl FromStr for HostArg {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        if let Ok(host) = text.parse() {
-            return Ok(Self::Host(host));
+        if let Ok(host) = text.parse::<SshHost>() {
+            let has_port = host.port != 22 || text.ends_with(":22") && !text.starts_with("::");
+            return Ok(Self::Host { host, has_port });
         }
         match text.parse::<CloneUrl>() {
             Ok(url) => return Ok(Self::Url(Box::new(url))),
@@ -39,9 +43,15 @@ impl FromStr for HostArg {
         let url = url::Url::parse(text).map_err(|_| ParseSshHostError)?;
         let host = url.host_str().ok_or(ParseSshHostError)?;
         match (url.scheme(), host) {
-            ("ssh", _) => SshHost::new(host, url.port().unwrap_or(22)).map(Self::Host),
+            ("ssh", _) => SshHost::new(host, url.port().unwrap_or(22)).map(|host| Self::Host {
+                host,
+                has_port: url.port().is_some(),
+            }),
             ("https" | "http", host) if cloud_hosts::is_http(host) => {
-                SshHost::new(cloud_hosts::SSH, 22).map(Self::Host)
+                SshHost::new(cloud_hosts::SSH, 22).map(|host| Self::Host {
+                    host,
+                    has_port: false,
+                })
             }
             ("https" | "http", _) => {
                 let repository = format!("{}/scm/any/any.git", text.trim_end_matches('/'));
@@ -59,13 +69,13 @@ impl HostArg {
         &self,
         app: &App,
         accepted: Option<Fingerprint>,
-    ) -> Result<(SshHost, HostKeyEvidence), Error> {
+    ) -> Result<(Destination, HostKeyEvidence), Error> {
         let unknown = || Error::Usage {
             message: "the SSH address of this server is unknown".to_owned(),
             hint: Some("use HOST:PORT".into()),
         };
         match self {
-            Self::Host(host) => {
+            Self::Host { host, has_port } => {
                 // The connection is found by the host, so any repository will do.
                 let url = format!("ssh://git@{}:7999/any/any.git", in_url(host));
                 let evidence = match url.parse() {
@@ -75,7 +85,8 @@ impl HostArg {
                         settings: None,
                     },
                 };
-                Ok((host.clone(), evidence))
+                let destination = app.ssh_destination_of_host(host, *has_port, None)?;
+                Ok((destination, evidence))
             }
             Self::Url(url) => {
                 if url.transport() != Transport::Ssh
@@ -93,12 +104,14 @@ impl HostArg {
                             accepted,
                             settings: settings.fingerprint,
                         };
-                        return Ok((host, evidence));
+                        let has_port = base.port().is_some();
+                        let destination = app.ssh_destination_of_host(&host, has_port, None)?;
+                        return Ok((destination, evidence));
                     }
                 }
                 let remote = url.ssh().and_then(|ssh| ssh.parse::<SshRemote>().ok());
-                let host = remote.ok_or_else(unknown)?.host;
-                Ok((host, app.host_key_evidence_for(url, accepted)))
+                let destination = app.ssh_destination(&remote.ok_or_else(unknown)?)?;
+                Ok((destination, app.host_key_evidence_for(url, accepted)))
             }
         }
     }

@@ -51,13 +51,14 @@ impl Subcommand for Args {
     /// # Errors
     /// If the server cannot be reached, presents a revoked key, or has no trusted key.
     fn run(&self, app: &App) -> Result<VerifyOutput, Error> {
-        let (host, evidence) = self.host.find(app, None)?;
+        let (destination, evidence) = self.host.find(app, None)?;
+        let host = destination.host.clone();
         let file = app.known_hosts()?;
         let mut expected = HostKeyRow::built_in(&host);
         if expected.is_empty() {
             expected = file.keys_for(&host)?;
         }
-        let offered = app.scan_host_keys(&host)?;
+        let offered = app.scan_host_keys(&destination)?;
         if expected.is_empty() {
             let named = |key: &&PublicKey| Some(key.fingerprint()) == evidence.settings;
             expected.extend(offered.iter().find(named).map(|key| HostKey {

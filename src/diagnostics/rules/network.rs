@@ -20,6 +20,10 @@ pub(crate) fn url(facts: &RouteFacts) -> Finding {
         (None, Some(ssh)) => format!("SSH server at {}", ssh.host),
         (None, None) => "no server to connect to".to_owned(),
     };
+    let target = match &facts.alias {
+        Some(alias) => format!("{target}; {alias}"),
+        None => target,
+    };
     if let Some(warning) = facts.warnings.first() {
         let next = if warning.id == UrlWarningKind::SshHostMoved {
             "run `bbconnect migrate` to update the remotes that use it"

@@ -79,7 +79,17 @@ pub(crate) fn tcp(facts: &RouteFacts, ssh: &SshRoute) -> Finding {
     const ID: FindingId = FindingId::SshTcp;
     let host = &ssh.host;
     let fail = |message: String| Finding::fail(ID, ExitStatus::Unreachable, message);
-    let mut finding = match &ssh.banner.value {
+    let Some(banner) = &ssh.banner else {
+        let proxy = ssh.proxy.as_ref().map(ToString::to_string);
+        return Finding::unknown(
+            ID,
+            format!(
+                "not tested: {host} is reached through {} of your SSH configuration",
+                proxy.unwrap_or_default()
+            ),
+        );
+    };
+    let mut finding = match &banner.value {
         Ok((address, BannerResult::Ssh(banner))) => {
             Finding::pass(ID, format!("an SSH server responds at {host}"))
                 .with_evidence(format!("{address}: {}", banner.software))
@@ -123,7 +133,7 @@ pub(crate) fn tcp(facts: &RouteFacts, ssh: &SshRoute) -> Finding {
             );
         }
     }
-    finding.with_elapsed(ssh.banner.elapsed)
+    finding.with_elapsed(banner.elapsed)
 }
 
 /// The URL of the repository on another host.

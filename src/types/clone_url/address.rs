@@ -1,11 +1,12 @@
 //! Where a clone URL leads, without the path: transport, user, host and port, checked.
 
 use super::error::CloneUrlError;
-use super::host::{self, Host};
+use super::host::Host;
 use super::hosting_sites;
 use super::path::{self, Path};
 use crate::types::cloud_hosts;
 use crate::types::git_url::{self, GitUrl, GitUrlError};
+use crate::types::ssh_address::is_alias_name;
 use crate::types::token_prefix::is_secret_username;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,7 @@ impl Address {
     pub(super) fn is_ssh_alias(&self) -> bool {
         self.transport == Transport::Ssh
             && self.port.is_none()
-            && self.host.name().is_some_and(host::is_alias)
+            && self.host.name().is_some_and(is_alias_name)
             && hosting_sites::find(&self.host).is_none()
     }
 }

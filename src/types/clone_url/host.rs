@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde::{Serialize, Serializer};
 
 use super::error::CloneUrlError;
+use crate::types::ssh_address::is_alias_name;
 
 /// A host name in lower case, an alias of the SSH configuration as written, or an IP address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Host {
     pub(super) fn parse_for_ssh(text: &str) -> Result<Self, CloneUrlError> {
         let host = Self::parse(text)?;
         Ok(match host.name() {
-            Some(name) if is_alias(name) => Self(Kind::Name(
+            Some(name) if is_alias_name(name) => Self(Kind::Name(
                 text.strip_suffix('.').unwrap_or(text).to_owned(),
             )),
             Some(_) | None => host,
@@ -88,6 +89,14 @@ impl Host {
         }
     }
 
+    /// Whether two hosts are the same for DNS, which ignores letter case.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Kind::Name(one), Kind::Name(other)) => one.eq_ignore_ascii_case(other),
+            (one, other) => one == other,
+        }
+    }
+
     /// `None` for an IP address.
     pub(super) fn name(&self) -> Option<&str> {
         match &self.0 {
@@ -107,15 +116,6 @@ impl Host {
             Kind::V6(address) => format!("[{address}]"),
             Kind::Name(_) | Kind::V4(_) => self.to_string(),
         }
-    }
-}
-
-/// Whether a name may be a `Host` of an SSH configuration: it is one word, or its end is no top-level domain, which have
-/// no dash or underscore except in Punycode: `bitbucket.org-work`.
-pub(super) fn is_alias(name: &str) -> bool {
-    match name.rsplit_once('.') {
-        None => !name.eq_ignore_ascii_case("localhost"),
-        Some((_, last)) => last.contains(['-', '_']) && !last.starts_with("xn--"),
     }
 }
 

@@ -126,7 +126,7 @@ impl CloneUrl {
     #[must_use]
     pub fn is_same_repository(&self, other: &Self) -> bool {
         let is_cloud = |url: &Self| url.deployment() == Deployment::Cloud;
-        let is_same_host = (is_cloud(self) && is_cloud(other)) || self.host() == other.host();
+        let is_same_host = (is_cloud(self) && is_cloud(other)) || self.host().is_same(other.host());
         is_same_host
             && self
                 .namespace_path()

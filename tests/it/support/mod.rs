@@ -113,6 +113,24 @@ impl Sandbox {
         rexpect::session::spawn_command(command, Some(20_000)).expect("a terminal")
     }
 
+    /// A `PATH` on which `ssh` has this configuration: OpenSSH looks for its own where the system says that home is. What
+    /// it is asked with `-G` is in the file `asked`.
+    #[cfg(unix)]
+    pub(crate) fn with_ssh_config(&self, text: &str) -> String {
+        let path = |name: &str| self.path(name).display().to_string();
+        std::fs::create_dir_all(self.path("bin")).expect("a directory");
+        std::fs::write(self.path("ssh_config"), text).expect("a file");
+        std::fs::write(self.path("asked"), "").expect("a file");
+        let script = format!(
+            "#!/bin/sh\ncase \" $* \" in *' -G '*) echo \"$*\" >> {};; esac\nexec /usr/bin/ssh -F {} \"$@\"\n",
+            path("asked"),
+            path("ssh_config")
+        );
+        write_script(&self.path("bin/ssh"), &script);
+        let found = env_var("PATH").expect("PATH is set");
+        format!("{}:{}", path("bin"), found.display())
+    }
+
     pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> RunOutput {
         self.command(arguments).finish()
     }

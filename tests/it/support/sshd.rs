@@ -31,6 +31,8 @@ pub(crate) struct Sshd {
     folder: tempfile::TempDir,
     pub(crate) port: u16,
     pub(crate) user: String,
+    /// Further lines of its configuration.
+    more: String,
     child: Option<Child>,
 }
 
@@ -52,6 +54,7 @@ impl Sshd {
             folder: tempfile::tempdir().expect("a folder"),
             port,
             user,
+            more: String::new(),
             child: None,
         };
         // A server that runs as root serves other users from it.
@@ -77,6 +80,12 @@ impl Sshd {
         check_output(make.arg(self.path("host_key")));
     }
 
+    /// Restarts it with further lines of configuration.
+    pub(crate) fn restart_with(&mut self, more: &str) {
+        self.more = format!("{more}\n");
+        self.restart();
+    }
+
     pub(crate) fn restart(&mut self) {
         self.stop();
         let place = PLACES.into_iter().find(|place| Path::new(place).exists());
@@ -94,10 +103,11 @@ impl Sshd {
         let config = format!(
             "ListenAddress 127.0.0.1:{}\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\nPermitRootLogin \
              prohibit-password\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication \
-             no\nLogLevel VERBOSE\nMaxStartups 100\n",
+             no\nLogLevel VERBOSE\nMaxStartups 100\n{}",
             self.port,
             self.path("host_key").display(),
-            self.path("authorized_keys").display()
+            self.path("authorized_keys").display(),
+            self.more
         );
         std::fs::write(self.path("sshd_config"), config).expect("it can be written");
         let log = std::fs::File::create(self.path("log")).expect("it can be made");
