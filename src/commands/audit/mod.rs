@@ -219,7 +219,7 @@ impl Args {
         };
         let _progress = app.ui.list_progress("listing repositories");
         let listed = app.block_on(async {
-            let repositories = bitbucket.repositories(&filter).await?;
+            let repositories = bitbucket.repositories(&filter).await?.complete()?;
             let projects = if let Some(key) = &project {
                 vec![key.clone()]
             } else {

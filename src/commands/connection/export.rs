@@ -693,6 +693,7 @@ fn netrc(app: &App, selected: &SelectedConnection) -> Result<Zeroizing<String>, 
 
 impl CommandOutput for ExportOutput {
     const SCHEMA: &'static str = "bbconnect/connection-export@1";
+    const REVEALS_SECRET: bool = true;
 
     fn write_stdout(&self, out: &mut TextWriter) {
         match &self.path {
