@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::SshError;
 use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_in};
+use crate::sys::regular_file;
 use crate::sys::signals;
 use crate::types::public_key::{ParsePublicKeyError, PublicKey};
 
@@ -336,7 +337,7 @@ pub(super) fn append_suffix(key: &Path, suffix: &str) -> PathBuf {
 fn read_text(path: &Path) -> Result<Zeroizing<String>, SshError> {
     // With this capacity the string is not reallocated, which would leave copies of the key in memory.
     let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
-    let file = fs::File::open(path);
+    let file = regular_file::open(path);
     let read = file.and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text));
     match read {
         Ok(_) => Ok(text),

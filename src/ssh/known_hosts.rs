@@ -1,9 +1,9 @@
 //! bbconnect's own `known_hosts` file (sshd(8)) with the host keys that were verified once. Lines are only added; other lines
 //! are not changed.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::sys::atomic_file;
 use crate::types::public_key::PublicKey;
@@ -62,6 +62,7 @@ pub(crate) struct HostKey {
 #[derive(Debug, Clone)]
 pub(crate) struct KnownHosts {
     path: PathBuf,
+    lock_timeout: Duration,
 }
 
 impl KnownHosts {
@@ -69,7 +70,15 @@ impl KnownHosts {
     pub(crate) fn in_dir(dir: &Path) -> Self {
         Self {
             path: dir.join("known_hosts"),
+            lock_timeout: atomic_file::LOCK_TIMEOUT,
         }
+    }
+
+    /// With another time limit for the lock.
+    #[must_use]
+    pub(crate) fn with_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
     }
 
     #[must_use]
@@ -115,7 +124,7 @@ impl KnownHosts {
         source: Source,
     ) -> Result<bool, SshError> {
         let error = |source| self.error(source);
-        let _lock = atomic_file::lock(&self.path).map_err(error)?;
+        let _lock = atomic_file::lock(&self.path, self.lock_timeout).map_err(error)?;
         let mut text = self.read()?;
         let known = self.keys_for(host)?;
         let new: Vec<_> = keys
@@ -143,11 +152,8 @@ impl KnownHosts {
 
     /// Reads the file. A file that is not UTF-8 is an error, because writing it again would lose bytes.
     fn read(&self) -> Result<String, SshError> {
-        match fs::read_to_string(&self.path) {
-            Ok(text) => Ok(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-            Err(error) => Err(self.error(error)),
-        }
+        let text = atomic_file::read(&self.path).map_err(|error| self.error(error))?;
+        Ok(text.unwrap_or_default())
     }
 
     fn error(&self, source: io::Error) -> SshError {
@@ -196,6 +202,8 @@ fn parse_lines(text: &str) -> Vec<Line<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const KEY: &str =
