@@ -228,7 +228,7 @@ impl App {
         let mut printed = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = |printed: &mut BTreeSet<String>| printed.insert(text.to_owned());
         if printed.as_mut().is_some_and(is_new) {
-            self.ui.warn(text);
+            self.ui.warn_insecure(text);
         }
     }
 

@@ -306,9 +306,9 @@ impl Ui {
             && self.options.format == Format::Text
     }
 
-    /// A warning on standard error.
-    pub(crate) fn warn(&self, text: &str) {
-        let mut out = TextWriter::default();
+    /// A warning about the security of this machine, on standard error.
+    pub(crate) fn warn_insecure(&self, text: &str) {
+        let mut out = self.stderr_text();
         out.warning(text);
         self.eprint_unless_quiet(&out.finish());
     }
