@@ -25,6 +25,7 @@ mod ui;
 pub use crate::app::Environment;
 pub use crate::cli::complete;
 pub use crate::exit_status::ExitStatus;
+pub use crate::sys::memory::protect_memory;
 pub use crate::sys::signals::install_handlers;
 
 /// What the integration tests, the benchmarks and the fuzz targets use beside [`run`]. Not an interface for others.

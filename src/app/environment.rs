@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use crate::config::ConnectionsFile;
+use crate::sys::atomic_file::LOCK_TIMEOUT;
 use crate::sys::proxy::ProxyVariables;
 use crate::ui::stdout_columns;
 
@@ -147,7 +148,7 @@ impl Environment {
             token_is_empty: env::var_os("BBCONNECT_TOKEN").is_some_and(|token| token.is_empty()),
             config: set("BBCONNECT_CONFIG_DIR")
                 .map(PathBuf::from)
-                .or(config_home.as_ref().map(|folder| folder.join("bbconnect"))),
+                .or(config_home.as_ref().map(|dir| dir.join("bbconnect"))),
             config_home,
             state_home: absolute("XDG_STATE_HOME"),
             variables: Variables(
@@ -176,7 +177,7 @@ impl Environment {
 
     /// The names and base URLs of the saved connections; none where the file cannot be read.
     pub(crate) fn saved_connections(&self) -> Vec<(String, Option<String>)> {
-        let file = ConnectionsFile::in_dir(self.config_dir().as_deref());
+        let file = ConnectionsFile::in_dir(self.config_dir().as_deref(), LOCK_TIMEOUT);
         let Ok(connections) = file.load() else {
             return Vec::new();
         };

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::App;
 use super::environment::{Environment, Variables};
-use super::secret_line::first_line_of_file;
 use crate::error::Error;
-use crate::secrets::secret_from_command;
 use crate::types::cloud_hosts;
 use crate::types::connection::{
     BaseUrlError, Connection, ConnectionName, Credential, DetectedServer, SecretSource,
@@ -180,27 +179,22 @@ impl EnvConnection {
             workspace,
             project,
             repository: repository.or(of_pipeline),
-            secret: Some(StoredSecret {
-                source: SecretSource::Environment,
-                origin: Some(base_url.origin()),
-                website: None,
-                rejected_on: None,
-            }),
+            secret: Some(StoredSecret::new(SecretSource::Environment)),
             ..Connection::new(deployment, base_url, credential)
         };
         Ok((ConnectionName::environment(), connection))
     }
 
-    pub(super) fn secret(&self) -> Result<Secret, Error> {
+    pub(super) fn secret(&self, app: &App) -> Result<Secret, Error> {
         match &self.source {
             Source::Variable => Some(self.variables.get("BBCONNECT_TOKEN").unwrap_or_default())
                 .filter(|token| !token.trim().is_empty())
                 .map(|token| Secret::new(token.trim_start_matches('\u{feff}').to_owned()))
                 .ok_or(Error::EmptyToken(EMPTY_TOKEN_MESSAGE)),
-            Source::File(path) => first_line_of_file(path)?.ok_or(Error::EmptyToken(
+            Source::File(path) => app.first_line_of_file(path)?.ok_or(Error::EmptyToken(
                 "the first line of the file in BBCONNECT_TOKEN_FILE is empty",
             )),
-            Source::Command(command) => Ok(secret_from_command(command)?),
+            Source::Command(command) => app.secret_of_command(command),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::bitbucket::Bitbucket;
 use crate::error::Error;
 use crate::resolve::{Needs, Target};
 use crate::ssh::{self, CheckOptions, Destination, HostKey, KnownHosts, Source, SshError};
+use crate::sys::ownership;
 use crate::types::clone_url::CloneUrl;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::public_key::PublicKey;
@@ -67,10 +68,11 @@ impl App {
     /// bbconnect's own `known_hosts`.
     ///
     /// # Errors
-    /// [`Error::HomeDirUnknown`].
+    /// [`Error::HomeDirUnknown`], and [`Error::Untrusted`] where another user can change the file.
     pub(crate) fn known_hosts(&self) -> Result<KnownHosts, Error> {
-        let dir = self.config_dir()?;
-        Ok(KnownHosts::in_dir(&dir))
+        let file = KnownHosts::in_dir(&self.config_dir()?);
+        ownership::check_trusted(file.path())?;
+        Ok(file.with_lock_timeout(self.lock_timeout()))
     }
 
     /// The keys of a server that are trusted without a request: built-in and pinned ones.

@@ -2,14 +2,22 @@
 
 use std::io::{self, BufRead as _, Read as _};
 use std::path::Path;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::App;
-use super::secret_line::{MAX_SECRET_BYTES, first_line_of_stdin, secret_in_file};
+use super::secret_line::{MAX_SECRET_BYTES, first_line_of_stdin};
 use crate::error::Error;
-use crate::secrets::secret_from_command;
+use crate::secrets;
+use crate::sys::regular_file;
 use crate::types::secret::Secret;
+
+/// How long a command for a secret may take, unless `--timeout` is given: a password manager may wait for its user to unlock
+/// it.
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
+/// The largest file that is read as input, in bytes.
+const MAX_INPUT_BYTES: u64 = 64 * 1024 * 1024;
 
 impl App {
     /// Reads a new passphrase: prompted for twice, or the first line of standard input.
@@ -74,19 +82,31 @@ impl App {
         stdin: bool,
     ) -> Result<Option<Secret>, Error> {
         match (file, command) {
-            (Some(path), _) => secret_in_file(path).map(Some),
-            (None, Some(command)) => Ok(Some(secret_from_command(command)?)),
+            (Some(path), _) => self.secret_in_file(path).map(Some),
+            (None, Some(command)) => self.secret_of_command(command).map(Some),
             (None, None) if stdin => self.read_token_from_stdin("--token-stdin").map(Some),
             (None, None) => Ok(None),
         }
     }
 
-    /// The secret that a command prints.
+    /// The secret that a command prints in its first line.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub(crate) fn secret_of_command(&self, command: &str) -> Result<Secret, Error> {
-        Ok(secret_from_command(command)?)
+        Ok(secrets::secret_from_command(command, self.command_limit())?)
+    }
+
+    /// Everything that a command prints.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) fn output_of_command(&self, command: &str) -> Result<Secret, Error> {
+        Ok(secrets::output_of_command(command, self.command_limit())?)
+    }
+
+    fn command_limit(&self) -> Duration {
+        self.flags.timeout.unwrap_or(COMMAND_TIMEOUT)
     }
 
     /// What git writes to standard input, up to an empty line or the end.
@@ -130,10 +150,14 @@ impl App {
                 .map_err(Error::Stdin)?;
             return Ok(bytes);
         }
-        std::fs::read(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })
+        let mut bytes =
+            regular_file::read_within(path, MAX_INPUT_BYTES, self.timeout()).map_err(|source| {
+                Error::Read {
+                    path: path.to_owned(),
+                    source,
+                }
+            })?;
+        Ok(std::mem::take(&mut *bytes))
     }
 
     /// Confirmation of something that cannot be undone: the flag `--yes`, or a prompt. `doing` is what needs it, as in

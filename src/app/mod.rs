@@ -24,10 +24,10 @@ mod ssh_access;
 mod ssh_destination;
 mod writable_repository;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub(crate) use credential_check::{ReachabilityCache, VerifiedCredential};
@@ -44,11 +44,12 @@ pub(crate) use ssh_access::RetryPolicy;
 pub(crate) use writable_repository::require_not_archived;
 
 use crate::bitbucket::HttpClients;
-use crate::config::ConnectionsFile;
+use crate::config::{ConnectionsError, ConnectionsFile};
 use crate::error::Error;
 use crate::git::Checkout;
-use crate::secrets::EncryptedFile;
+use crate::secrets::{CommandRecords, EncryptedFile};
 use crate::ssh::HostConfig;
+use crate::sys::atomic_file::LOCK_TIMEOUT;
 use crate::sys::subprocess;
 use crate::types::date::Date;
 use crate::types::json_pointer::JsonPointer;
@@ -98,10 +99,14 @@ pub(crate) struct App {
     connection_file: ConnectionsFile,
     /// The checkout that contains the current directory, once git was asked.
     checkout: OnceLock<Option<Checkout>>,
+    /// The records of token commands, once they are used.
+    command_records: OnceLock<CommandRecords>,
     /// The encrypted file, once its passphrase is known; its path, once every attempt was wrong.
     secrets_file: Mutex<Option<Result<EncryptedFile, PathBuf>>>,
     /// What `ssh` said about hosts and users.
     ssh_configs: Mutex<SshConfigs>,
+    /// The warnings that were printed; `None` where warnings are disabled.
+    warnings: Mutex<Option<BTreeSet<String>>>,
     runtime: AsyncRuntime,
     clients: HttpClients,
     /// The user was reminded that the credential expires soon.
@@ -141,10 +146,15 @@ impl App {
             flags: flags.clone(),
             environment: environment.clone(),
             may_ask: environment.stdin_is_terminal && environment.stderr_is_terminal && !forbidden,
-            connection_file: ConnectionsFile::in_dir(environment.config_dir().as_deref()),
+            connection_file: ConnectionsFile::in_dir(
+                environment.config_dir().as_deref(),
+                flags.timeout.unwrap_or(LOCK_TIMEOUT),
+            ),
             checkout: OnceLock::new(),
             ssh_configs: Mutex::default(),
+            command_records: OnceLock::new(),
             secrets_file: Mutex::default(),
+            warnings: Mutex::new(Some(BTreeSet::new())),
             runtime: AsyncRuntime::default(),
             clients: HttpClients::default(),
             has_reminded: AtomicBool::new(false),
@@ -212,9 +222,32 @@ impl App {
     /// The directory of our configuration.
     ///
     /// # Errors
-    /// [`Error::HomeDirUnknown`].
+    /// [`Error::HomeDirUnknown`], and [`ConnectionsError::RelativeDir`] for a relative `BBCONNECT_CONFIG_DIR`.
     fn config_dir(&self) -> Result<PathBuf, Error> {
-        self.environment.config_dir().ok_or(Error::HomeDirUnknown)
+        let dir = self.environment.config_dir().ok_or(Error::HomeDirUnknown)?;
+        if dir.is_relative() {
+            return Err(ConnectionsError::RelativeDir(dir).into());
+        }
+        Ok(dir)
+    }
+
+    /// Prints a warning, once in a process.
+    fn warn_once(&self, text: &str) {
+        let mut printed = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = |printed: &mut BTreeSet<String>| printed.insert(text.to_owned());
+        if printed.as_mut().is_some_and(is_new) {
+            self.ui.warn_insecure(text);
+        }
+    }
+
+    /// Disables warnings: git runs its helper again and again.
+    pub(crate) fn disable_warnings(&self) {
+        *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// How long another process may hold a lock.
+    fn lock_timeout(&self) -> Duration {
+        self.flags.timeout.unwrap_or(LOCK_TIMEOUT)
     }
 
     /// The directory of what is no configuration.

@@ -115,14 +115,12 @@ impl App {
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<(Secret, Option<i64>), Error> {
-        Self::check_origin(name, connection)?;
         let signed_out = |reason: String| Error::SessionExpired {
             name: name.to_string(),
             reason,
         };
         let stored = || -> Result<OAuthSecret, Error> {
             let secret = self.stored_secret(name, connection)?;
-            let secret = secret.ok_or_else(|| Error::MissingSecret(name.to_string()))?;
             OAuthSecret::from_secret(&secret)
                 .ok_or_else(|| signed_out("the stored secret is not an OAuth token".to_owned()))
         };
@@ -198,9 +196,7 @@ impl App {
         connection: &Connection,
         renewed: &OAuthSecret,
     ) -> Result<(), Error> {
-        let stored = connection.secret.as_ref();
-        let stored = stored.ok_or_else(|| Error::MissingSecret(name.to_string()))?;
-        self.store_secret(name, &stored.source, &renewed.to_secret())
+        self.store_secret(name, connection, &renewed.to_secret())
     }
 
     fn oauth_client(&self, connection: &Connection, secret: &Secret) -> Result<OAuthClient, Error> {

@@ -1,21 +1,34 @@
-//! Reads and stores secrets. A secret is sent to no other origin than the one it was given for.
+//! Reads and stores secrets. A secret is used only with the settings that it was given with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::App;
 use super::environment_connection::EnvConnection;
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
-use crate::secrets::{EncryptedFile, Keyring, PassphraseCache, StoreError, secret_from_command};
-use crate::types::connection::{Connection, ConnectionName, SecretSource, StoreKind};
+use crate::secrets::{
+    BoundSecret, CommandRecord, CommandRecords, EncryptedFile, Keyring, PassphraseCache, StoreError,
+};
+use crate::sys::ownership;
+use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
+use crate::types::connection::{
+    Binding, BoundSetting, CaFile, Connection, ConnectionName, SecretSource, StoreKind,
+    confirming_flags,
+};
 use crate::types::secret::Secret;
 
 /// How often a secret is prompted for that can be verified at once.
 pub(crate) const MAX_ATTEMPTS: usize = 3;
 /// Where the keyring cannot prompt, it answers at once or never.
 const NON_INTERACTIVE_TIMEOUT: Duration = Duration::from_millis(800);
+/// A shorter passphrase gets a warning.
+const MIN_PASSPHRASE_LENGTH: usize = 12;
 /// The keyring may prompt for its password.
 const INTERACTIVE_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -122,29 +135,51 @@ impl App {
         loop {
             let command = self.ui.prompt_text("Command", "").map_err(Error::Stdin)?;
             let command = command.trim();
-            match secret_from_command(command) {
+            match self.secret_of_command(command) {
                 Ok(_) => return Ok(SecretSource::Command(command.to_owned())),
                 Err(error) => self.ui.eprint_line(&format!("  {error}")),
             }
         }
     }
 
-    /// Stores a secret under the name of its connection.
+    /// Stores the secret of a connection, bound to the connection's present settings.
     ///
     /// # Errors
     /// [`Error::Store`]; the previous secret is intact then.
     pub(crate) fn store_secret(
         &self,
         name: &ConnectionName,
-        source: &SecretSource,
+        connection: &Connection,
         secret: &Secret,
     ) -> Result<(), Error> {
-        match source {
-            SecretSource::Keyring => Ok(self.keyring().set(&name.to_string(), secret)?),
-            SecretSource::File => {
-                self.with_encrypted_file(|file| file.set(&name.to_string(), secret))
+        let binding = self.binding(connection)?;
+        self.record_earlier_commands()?;
+        self.store_bound(name, connection, &binding, Some(secret))
+    }
+
+    /// Stores a secret with its binding; for a command, whose secret is stored nowhere, the binding alone.
+    fn store_bound(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+        binding: &Binding,
+        secret: Option<&Secret>,
+    ) -> Result<(), Error> {
+        let name = name.to_string();
+        let source = connection.secret.as_ref().map(|secret| &secret.source);
+        match (source, secret) {
+            (Some(SecretSource::Keyring), Some(secret)) => {
+                Ok(self.keyring().set(&name, binding, secret)?)
             }
-            SecretSource::Command(_) | SecretSource::Environment => Ok(()),
+            (Some(SecretSource::File), Some(secret)) => {
+                self.with_encrypted_file(|file| file.set(&name, binding, secret))
+            }
+            (Some(SecretSource::Command(command)), _) => {
+                let record = CommandRecord::new(command, binding.clone());
+                Ok(self.command_records()?.insert(&name, record)?)
+            }
+            (Some(SecretSource::Keyring | SecretSource::File), None)
+            | (Some(SecretSource::Environment) | None, _) => Ok(()),
         }
     }
 
@@ -162,62 +197,260 @@ impl App {
             Some(StoreKind::File) => {
                 self.with_encrypted_file(|file| file.delete(&name.to_string()))
             }
-            Some(StoreKind::Command | StoreKind::Environment) | None => Ok(()),
+            Some(StoreKind::Command) => Ok(self.command_records()?.remove(&name.to_string())?),
+            Some(StoreKind::Environment) | None => Ok(()),
         }
     }
 
-    /// The secret of a saved connection, to be sent to its base URL.
+    /// The secret of a saved connection, to be sent to its servers.
     ///
     /// # Errors
-    /// [`Error::SecretOriginMismatch`] for a secret that was given for another origin, [`Error::MissingSecret`] where there
-    /// is none, [`Error::Store`] where it cannot be read.
+    /// [`Error::SecretBindingMismatch`] for a secret that was given with other settings, [`Error::MissingSecret`] where
+    /// there is none, [`Error::Store`] where it cannot be read.
     pub(crate) fn secret(
         &self,
         name: &ConnectionName,
         connection: &Connection,
     ) -> Result<Secret, Error> {
-        Self::check_origin(name, connection)?;
         if connection.auth().is_oauth() {
             return self.access_token(name, connection).map(|(token, _)| token);
         }
-        self.stored_secret(name, connection)?
-            .ok_or_else(|| Error::MissingSecret(name.to_string()))
+        self.stored_secret(name, connection)
     }
 
-    /// Checks that the secret may be sent to the connection's base URL.
-    pub(super) fn check_origin(
-        name: &ConnectionName,
-        connection: &Connection,
-    ) -> Result<(), Error> {
-        let origin = connection.base_url.origin();
-        match connection.secret_origin() {
-            Some(given_for) if *given_for != origin => Err(Error::SecretOriginMismatch {
-                name: name.to_string(),
-                given_for: given_for.to_string(),
-                origin: origin.to_string(),
-            }),
-            Some(_) => Ok(()),
-            None => Err(Error::MissingSecret(name.to_string())),
-        }
-    }
-
-    /// The secret as it is stored, whatever its origin: to be moved or compared, never to be sent.
+    /// The secret as it is stored, once its binding is that of the connection: for OAuth that of the client, with the
+    /// tokens. A secret of the earlier format is bound now.
     ///
     /// # Errors
-    /// [`Error::Store`] where it cannot be read.
+    /// As [`App::secret`].
     pub(crate) fn stored_secret(
         &self,
         name: &ConnectionName,
         connection: &Connection,
-    ) -> Result<Option<Secret>, Error> {
-        let source = connection.secret.as_ref().map(|secret| &secret.source);
-        Ok(match source {
-            Some(SecretSource::Keyring) => self.keyring().get(&name.to_string())?,
-            Some(SecretSource::File) => {
-                self.with_encrypted_file(|file| file.get(&name.to_string()))?
+    ) -> Result<Secret, Error> {
+        self.stored_secret_with(name, connection, &[])
+    }
+
+    /// As [`App::stored_secret`], where the user has just confirmed some settings.
+    ///
+    /// # Errors
+    /// As [`App::secret`].
+    pub(crate) fn stored_secret_with(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+        confirmed: &[BoundSetting],
+    ) -> Result<Secret, Error> {
+        let now = self.binding(connection)?;
+        let check = |bound: Binding| {
+            let changed = bound.with_settings(confirmed, &now).changed_settings(&now);
+            if changed.is_empty() {
+                return Ok(());
             }
-            Some(SecretSource::Command(command)) => Some(secret_from_command(command)?),
-            Some(SecretSource::Environment) | None => None,
+            Err(Error::SecretBindingMismatch {
+                name: name.to_string(),
+                confirm: confirming_flags(&changed, connection),
+                changed,
+            })
+        };
+        if let Some(command) = connection.token_command() {
+            check(self.command_binding(name, connection, command)?)?;
+            return self.secret_of_command(command);
+        }
+        let missing = || Error::MissingSecret(name.to_string());
+        let stored = self.read_stored(name, connection)?.ok_or_else(missing)?;
+        if let Some(bound) = stored.binding {
+            check(bound)?;
+        } else {
+            check(self.earlier_binding(connection)?.ok_or_else(missing)?)?;
+            // Where the store cannot be written now, the secret is bound when it is used next.
+            if let Err(error) = self.store_bound(name, connection, &now, Some(&stored.secret)) {
+                self.ui
+                    .debug(&format!("the secret of {name} is not bound yet: {error}"));
+            }
+        }
+        Ok(stored.secret)
+    }
+
+    /// Binds the secret of a connection to settings that the user has confirmed. Others stay those with which it was given.
+    /// Returns whether it was bound to others before.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) fn confirm_settings(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+        confirmed: &[BoundSetting],
+        dry_run: bool,
+    ) -> Result<bool, Error> {
+        if confirmed.is_empty() {
+            return Ok(false);
+        }
+        let Some((bound, secret)) = self.bound_secret(name, connection)? else {
+            return Ok(false);
+        };
+        let binding = bound
+            .clone()
+            .with_settings(confirmed, &self.binding(connection)?);
+        let is_changed = binding != bound;
+        if is_changed && !dry_run {
+            self.store_bound(name, connection, &binding, secret.as_ref())?;
+        }
+        Ok(is_changed)
+    }
+
+    /// Stores the secret of a connection under another name, with its binding.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) fn copy_secret(
+        &self,
+        from: &ConnectionName,
+        to: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<(), Error> {
+        match self.bound_secret(from, connection)? {
+            Some((binding, secret)) => self.store_bound(to, connection, &binding, secret.as_ref()),
+            None => Ok(()),
+        }
+    }
+
+    /// What the secret of a connection is bound to, and the secret itself unless a command prints it. `None` where there is
+    /// no secret, or a command that was never confirmed.
+    fn bound_secret(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<Option<(Binding, Option<Secret>)>, Error> {
+        if let Some(command) = connection.token_command() {
+            return match self.command_binding(name, connection, command) {
+                Ok(bound) => Ok(Some((bound, None))),
+                Err(Error::CommandNotConfirmed { .. }) => Ok(None),
+                Err(error) => Err(error),
+            };
+        }
+        let Some(stored) = self.read_stored(name, connection)? else {
+            return Ok(None);
+        };
+        let bound = match stored.binding {
+            Some(bound) => Some(bound),
+            None => self.earlier_binding(connection)?,
+        };
+        Ok(bound.map(|bound| (bound, Some(stored.secret))))
+    }
+
+    /// The secret in the keyring or the encrypted file, whatever its binding.
+    fn read_stored(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+    ) -> Result<Option<BoundSecret>, Error> {
+        match connection.store() {
+            Some(StoreKind::Keyring) => Ok(self.keyring().get(&name.to_string())?),
+            Some(StoreKind::File) => self.with_encrypted_file(|file| file.get(&name.to_string())),
+            Some(StoreKind::Command | StoreKind::Environment) | None => Ok(None),
+        }
+    }
+
+    /// What the secret of a command was bound to when the user confirmed the command.
+    fn command_binding(
+        &self,
+        name: &ConnectionName,
+        connection: &Connection,
+        command: &str,
+    ) -> Result<Binding, Error> {
+        let records = self.command_records()?;
+        let not_confirmed = |is_new| Error::CommandNotConfirmed {
+            name: name.to_string(),
+            command: command.to_owned(),
+            is_new,
+        };
+        if !records.exist()? {
+            let bound = self.earlier_binding(connection)?;
+            let bound = bound.ok_or_else(|| not_confirmed(true))?;
+            // Where nothing can be written now, the commands are recorded with the next use.
+            if let Err(error) = self.record_earlier_commands() {
+                self.ui
+                    .debug(&format!("the token commands are not recorded yet: {error}"));
+            }
+            return Ok(bound);
+        }
+        match records.get(&name.to_string())? {
+            Some(record) if record.is_of(command) => Ok(record.binding),
+            Some(_) => Err(not_confirmed(false)),
+            None => Err(not_confirmed(true)),
+        }
+    }
+
+    /// Records the commands of connections of an earlier version, whose origin is in the file of connections. From then on
+    /// no other command is run until the user confirms it.
+    fn record_earlier_commands(&self) -> Result<(), Error> {
+        let records = self.command_records()?;
+        if records.exist()? {
+            return Ok(());
+        }
+        let connections = self.connection_file().read()?;
+        let names = connections.names();
+        let all = names.iter().filter_map(|name| connections.get(name).ok());
+        let earlier = all
+            .filter_map(|(name, connection)| {
+                let source = &connection.secret.as_ref()?.source;
+                let binding = self.earlier_binding(&connection).ok()??;
+                let record = CommandRecord::new(source.command()?, binding);
+                Some((name.to_string(), record))
+            })
+            .collect();
+        Ok(records.create(earlier)?)
+    }
+
+    fn command_records(&self) -> Result<&CommandRecords, Error> {
+        if let Some(records) = self.command_records.get() {
+            return Ok(records);
+        }
+        let state_dir = self.environment.state_dir();
+        let state_dir = state_dir.ok_or(Error::HomeDirUnknown)?;
+        let records = CommandRecords::new(&state_dir, &self.config_dir()?, self.lock_timeout());
+        Ok(self.command_records.get_or_init(|| records))
+    }
+
+    /// What the secret of a connection would be bound to now.
+    fn binding(&self, connection: &Connection) -> Result<Binding, Error> {
+        let ca = connection.network.ca_cert.as_deref();
+        let ca = ca.map(|path| self.ca_file(path)).transpose()?;
+        Ok(Binding::new(connection, ca))
+    }
+
+    /// What the secret was bound to by an earlier version; `None` where it was given for no server.
+    fn earlier_binding(&self, connection: &Connection) -> Result<Option<Binding>, Error> {
+        let Some(stored) = &connection.secret else {
+            return Ok(None);
+        };
+        let Some(origin) = stored.earlier.origin.clone() else {
+            return Ok(None);
+        };
+        let binding = self.binding(connection)?;
+        let website = stored.earlier.website.clone();
+        Ok(Some(binding.with_recorded(origin, website)))
+    }
+
+    /// A file of authorities. Its content counts as well, unless it is a file of the system that only an administrator can
+    /// change: such files are updated often.
+    fn ca_file(&self, path: &Path) -> Result<CaFile, Error> {
+        let is_in_home = || self.home().is_some_and(|home| path.starts_with(home));
+        let sha256 = if ownership::is_system_file(path) && !is_in_home() {
+            None
+        } else {
+            let bytes =
+                regular_file::read(path, MAX_CONFIG_BYTES).map_err(|source| Error::Read {
+                    path: path.to_owned(),
+                    source,
+                })?;
+            Some(STANDARD.encode(digest(&SHA256, &bytes)))
+        };
+        Ok(CaFile {
+            path: path.to_owned(),
+            sha256,
         })
     }
 
@@ -235,7 +468,7 @@ impl App {
         Ok(selected
             .connection
             .auth()
-            .normalize_secret(environment.secret()?))
+            .normalize_secret(environment.secret(self)?))
     }
 
     /// The secret in the environment as it is, for a new connection.
@@ -245,7 +478,7 @@ impl App {
     pub(crate) fn secret_in_environment(&self) -> Result<Option<Secret>, Error> {
         let environment = EnvConnection::of(&self.environment)?;
         environment
-            .map(|environment| environment.secret())
+            .map(|environment| environment.secret(self))
             .transpose()
     }
 
@@ -284,8 +517,8 @@ impl App {
         let dir = self.config_dir()?;
         let variable = "BBCONNECT_STORE_PASSPHRASE_FILE";
         if let Some(path) = self.environment.variables.get(variable) {
-            let passphrase = super::secret_line::secret_in_file(path.as_ref())?;
-            return Ok(Ok(EncryptedFile::in_dir(&dir, passphrase)));
+            let passphrase = self.secret_in_file(path.as_ref())?;
+            return Ok(Ok(self.encrypted_file(&dir, passphrase)));
         }
         let exists = EncryptedFile::exists_in(&dir);
         let lifetime = self.passphrase_lifetime()?;
@@ -293,7 +526,7 @@ impl App {
         if lifetime.is_zero() {
             cache.forget();
         } else if let Some(passphrase) = cache.get().filter(|_| exists) {
-            let file = EncryptedFile::in_dir(&dir, passphrase);
+            let file = self.encrypted_file(&dir, passphrase);
             match file.check_passphrase() {
                 Ok(()) => return Ok(Ok(file)),
                 Err(StoreError::WrongPassphrase(_)) => cache.forget(),
@@ -307,7 +540,7 @@ impl App {
         loop {
             let passphrase = self.prompt_passphrase(exists)?;
             let copy = Secret::new(passphrase.expose().to_owned());
-            let file = EncryptedFile::in_dir(&dir, passphrase);
+            let file = self.encrypted_file(&dir, passphrase);
             match file.check_passphrase() {
                 Ok(()) => {
                     if !lifetime.is_zero() {
@@ -325,6 +558,17 @@ impl App {
             }
             attempt += 1;
         }
+    }
+
+    /// The encrypted file in a directory; a short passphrase of a new one gets a warning.
+    fn encrypted_file(&self, dir: &Path, passphrase: Secret) -> EncryptedFile {
+        let length = passphrase.expose().chars().count();
+        if length < MIN_PASSPHRASE_LENGTH && !EncryptedFile::exists_in(dir) {
+            self.warn_once(&format!(
+                "the passphrase of the new encrypted store has {length} characters; use at least {MIN_PASSPHRASE_LENGTH}"
+            ));
+        }
+        EncryptedFile::in_dir(dir, passphrase, self.lock_timeout())
     }
 
     /// How long a passphrase that was prompted for is kept; zero for not at all.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::types::connection::{
-    AuthMethod, BaseUrl, Connection, Credential, CredentialFields, MissingField, NetworkSettings,
-    Origin, StoreKind, StoredSecret, TokenLevel,
+    AuthMethod, BaseUrl, Connection, Credential, CredentialFields, EarlierBinding, MissingField,
+    NetworkSettings, Origin, StoreKind, StoredSecret, TokenLevel,
 };
 use crate::types::date::Date;
 use crate::types::deployment::Deployment;
@@ -100,8 +100,10 @@ impl TryFrom<ConnectionRecord> for Connection {
             credential: Credential::new(record.auth, fields)?,
             secret: source.map(|source| StoredSecret {
                 source,
-                origin: record.secret_origin,
-                website: record.secret_website,
+                earlier: EarlierBinding {
+                    origin: record.secret_origin,
+                    website: record.secret_website,
+                },
                 rejected_on: record.refused_on,
             }),
             expires_on: record.expires_on,
@@ -158,8 +160,8 @@ impl From<Connection> for ConnectionRecord {
         if let Some(secret) = connection.secret {
             record.store = Some(secret.source.kind());
             record.token_command = secret.source.command().map(str::to_owned);
-            record.secret_origin = secret.origin;
-            record.secret_website = secret.website;
+            record.secret_origin = secret.earlier.origin;
+            record.secret_website = secret.earlier.website;
             record.refused_on = secret.rejected_on;
         }
         record

@@ -129,15 +129,16 @@ impl Connections {
         Ok(())
     }
 
-    /// Checks that a name is not taken.
+    /// Checks that a name is not taken, in whatever letter case: some stores of secrets do not distinguish it.
     ///
     /// # Errors
     /// [`ConnectionsError::Exists`].
     pub fn check_free(&self, name: &ConnectionName) -> Result<(), ConnectionsError> {
-        if self.names().contains(&name.to_string()) {
-            return Err(ConnectionsError::Exists(name.clone()));
+        let mut names = self.names().into_iter();
+        match names.find(|known| known.eq_ignore_ascii_case(&name.to_string())) {
+            Some(known) => Err(ConnectionsError::Exists(known)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Adds a connection. The first one becomes the default, unless it is for SSH alone: most commands could do nothing

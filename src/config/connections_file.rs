@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::connection_table::Connections;
 use super::error::ConnectionsError;
-use crate::sys::atomic_file;
+use crate::sys::{atomic_file, ownership};
 use crate::types::connection::ConnectionName;
 
 /// `connections.toml`, and what was read from it.
@@ -14,27 +15,32 @@ use crate::types::connection::ConnectionName;
 pub(crate) struct ConnectionsFile {
     /// `None` where no directory for it is known.
     path: Option<PathBuf>,
+    lock_timeout: Duration,
     loaded: Mutex<Option<Arc<Connections>>>,
 }
 
 impl ConnectionsFile {
     /// The file in a configuration directory; without one there are no connections, and none can be saved.
     #[must_use]
-    pub(crate) fn in_dir(dir: Option<&Path>) -> Self {
+    pub(crate) fn in_dir(dir: Option<&Path>, lock_timeout: Duration) -> Self {
         Self {
             path: dir.map(|dir| dir.join("connections.toml")),
+            lock_timeout,
             loaded: Mutex::default(),
         }
     }
 
     fn path(&self) -> Result<&Path, ConnectionsError> {
-        self.path.as_deref().ok_or(ConnectionsError::NoConfigDir)
+        let path = self.path.as_deref().ok_or(ConnectionsError::NoConfigDir)?;
+        check_absolute(path)?;
+        Ok(path)
     }
 
     /// The connections as this process read them first, or has changed them since. A file that does not exist has none.
     ///
     /// # Errors
-    /// [`ConnectionsError::File`] and [`ConnectionsError::Syntax`].
+    /// [`ConnectionsError::File`], [`ConnectionsError::Untrusted`], [`ConnectionsError::RelativeDir`] and
+    /// [`ConnectionsError::Syntax`].
     pub(crate) fn load(&self) -> Result<Arc<Connections>, ConnectionsError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(connections) = &*loaded {
@@ -53,6 +59,8 @@ impl ConnectionsFile {
         let Some(path) = &self.path else {
             return Connections::parse(Path::new(""), "");
         };
+        check_absolute(path)?;
+        ownership::check_trusted(path)?;
         let failed = |source| ConnectionsError::File {
             path: path.clone(),
             source,
@@ -74,7 +82,7 @@ impl ConnectionsFile {
             path: path.to_owned(),
             source,
         };
-        let _lock = atomic_file::lock(path).map_err(failed)?;
+        let _lock = atomic_file::lock(path, self.lock_timeout).map_err(failed)?;
         let mut connections = self.read()?;
         let before = connections.to_string();
         let result = change(&mut connections)?;
@@ -93,6 +101,17 @@ impl ConnectionsFile {
     /// [`ConnectionsError::File`], [`ConnectionsError::NoConfigDir`].
     pub(crate) fn lock_tokens(&self, name: &ConnectionName) -> Result<File, ConnectionsError> {
         let path = self.path()?.with_file_name(format!("tokens-{name}"));
-        atomic_file::lock(&path).map_err(|source| ConnectionsError::File { path, source })
+        atomic_file::lock(&path, self.lock_timeout)
+            .map_err(|source| ConnectionsError::File { path, source })
+    }
+}
+
+/// A relative path would lead into whatever directory a command is run in.
+fn check_absolute(path: &Path) -> Result<(), ConnectionsError> {
+    if path.is_absolute() {
+        Ok(())
+    } else {
+        let dir = path.parent().unwrap_or(path).to_owned();
+        Err(ConnectionsError::RelativeDir(dir))
     }
 }

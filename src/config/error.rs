@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 use toml_edit::TomlError;
 
-use crate::types::connection::{ConnectionName, RequiredField, TokenPrefix};
+use crate::sys::atomic_file::LOCK_HINT;
+use crate::sys::ownership::UntrustedFile;
+use crate::types::connection::{RequiredField, TokenPrefix};
 
 /// Why the file of connections could not be used. It was not changed.
 #[derive(Debug, Error)]
@@ -19,6 +21,12 @@ pub enum ConnectionsError {
         /// What the system says.
         source: io::Error,
     },
+    /// Another user can change it.
+    #[error(transparent)]
+    Untrusted(#[from] UntrustedFile),
+    /// `BBCONNECT_CONFIG_DIR` is not an absolute path.
+    #[error("BBCONNECT_CONFIG_DIR is {}, which is not an absolute path", .0.display())]
+    RelativeDir(PathBuf),
     /// It is not TOML.
     #[error("{} is not valid TOML: {reason}", path.display())]
     Syntax {
@@ -44,7 +52,7 @@ pub enum ConnectionsError {
     NoConfigDir,
     /// A connection of that name exists.
     #[error("connection {0} already exists")]
-    Exists(ConnectionName),
+    Exists(String),
     /// No connection of that name exists.
     #[error("{}", not_found_message(name, *by))]
     NotFound {
@@ -142,6 +150,11 @@ impl ConnectionsError {
                 shell_words::quote(name)
             ),
             Self::Syntax { path, .. } => format!("fix {}", path.display()),
+            Self::Untrusted(file) => file.hint(),
+            Self::RelativeDir(_) => "set BBCONNECT_CONFIG_DIR to an absolute path".to_owned(),
+            Self::File { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
+                LOCK_HINT.to_owned()
+            }
             Self::File { path, source } if source.kind() == io::ErrorKind::InvalidData => {
                 format!("fix {}", path.display())
             }

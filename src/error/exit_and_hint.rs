@@ -7,7 +7,7 @@ use crate::exit_status::ExitStatus;
 use crate::git::{GitError, PushError, SourceDirError};
 use crate::oauth::OAuthError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
-use crate::types::connection::AuthMethod;
+use crate::types::connection::{AuthMethod, contains_token};
 use crate::types::hint::Hint;
 use crate::types::operation::refusal_hint;
 use crate::types::repository::NoNamespace;
@@ -34,6 +34,7 @@ impl Error {
             | Self::SourceDir(
                 SourceDirError::LinkOutside(_)
                 | SourceDirError::SpecialFile(_)
+                | SourceDirError::GitDirName(_)
                 | SourceDirError::NotUtf8(_),
             ) => ExitStatus::Failure,
             Self::Push(error) => match error {
@@ -68,6 +69,8 @@ impl Error {
             | Self::EmptyToken(_)
             | Self::SecretKindMismatch { .. }
             | Self::MissingTokenVariable(_)
+            | Self::SecretBindingMismatch { .. }
+            | Self::CommandNotConfirmed { .. }
             | Self::SecretOriginMismatch { .. }
             | Self::SessionExpired { .. }
             | Self::OAuth(OAuthError::Denied(_)) => ExitStatus::Unauthorized,
@@ -84,6 +87,8 @@ impl Error {
             )
             | Self::Connections(
                 ConnectionsError::File { .. }
+                | ConnectionsError::Untrusted(_)
+                | ConnectionsError::RelativeDir(_)
                 | ConnectionsError::NoConfigDir
                 | ConnectionsError::Syntax { .. }
                 | ConnectionsError::Connection { .. },
@@ -99,6 +104,7 @@ impl Error {
                 SourceDirError::Read { .. } | SourceDirError::Walk(_) | SourceDirError::Changed(_),
             )
             | Self::HomeDirUnknown
+            | Self::Untrusted(_)
             | Self::OAuth(OAuthError::Port { .. } | OAuthError::Website)
             | Self::CurrentExeUnknown
             | Self::Runtime(_)
@@ -140,6 +146,22 @@ impl Error {
             Self::MissingSecret(name) | Self::SecretOriginMismatch { name, .. } => {
                 format!("run `bbconnect connection edit {name} --token-stdin`").into()
             }
+            Self::SecretBindingMismatch { name, confirm, .. } => format!(
+                "if the change is yours, confirm it: run `bbconnect connection edit {name} {confirm}`"
+            )
+            .into(),
+            Self::CommandNotConfirmed { name, command, .. } => {
+                let command = if contains_token(command) {
+                    "'CMD'".into()
+                } else {
+                    shell_words::quote(command)
+                };
+                format!(
+                    "if the command is yours, confirm it: run `bbconnect connection edit {name} --token-command {command}`"
+                )
+                .into()
+            }
+            Self::Untrusted(file) => file.hint().into(),
             Self::Api {
                 causes: Some(causes),
                 ..
@@ -213,6 +235,7 @@ fn source_dir_hint(error: &SourceDirError) -> Option<&'static str> {
         SourceDirError::LinkOutside(_) => {
             Some("use a relative link within the directory, or exclude it with .gitignore")
         }
+        SourceDirError::GitDirName(_) => Some("rename it, or exclude it with .gitignore"),
         SourceDirError::Read { .. }
         | SourceDirError::NotADirectory(_)
         | SourceDirError::Walk(_)

@@ -15,8 +15,9 @@ use crate::git::{GitError, PushError, SourceDirError};
 use crate::oauth::OAuthError;
 use crate::secrets::StoreError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
+use crate::sys::ownership::UntrustedFile;
 use crate::types::auth_failure_help::auth_failure_help;
-use crate::types::connection::{AuthMethod, Connection, TokenPrefix};
+use crate::types::connection::{AuthMethod, BoundSetting, Connection, TokenPrefix};
 use crate::types::hint::Hint;
 use crate::types::repository::NoNamespace;
 
@@ -91,7 +92,32 @@ pub(crate) enum Error {
         "{0} is set, but none of BBCONNECT_TOKEN, BBCONNECT_TOKEN_FILE and BBCONNECT_TOKEN_COMMAND"
     )]
     MissingTokenVariable(&'static str),
-    /// The secret was stored for another origin than the connection has now.
+    /// `connections.toml` was changed by hand in what the secret is bound to.
+    #[error(
+        "connection {name}: {}; the secret is not sent",
+        changed_by_hand(changed)
+    )]
+    SecretBindingMismatch {
+        name: String,
+        changed: Vec<BoundSetting>,
+        /// The flags of `connection edit` that confirm the change.
+        confirm: String,
+    },
+    /// The token command is not the one that the user gave to bbconnect.
+    #[error("connection {name}: token_command was {}; the command is not run", if *is_new {
+        "not given to bbconnect on this machine"
+    } else {
+        "changed by hand since the secret was stored"
+    })]
+    CommandNotConfirmed {
+        name: String,
+        command: String,
+        /// No command is recorded for the connection.
+        is_new: bool,
+    },
+    #[error(transparent)]
+    Untrusted(#[from] UntrustedFile),
+    /// The tokens of an OAuth connection are those of another website.
     #[error(
         "the secret of connection {name} was given for {given_for} and is not sent to {origin}"
     )]
@@ -152,6 +178,14 @@ pub(crate) enum RejectionKind {
     Other,
 }
 
+/// The keys that were changed.
+fn changed_by_hand(settings: &[BoundSetting]) -> String {
+    let keys: Vec<_> = settings.iter().map(|setting| setting.key()).collect();
+    let verb = if keys.len() == 1 { "was" } else { "were" };
+    let keys = keys.join(" and ");
+    format!("{keys} {verb} changed by hand since the secret was stored")
+}
+
 impl Error {
     /// An empty hint is none.
     #[must_use]
@@ -195,6 +229,21 @@ impl Error {
                     error: ApiError::Unauthorized(_) | ApiError::InvalidHeaderValue,
                     ..
                 }
+        )
+    }
+
+    /// Whether the configuration may be somebody else's work: nothing is sent, and git's credential helper is silent.
+    #[must_use]
+    pub(crate) fn is_untrusted_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::SecretBindingMismatch { .. }
+                | Self::CommandNotConfirmed { .. }
+                | Self::Untrusted(_)
+                | Self::Connections(
+                    ConnectionsError::Untrusted(_) | ConnectionsError::RelativeDir(_)
+                )
+                | Self::Store(StoreError::Untrusted(_))
         )
     }
 

@@ -1,13 +1,16 @@
 //! The files of a directory that is published: without `.git` and what `.gitignore` excludes.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::WalkBuilder;
 use thiserror::Error;
 
+use crate::sys::regular_file;
+use crate::types::git_dir_name::is_git_dir_name;
 use crate::types::publish_trailer::BlobHasher;
 use crate::types::tree_diff::{FileContent, FileMode, LocalFile};
 
@@ -26,6 +29,9 @@ pub(crate) enum SourceDirError {
     /// A socket, pipe or device.
     #[error("{} is neither a file nor a directory", .0.display())]
     SpecialFile(PathBuf),
+    /// Git on Windows or macOS refuses to check it out.
+    #[error("git on Windows or macOS reads the name {} as .git", .0.display())]
+    GitDirName(PathBuf),
     #[error("the name of {} is not valid UTF-8", .0.display())]
     NotUtf8(PathBuf),
     #[error("{} changed during the run", .0.display())]
@@ -44,12 +50,30 @@ pub(crate) fn collect_files(dir: &Path, into: &str) -> Result<Vec<LocalFile>, So
     }
     // In any case, for file systems that ignore it.
     let is_git_dir = |name: &OsStr| name.to_string_lossy().eq_ignore_ascii_case(".git");
+    check_ignored(&dir.join(".gitignore"))?;
+    // The walker reads the `.gitignore` of a directory before it returns the directory.
+    let unreadable = Arc::new(Mutex::new(None));
+    let check_below = {
+        let unreadable = Arc::clone(&unreadable);
+        move |dir: &Path| match check_ignored(&dir.join(".gitignore")) {
+            Ok(()) => true,
+            Err(error) => {
+                let mut first = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+                first.get_or_insert(error);
+                false
+            }
+        }
+    };
     let walk = WalkBuilder::new(dir)
         .standard_filters(false)
         .git_ignore(true)
         .require_git(false)
         .follow_links(false)
-        .filter_entry(move |entry| entry.depth() == 0 || !is_git_dir(entry.file_name()))
+        .filter_entry(move |entry| {
+            let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+            entry.depth() == 0
+                || !is_git_dir(entry.file_name()) && (!is_dir || check_below(entry.path()))
+        })
         .build();
     let mut files = Vec::new();
     for entry in walk {
@@ -60,8 +84,10 @@ pub(crate) fn collect_files(dir: &Path, into: &str) -> Result<Vec<LocalFile>, So
         }
         let path = entry.path();
         let kind = entry.file_type();
+        if entry.depth() > 0 && is_git_dir_name(&entry.file_name().to_string_lossy()) {
+            return Err(SourceDirError::GitDirName(path.to_owned()));
+        }
         if entry.depth() == 0 || kind.is_some_and(|kind| kind.is_dir()) {
-            check_ignored(&path.join(".gitignore"))?;
             continue;
         }
         let below = path.strip_prefix(dir).unwrap_or(path);
@@ -75,6 +101,10 @@ pub(crate) fn collect_files(dir: &Path, into: &str) -> Result<Vec<LocalFile>, So
             return Err(SourceDirError::SpecialFile(path.to_owned()));
         });
     }
+    let mut unreadable = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = unreadable.take() {
+        return Err(error);
+    }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
 }
@@ -86,16 +116,16 @@ fn read_error(path: &Path, source: io::Error) -> SourceDirError {
     }
 }
 
-/// The walker reports neither a `.gitignore` that it cannot read nor one that is not UTF-8.
+/// The walker reports neither a `.gitignore` that it cannot read nor one that is not UTF-8, and waits for a pipe.
 fn check_ignored(path: &Path) -> Result<(), SourceDirError> {
-    let is_there = path.is_file();
-    let read = is_there.then(|| fs::read_to_string(path)).transpose();
+    const MAX_BYTES: u64 = 1024 * 1024;
+    let read = regular_file::read_text(path, MAX_BYTES);
     read.map(drop).map_err(|source| read_error(path, source))
 }
 
 fn file(name: String, path: &Path) -> Result<LocalFile, SourceDirError> {
     let failed = |source| read_error(path, source);
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = regular_file::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let mut hasher = BlobHasher::new(metadata.len());
     let mut buffer = vec![0; 64 * 1024];
@@ -142,7 +172,7 @@ fn link(name: String, path: &Path, below: &Path) -> Result<LocalFile, SourceDirE
     let mut depth = below.components().count().saturating_sub(1);
     for component in target.components() {
         match component {
-            Component::Normal(name) if name != ".git" => depth += 1,
+            Component::Normal(name) if !is_git_dir_name(&name.to_string_lossy()) => depth += 1,
             Component::CurDir => {}
             Component::ParentDir if depth > 0 => depth -= 1,
             Component::Normal(_)
@@ -238,6 +268,41 @@ mod tests {
             fs::write(dir.path().join(name), text).unwrap();
             let error = collect_files(dir.path(), "").unwrap_err();
             assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_does_not_block() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        for (name, error) in [
+            (".gitignore", "not a regular file"),
+            ("sub/.gitignore", "not a regular file"),
+            ("sub/pipe", "neither a file nor a directory"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir(dir.path().join("sub")).unwrap();
+            let path = dir.path().join(name);
+            mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+            let found = collect_files(dir.path(), "").unwrap_err().to_string();
+            assert!(found.contains(name) && found.contains(error), "{found}");
+        }
+    }
+
+    #[test]
+    fn names_that_some_git_reads_as_its_directory_are_refused() {
+        for (name, is_refused) in [
+            ("git~1/config", true),
+            ("sub/.git ", true),
+            ("\u{200c}.git", true),
+            ("git~2", false),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            let collected = collect_files(dir.path(), "");
+            assert_eq!(collected.is_err(), is_refused, "{name}: {collected:?}");
         }
     }
 

@@ -78,17 +78,18 @@ impl CredentialRequest {
     fn read_url(&mut self, text: &str) {
         let Ok(url) = Url::parse(text) else { return };
         url.scheme().clone_into(&mut self.protocol);
-        let port = url
-            .port()
-            .map(|port| format!(":{port}"))
-            .unwrap_or_default();
-        self.host = format!("{}{port}", url.host_str().unwrap_or_default());
+        // The host as it is written: git passes it on so.
+        let authority = text.split_once("://").map(|(_, rest)| rest);
+        let authority = authority.and_then(|rest| rest.split(['/', '?', '#']).next());
+        let host = authority.map(|text| text.rsplit_once('@').map_or(text, |(_, host)| host));
+        host.unwrap_or_default().clone_into(&mut self.host);
         self.path =
             Some(url.path().trim_start_matches('/').to_owned()).filter(|path| !path.is_empty());
         self.username = Some(url.username().to_owned()).filter(|name| !name.is_empty());
     }
 
-    /// The URL that the credential is for; `None` where it is incomplete or not HTTP.
+    /// The URL that the credential is for; `None` where it is incomplete or not HTTP, or its host is written in another way
+    /// than in a URL, apart from the letter case: what git connects to is the host as it is written.
     #[must_use]
     pub fn url(&self) -> Option<Url> {
         if !matches!(self.protocol.as_str(), "https" | "http") || self.host.is_empty() {
@@ -99,13 +100,24 @@ impl CredentialRequest {
         }
         let mut url = Url::parse(&format!("{}://{}/", self.protocol, self.host)).ok()?;
         let is_plain = url.username().is_empty() && url.path() == "/" && url.query().is_none();
-        if !is_plain || url.fragment().is_some() {
+        if !is_plain || url.fragment().is_some() || !is_written_plainly(&url, &self.host) {
             return None;
         }
         // Set, not joined: a path that begins with `//` is no other host.
         url.set_path(self.path.as_deref().unwrap_or_default());
         Some(url)
     }
+}
+
+/// Whether a host, with its port, is written as in a URL.
+fn is_written_plainly(url: &Url, written: &str) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let with_port = url
+        .port_or_known_default()
+        .map(|port| format!("{host}:{port}"));
+    let is_default = url.port().is_none();
+    let is_with_port = with_port.is_some_and(|text| written.eq_ignore_ascii_case(&text));
+    is_with_port || is_default && written.eq_ignore_ascii_case(host)
 }
 
 impl CredentialResponse {
@@ -191,6 +203,13 @@ mod tests {
             "a@bitbucket.org",
             "bitbucket.org?x",
             "bitbucket.org#x",
+            // Spelled in another way than the host of a connection.
+            "bitbucket%2eorg",
+            "bitbucket。org",
+            "ｂitbucket.org",
+            "bit\u{ad}bucket.org",
+            "127.1",
+            "0x7f.0.0.1",
             "",
         ] {
             let request = CredentialRequest {
@@ -205,6 +224,18 @@ mod tests {
         )
         .unwrap();
         assert_eq!(request.url().map(|url| url.port()), Some(Some(444)));
+        for (line, is_answered) in [
+            ("host=BitBucket.ORG", true),
+            ("host=bitbucket.org:443", true),
+            ("host=[::1]:7990", true),
+            ("url=https://jane@Bitbucket.org/acme/site.git", true),
+            ("url=https://bitbucket%2eorg/acme/site.git", false),
+            ("url=https://bitbucket。org/", false),
+            ("url=https://jane@ｂitbucket.org", false),
+        ] {
+            let request = CredentialRequest::read(&format!("protocol=https\n{line}\n")).unwrap();
+            assert_eq!(request.url().is_some(), is_answered, "{line}");
+        }
     }
 
     #[test]

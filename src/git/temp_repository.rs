@@ -51,12 +51,10 @@ pub(crate) struct PushTarget {
 impl PushTarget {
     /// The environment that isolates git from the user's configuration and gives it the credential
     /// (git-config(1), `GIT_CONFIG_COUNT`, since git 2.31).
-    fn environment(&self, git_dir: &Path) -> Vec<(String, OsString)> {
-        let header = format!("Authorization: {}", self.authorization.expose());
+    fn environment(&self, git_dir: &Path, access: RemoteAccess) -> Vec<(String, OsString)> {
         let mut config: Vec<(String, OsString)> = vec![
             // An empty value removes those before it: a server might accept another one.
             (format!("http.{}.extraHeader", self.url), OsString::new()),
-            (format!("http.{}.extraHeader", self.url), header.into()),
             // An empty value removes the user's helpers.
             ("credential.helper".to_owned(), OsString::new()),
             ("core.askPass".to_owned(), OsString::new()),
@@ -67,6 +65,10 @@ impl PushTarget {
             ("gc.auto".to_owned(), "0".into()),
             ("maintenance.auto".to_owned(), "false".into()),
         ];
+        if access == RemoteAccess::WithCredential {
+            let header = format!("Authorization: {}", self.authorization.expose());
+            config.push((format!("http.{}.extraHeader", self.url), header.into()));
+        }
         let mut set = |key: &str, value: Option<OsString>| {
             config.extend(value.map(|value| (key.to_owned(), value)));
         };
@@ -108,6 +110,13 @@ impl PushTarget {
         }
         environment
     }
+}
+
+/// Whether a run of git connects to the remote repository. Only then it gets the credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RemoteAccess {
+    None,
+    WithCredential,
 }
 
 /// A commit to create. Its blobs must have been written.
@@ -165,7 +174,7 @@ impl TempRepository {
         let list = ["ls-remote", "--quiet", "--heads", "--", &self.remote.url];
         let all = list.into_iter().chain(refs.iter().map(String::as_str));
         let output = self
-            .git(&all.collect::<Vec<_>>())
+            .git_with_remote(&all.collect::<Vec<_>>())
             .map_err(timeout_as_unreachable)?;
         let listing = String::from_utf8_lossy(&output.stdout);
         let branch = |line: &str| {
@@ -204,7 +213,7 @@ impl TempRepository {
             .collect();
         fetch.extend(refspecs.iter().map(String::as_str));
         let moved = |name: &str| PushError::NonFastForward(name.to_owned());
-        match self.git(&fetch).map_err(timeout_as_unreachable) {
+        match self.git_with_remote(&fetch).map_err(timeout_as_unreachable) {
             // Git takes a response without lines for a repository without branches.
             Err(PushError::NotFound(reason)) if self.remote_branches(&[])?.is_empty() => {
                 return Err(PushError::Server(reason));
@@ -346,7 +355,9 @@ impl TempRepository {
             entries.into_bytes(),
         )?;
         let check = ["check-attr", "--cached", "-z", "--stdin", "filter"];
-        let output = self.git_with_input(&check, paths.join("\0").into_bytes())?;
+        // Git fetches the attributes of the commit that were left out of the partial clone.
+        let input = paths.join("\0").into_bytes();
+        let output = self.run(&check, input, RemoteAccess::WithCredential)?;
         let listing = String::from_utf8_lossy(&output.stdout);
         // Path, attribute and value.
         let fields: Vec<&str> = listing.split('\0').collect();
@@ -414,7 +425,8 @@ impl TempRepository {
             &self.remote.url,
             &refspec,
         ];
-        self.git(&push).map(drop).map_err(timeout_as_unreachable)
+        let pushed = self.git_with_remote(&push);
+        pushed.map(drop).map_err(timeout_as_unreachable)
     }
 
     fn rev_parse(&self, name: &str) -> Result<String, PushError> {
@@ -426,10 +438,26 @@ impl TempRepository {
         self.git_with_input(arguments, Vec::new())
     }
 
+    fn git_with_remote<S: AsRef<OsStr>>(
+        &self,
+        arguments: &[S],
+    ) -> Result<ProcessOutput, PushError> {
+        self.run(arguments, Vec::new(), RemoteAccess::WithCredential)
+    }
+
     fn git_with_input<S: AsRef<OsStr>>(
         &self,
         arguments: &[S],
         input: Vec<u8>,
+    ) -> Result<ProcessOutput, PushError> {
+        self.run(arguments, input, RemoteAccess::None)
+    }
+
+    fn run<S: AsRef<OsStr>>(
+        &self,
+        arguments: &[S],
+        input: Vec<u8>,
+        access: RemoteAccess,
     ) -> Result<ProcessOutput, PushError> {
         let command = git_isolated()
             .args(arguments)
@@ -437,7 +465,7 @@ impl TempRepository {
             .stderr(Stderr::Capture)
             .new_process_group()
             .max_output(MAX_OUTPUT_BYTES);
-        let environment = self.remote.environment(self.dir.path());
+        let environment = self.remote.environment(self.dir.path(), access);
         let command = environment
             .into_iter()
             .fold(command, |command, (name, value)| command.env(name, value));

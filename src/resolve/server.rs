@@ -35,18 +35,12 @@ pub(super) fn is_same_server(connection: &Connection, url: &CloneUrl) -> bool {
     }
 }
 
-/// The base URLs at which git reaches the repositories of a connection over HTTP: the website of Cloud, the server itself. A
-/// website that was set after the secret was given does not count.
+/// The base URLs at which git reaches the repositories of a connection over HTTP: the website of Cloud, the server itself.
 pub(crate) fn git_base_urls(connection: &Connection) -> Vec<Url> {
     let website = connection
         .web_url
         .as_deref()
         .and_then(|url| Url::parse(url).ok());
-    let bound = connection
-        .secret
-        .as_ref()
-        .and_then(|secret| secret.website.as_ref());
-    let website = website.filter(|url| bound == Some(&Origin::of(url)));
     let base = connection.base_url.url();
     let is_cloud = connection.deployment == Deployment::Cloud;
     let own = if is_cloud && base.host_str() == Some(cloud_hosts::API) {

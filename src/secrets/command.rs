@@ -6,44 +6,45 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use crate::sys::subprocess::{CommandSpec, Stderr};
-use crate::types::secret::Secret;
-
-/// A password manager may wait for its user to unlock it.
-const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
+use crate::types::secret::{Secret, SecretTextError};
 
 /// Characters that only a shell interprets.
 #[cfg(not(windows))]
 const SHELL_METACHARACTERS: &str = "|&;<>()$`*?[]#~=%!{}\n";
 
-/// The first line that a command prints.
+/// The first line that a command prints within the time limit. It inherits the whole environment: it is the user's own.
 ///
 /// # Errors
 /// [`StoreError::Command`] and the variants after it.
-pub(crate) fn secret_from_command(command: &str) -> Result<Secret, StoreError> {
-    let stdout = stdout_of(command)?;
-    let line = stdout.split(|&byte| byte == b'\n').next();
-    let line = std::str::from_utf8(line.unwrap_or_default());
-    let line = line.map_err(|_| StoreError::CommandOutputNotText)?.trim();
+pub(crate) fn secret_from_command(command: &str, limit: Duration) -> Result<Secret, StoreError> {
+    let stdout = stdout_of(command, limit)?;
+    let line = Secret::first_line(&stdout).map_err(|error| match error {
+        SecretTextError::Utf16 => StoreError::CommandOutputUtf16,
+        SecretTextError::NotText => StoreError::CommandOutputNotText,
+    })?;
+    let line = line.expose().trim();
     if line.is_empty() {
         return Err(StoreError::NoCommandOutput);
     }
     Ok(Secret::new(line.to_owned()))
 }
 
-/// Everything that a command prints to standard output.
+/// Everything that a command prints to standard output within the time limit.
 ///
 /// # Errors
 /// [`StoreError::Command`] and the variants after it.
-pub(crate) fn output_of_command(command: &str) -> Result<Secret, StoreError> {
-    let stdout = stdout_of(command)?;
+pub(crate) fn output_of_command(command: &str, limit: Duration) -> Result<Secret, StoreError> {
+    let stdout = stdout_of(command, limit)?;
     let text = std::str::from_utf8(&stdout).map_err(|_| StoreError::CommandOutputNotText)?;
     Ok(Secret::new(text.to_owned()))
 }
 
-fn stdout_of(command: &str) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+fn stdout_of(command: &str, limit: Duration) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let output = command_spec(command)?
         .stderr(Stderr::Inherit)
-        .run(COMMAND_TIMEOUT)?;
+        .new_process_group_without_terminal()
+        .inherit_secrets()
+        .run(limit)?;
     let stdout = Zeroizing::new(output.stdout);
     if output.status.success() {
         Ok(stdout)
@@ -79,26 +80,34 @@ fn command_spec(command: &str) -> Result<CommandSpec, StoreError> {
 mod tests {
     use super::*;
 
+    const LIMIT: Duration = Duration::from_secs(30);
+
     #[test]
     fn the_first_line_is_the_secret() {
         for (command, secret) in [
             ("printf 'one\\r\\ntwo\\n'", "one"),
             ("echo 'two words'", "two words"),
             ("echo $((40 + 2)) | cat", "42"),
+            ("printf '\\357\\273\\277marked\\n'", "marked"),
         ] {
-            assert_eq!(secret_from_command(command).unwrap().expose(), secret);
+            let printed = secret_from_command(command, LIMIT).unwrap();
+            assert_eq!(printed.expose(), secret);
         }
     }
 
     #[test]
     fn each_failure_has_its_error() {
-        let error = |command| secret_from_command(command).unwrap_err();
+        let error = |command| secret_from_command(command, LIMIT).unwrap_err();
         assert!(matches!(error("false"), StoreError::CommandStatus(_)));
         assert!(matches!(error("true"), StoreError::NoCommandOutput));
         assert!(matches!(error("echo"), StoreError::NoCommandOutput));
         assert!(matches!(
             error("printf '\\377'"),
             StoreError::CommandOutputNotText
+        ));
+        assert!(matches!(
+            error("printf '\\377\\376a\\0\\n\\0'"),
+            StoreError::CommandOutputUtf16
         ));
         assert!(matches!(error("echo 'open"), StoreError::CommandSyntax));
         assert!(matches!(error(" "), StoreError::EmptyCommand));

@@ -16,11 +16,12 @@ use super::error::StoreError;
 use crate::types::secret::Secret;
 
 const ALGORITHM: &str = "argon2id";
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
-/// The most memory that a file may demand, so that reading one is no denial of service: 1 GiB.
-const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-const MAX_PASSES: u32 = 10;
+const MEMORY_KIB: u32 = 64 * 1024;
+const PASSES: u32 = 3;
+/// The most memory that a file may demand, so that reading one is no denial of service: 256 MiB.
+const MAX_MEMORY_KIB: u32 = 256 * 1024;
+/// The most work that a file may demand: memory times passes, the equivalent of 256 MiB in 4 passes.
+const MAX_WORK_KIB: u64 = 4 * MAX_MEMORY_KIB as u64;
 
 /// How a key is derived from a passphrase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,13 +60,23 @@ impl KdfParams {
         })
     }
 
+    /// Whether new files have a stronger derivation.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.memory_kib < MEMORY_KIB || self.passes < PASSES
+    }
+
     /// The cipher of a passphrase, or the reason why the parameters are unusable.
     pub(super) fn derive_cipher(&self, passphrase: &Secret) -> Result<Cipher, String> {
-        if self.algorithm != ALGORITHM
-            || self.memory_kib > MAX_MEMORY_KIB
-            || self.passes > MAX_PASSES
-        {
+        if self.algorithm != ALGORITHM {
             return Err("unknown key derivation".to_owned());
+        }
+        let work = u64::from(self.memory_kib) * u64::from(self.passes);
+        if self.memory_kib > MAX_MEMORY_KIB || work > MAX_WORK_KIB {
+            return Err(format!(
+                "its key derivation demands {} MiB and {} passes, more than is accepted",
+                self.memory_kib / 1024,
+                self.passes
+            ));
         }
         let salt = STANDARD
             .decode(&self.salt)
@@ -124,4 +135,25 @@ fn random<const N: usize>() -> Result<[u8; N], StoreError> {
         .try_fill_bytes(&mut bytes)
         .map_err(|_| StoreError::Random)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_cannot_demand_more_than_the_limits() {
+        let params = |memory_kib, passes| KdfParams {
+            memory_kib,
+            passes,
+            ..KdfParams::generate().unwrap()
+        };
+        let passphrase = Secret::new("pass".to_owned());
+        for (memory_kib, passes) in [(256 * 1024 + 1, 1), (256 * 1024, 5), (1024, 4_000_000_000)] {
+            let refused = params(memory_kib, passes).derive_cipher(&passphrase);
+            assert!(refused.unwrap_err().contains("more than is accepted"));
+        }
+        assert!(params(19 * 1024, 2).is_outdated());
+        assert!(!KdfParams::generate().unwrap().is_outdated());
+    }
 }

@@ -1,22 +1,26 @@
 //! The encrypted file of secrets, for machines without a keyring.
 //!
-//! JSON: a header with the parameters of the key derivation, and an entry for each connection, encrypted separately, with
-//! its name and the version of the format as associated data.
+//! JSON: a header with the parameters of the key derivation, and an entry for each connection, encrypted separately. Its
+//! name, its binding and the version of the format are associated data: an entry cannot be read with another binding.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::bound_secret::BoundSecret;
 use super::crypto::{Cipher, Ciphertext, KdfParams};
 use super::error::StoreError;
-use crate::sys::atomic_file;
+use crate::sys::{atomic_file, ownership};
+use crate::types::connection::Binding;
 use crate::types::secret::Secret;
 
 const FILE_NAME: &str = "secrets.json";
-const VERSION: u32 = 1;
+/// Since version 2 entries have a binding. Those of version 1 stay readable.
+const VERSION: u32 = 2;
 /// An encrypted constant, by which a wrong passphrase is detected before anything is written with it.
 const VERIFIER: &str = "bbconnect";
 
@@ -26,7 +30,37 @@ struct Content {
     kdf: KdfParams,
     check: Ciphertext,
     #[serde(default)]
-    secrets: BTreeMap<String, Ciphertext>,
+    secrets: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    /// `None` in an entry of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    binding: Option<Binding>,
+    #[serde(flatten)]
+    ciphertext: Ciphertext,
+}
+
+impl Entry {
+    fn encrypt(
+        cipher: &Cipher,
+        name: &str,
+        binding: Option<Binding>,
+        secret: &Secret,
+    ) -> Result<Self, StoreError> {
+        let associated_data = associated_data(name, binding.as_ref())?;
+        Ok(Self {
+            ciphertext: cipher.encrypt(&associated_data, secret.expose())?,
+            binding,
+        })
+    }
+
+    /// `None` where the entry was changed.
+    fn decrypt(&self, cipher: &Cipher, name: &str) -> Option<Secret> {
+        let associated_data = associated_data(name, self.binding.as_ref()).ok()?;
+        cipher.decrypt(&associated_data, &self.ciphertext)
+    }
 }
 
 /// The file, with its passphrase. A file that does not exist has no secrets.
@@ -34,16 +68,18 @@ struct Content {
 pub(crate) struct EncryptedFile {
     path: PathBuf,
     passphrase: Secret,
+    lock_timeout: Duration,
     /// The derived cipher, and its parameters: the derivation is slow by design.
     cipher: RefCell<Option<(KdfParams, Cipher)>>,
 }
 
 impl EncryptedFile {
     #[must_use]
-    pub(crate) fn in_dir(dir: &Path, passphrase: Secret) -> Self {
+    pub(crate) fn in_dir(dir: &Path, passphrase: Secret, lock_timeout: Duration) -> Self {
         Self {
             path: dir.join(FILE_NAME),
             passphrase,
+            lock_timeout,
             cipher: RefCell::default(),
         }
     }
@@ -54,13 +90,14 @@ impl EncryptedFile {
     }
 
     fn read(&self) -> Result<Option<Content>, StoreError> {
+        ownership::check_trusted(&self.path)?;
         let Some(text) = atomic_file::read(&self.path).map_err(|source| self.file_error(source))?
         else {
             return Ok(None);
         };
         let content: Content =
             serde_json::from_str(&text).map_err(|error| self.corrupt(&error.to_string()))?;
-        if content.version == VERSION {
+        if (1..=VERSION).contains(&content.version) {
             Ok(Some(content))
         } else {
             Err(self.corrupt("written by a newer version"))
@@ -70,7 +107,7 @@ impl EncryptedFile {
     /// The cipher of a file, once it has decrypted the verifier.
     fn open(&self, content: &Content) -> Result<Cipher, StoreError> {
         let cipher = self.cipher_for(&content.kdf)?;
-        match cipher.decrypt(&associated_data(VERIFIER), &content.check) {
+        match cipher.decrypt(&associated_data(VERIFIER, None)?, &content.check) {
             Some(_) => Ok(cipher),
             None => Err(StoreError::WrongPassphrase(self.path.clone())),
         }
@@ -93,27 +130,51 @@ impl EncryptedFile {
         let cipher = self.cipher_for(&kdf)?;
         let content = Content {
             version: VERSION,
-            check: cipher.encrypt(&associated_data(VERIFIER), VERIFIER)?,
+            check: cipher.encrypt(&associated_data(VERIFIER, None)?, VERIFIER)?,
             kdf,
             secrets: BTreeMap::new(),
         };
         Ok((content, cipher))
     }
 
-    /// Changes the secrets under the file's lock.
+    /// The same secrets under the present key derivation. `None` where one of them cannot be read.
+    fn upgraded(
+        &self,
+        content: &Content,
+        cipher: &Cipher,
+    ) -> Result<Option<(Content, Cipher)>, StoreError> {
+        let (mut new, new_cipher) = self.new_content()?;
+        for (name, entry) in &content.secrets {
+            let Some(secret) = entry.decrypt(cipher, name) else {
+                return Ok(None);
+            };
+            let entry = Entry::encrypt(&new_cipher, name, entry.binding.clone(), &secret)?;
+            new.secrets.insert(name.clone(), entry);
+        }
+        Ok(Some((new, new_cipher)))
+    }
+
+    /// Changes the secrets under the file's lock. A weaker key derivation is replaced.
     fn update(
         &self,
         change: impl FnOnce(&mut Content, &Cipher) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let _lock = atomic_file::lock(&self.path).map_err(|source| self.file_error(source))?;
+        let _lock = atomic_file::lock(&self.path, self.lock_timeout)
+            .map_err(|source| self.file_error(source))?;
         let (mut content, cipher) = match self.read()? {
             Some(content) => {
                 let cipher = self.open(&content)?;
-                (content, cipher)
+                let upgraded = if content.kdf.is_outdated() {
+                    self.upgraded(&content, &cipher)?
+                } else {
+                    None
+                };
+                upgraded.unwrap_or((content, cipher))
             }
             None => self.new_content()?,
         };
         change(&mut content, &cipher)?;
+        content.version = VERSION;
         let mut text = serde_json::to_string_pretty(&content)
             .map_err(|error| self.corrupt(&error.to_string()))?;
         text.push('\n');
@@ -144,24 +205,32 @@ impl EncryptedFile {
         }
     }
 
-    pub(crate) fn get(&self, name: &str) -> Result<Option<Secret>, StoreError> {
+    pub(crate) fn get(&self, name: &str) -> Result<Option<BoundSecret>, StoreError> {
         let Some(content) = self.read()? else {
             return Ok(None);
         };
         let cipher = self.open(&content)?;
-        let Some(ciphertext) = content.secrets.get(name) else {
+        let Some(entry) = content.secrets.get(name) else {
             return Ok(None);
         };
-        match cipher.decrypt(&associated_data(name), ciphertext) {
-            Some(secret) => Ok(Some(secret)),
+        match entry.decrypt(&cipher, name) {
+            Some(secret) => Ok(Some(BoundSecret {
+                secret,
+                binding: entry.binding.clone(),
+            })),
             None => Err(self.corrupt(&format!("entry {name} was modified"))),
         }
     }
 
-    pub(crate) fn set(&self, name: &str, secret: &Secret) -> Result<(), StoreError> {
+    pub(crate) fn set(
+        &self,
+        name: &str,
+        binding: &Binding,
+        secret: &Secret,
+    ) -> Result<(), StoreError> {
         self.update(|content, cipher| {
-            let ciphertext = cipher.encrypt(&associated_data(name), secret.expose())?;
-            content.secrets.insert(name.to_owned(), ciphertext);
+            let entry = Entry::encrypt(cipher, name, Some(binding.clone()), secret)?;
+            content.secrets.insert(name.to_owned(), entry);
             Ok(())
         })
     }
@@ -178,20 +247,36 @@ impl EncryptedFile {
     }
 }
 
-fn associated_data(name: &str) -> String {
-    format!("bbconnect secrets {VERSION} {name}")
+/// What an entry is encrypted with. Names contain no NUL.
+fn associated_data(name: &str, binding: Option<&Binding>) -> Result<String, StoreError> {
+    let Some(binding) = binding else {
+        return Ok(format!("bbconnect secrets 1 {name}"));
+    };
+    let binding = serde_json::to_string(binding).map_err(|_| StoreError::EntryNotText)?;
+    Ok(format!("bbconnect secrets {VERSION} {name}\0{binding}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::bound_secret::tests::binding;
     use super::*;
 
+    const URL: &str = "https://git.example.com";
+
     fn store(dir: &Path, passphrase: &str) -> EncryptedFile {
-        EncryptedFile::in_dir(dir, Secret::new(passphrase.to_owned()))
+        EncryptedFile::in_dir(
+            dir,
+            Secret::new(passphrase.to_owned()),
+            Duration::from_secs(10),
+        )
     }
 
-    fn exposed(secret: Option<Secret>) -> Option<String> {
-        secret.map(|secret| secret.expose().to_owned())
+    fn set(store: &EncryptedFile, name: &str, secret: &str) -> Result<(), StoreError> {
+        store.set(name, &binding(URL), &Secret::new(secret.to_owned()))
+    }
+
+    fn exposed(stored: Option<BoundSecret>) -> Option<String> {
+        stored.map(|stored| stored.secret.expose().to_owned())
     }
 
     #[test]
@@ -199,15 +284,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = store(dir.path(), "pass");
         assert!(store.get("work").unwrap().is_none());
-        store.set("work", &Secret::new("one".to_owned())).unwrap();
-        store.set("play", &Secret::new("x".repeat(9_000))).unwrap();
-        store
-            .set("work", &Secret::new("second-marker".to_owned()))
-            .unwrap();
-        assert_eq!(
-            exposed(store.get("work").unwrap()).as_deref(),
-            Some("second-marker")
-        );
+        set(&store, "work", "one").unwrap();
+        set(&store, "play", &"x".repeat(9_000)).unwrap();
+        set(&store, "work", "second-marker").unwrap();
+        let stored = store.get("work").unwrap().unwrap();
+        assert_eq!(stored.secret.expose(), "second-marker");
+        assert_eq!(stored.binding, Some(binding(URL)));
         assert_eq!(
             exposed(store.get("play").unwrap()).map(|text| text.len()),
             Some(9_000)
@@ -222,9 +304,7 @@ mod tests {
     #[test]
     fn a_wrong_passphrase_reads_nothing_and_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        store(dir.path(), "pass")
-            .set("work", &Secret::new("one".to_owned()))
-            .unwrap();
+        set(&store(dir.path(), "pass"), "work", "one").unwrap();
         let wrong = store(dir.path(), "other");
         assert!(store(dir.path(), "pass").check_passphrase().is_ok());
         assert!(matches!(
@@ -236,7 +316,7 @@ mod tests {
             Err(StoreError::WrongPassphrase(_))
         ));
         assert!(matches!(
-            wrong.set("work", &Secret::new("two".to_owned())),
+            set(&wrong, "work", "two"),
             Err(StoreError::WrongPassphrase(_))
         ));
         assert_eq!(
@@ -250,14 +330,54 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secrets.json");
         let store = store(dir.path(), "pass");
-        store.set("mine", &Secret::new("one".to_owned())).unwrap();
+        set(&store, "mine", "one").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, text.replace("\"mine\"", "\"yours\"")).unwrap();
-        assert!(matches!(
-            store.get("yours"),
-            Err(StoreError::Corrupt { .. })
-        ));
+        for (from, to, name) in [
+            ("\"mine\"", "\"yours\"", "yours"),
+            // A binding that was changed together with the file of connections.
+            (URL, "https://evil.example", "mine"),
+            ("\"allow_http\": false", "\"allow_http\": true", "mine"),
+        ] {
+            let changed = text.replace(from, to);
+            assert_ne!(changed, text);
+            std::fs::write(&path, changed).unwrap();
+            let read = store.get(name);
+            assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{from}");
+        }
+        // An entry without its binding is none of version 1.
+        let mut content: Content = serde_json::from_str(&text).unwrap();
+        content.secrets.get_mut("mine").unwrap().binding = None;
+        std::fs::write(&path, serde_json::to_string(&content).unwrap()).unwrap();
+        assert!(matches!(store.get("mine"), Err(StoreError::Corrupt { .. })));
         std::fs::write(&path, "{").unwrap();
         assert!(matches!(store.get("mine"), Err(StoreError::Corrupt { .. })));
+    }
+
+    /// Written by version 0.1.0 with the passphrase `pass`.
+    const VERSION_1: &str = include_str!("../../tests/data/secrets-v1.json");
+
+    #[test]
+    fn a_file_of_version_1_is_read_and_upgraded_with_the_next_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secrets.json");
+        std::fs::write(&path, VERSION_1).unwrap();
+        let store = store(dir.path(), "pass");
+        let stored = store.get("work").unwrap().unwrap();
+        assert_eq!(stored.secret.expose(), "one");
+        assert_eq!(stored.binding, None);
+        set(&store, "play", "two").unwrap();
+        let content: Content =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(content.version, 2);
+        assert!(!content.kdf.is_outdated());
+        let stored = store.get("work").unwrap().unwrap();
+        assert_eq!((stored.secret.expose(), stored.binding), ("one", None));
+        assert_eq!(exposed(store.get("play").unwrap()).as_deref(), Some("two"));
+        // The entries of the earlier file are of no use in the new one.
+        let earlier: Content = serde_json::from_str(VERSION_1).unwrap();
+        let mut content = content;
+        content.secrets = earlier.secrets;
+        std::fs::write(&path, serde_json::to_string(&content).unwrap()).unwrap();
+        assert!(matches!(store.get("work"), Err(StoreError::Corrupt { .. })));
     }
 }

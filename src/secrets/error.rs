@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::sys::atomic_file::LOCK_HINT;
+use crate::sys::ownership::UntrustedFile;
 use crate::sys::subprocess::ProcessError;
 
 /// Why a secret could not be read or stored. What was stored before is still there.
@@ -33,6 +35,11 @@ pub(crate) enum StoreError {
     Corrupt { path: PathBuf, reason: String },
     #[error("cannot use {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
+    /// Another user can change the file of secrets.
+    #[error(transparent)]
+    Untrusted(#[from] UntrustedFile),
+    #[error("cannot record the token commands of connections.toml in {}: {source}", path.display())]
+    CommandRecords { path: PathBuf, source: io::Error },
     #[error("the token command failed: {0}")]
     Command(#[from] ProcessError),
     /// With the exit status.
@@ -42,6 +49,8 @@ pub(crate) enum StoreError {
     NoCommandOutput,
     #[error("the output of the token command is not valid UTF-8")]
     CommandOutputNotText,
+    #[error("the output of the token command is UTF-16")]
+    CommandOutputUtf16,
     #[error("the token command is empty")]
     EmptyCommand,
     #[error("the token command has an unclosed quotation mark")]
@@ -52,32 +61,41 @@ pub(crate) enum StoreError {
 
 impl StoreError {
     #[must_use]
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Untrusted(file) => return Some(file.hint()),
             Self::NoKeyring(_)
             | Self::KeyringLocked(_)
             | Self::KeyringTimeout(_)
             | Self::NotStored
             | Self::Keyring(_)
-            | Self::EntryNotText => Some(
+            | Self::EntryNotText => {
                 "unlock the keyring, or pass --store file (encrypted) or --token-command 'CMD', or set \
-                 BBCONNECT_TOKEN",
-            ),
+                 BBCONNECT_TOKEN"
+            }
             Self::NoPassphrase | Self::WrongPassphrase(_) => {
-                Some("set BBCONNECT_STORE_PASSPHRASE_FILE to a file with the passphrase")
+                "set BBCONNECT_STORE_PASSPHRASE_FILE to a file with the passphrase"
             }
             Self::CommandSyntax
             | Self::CommandStatus(_)
             | Self::NoCommandOutput
             | Self::CommandOutputNotText
+            | Self::CommandOutputUtf16
             | Self::EmptyCommand
             | Self::Command(_) => {
-                Some("run the command in a shell: the first line of its output must be the secret")
+                "run the command in a shell: the first line of its output must be the secret"
             }
-            Self::File { .. } => {
-                Some("set BBCONNECT_CONFIG_DIR to a directory with write permission")
+            Self::File { source, .. } | Self::CommandRecords { source, .. }
+                if source.kind() == io::ErrorKind::TimedOut =>
+            {
+                LOCK_HINT
             }
-            Self::Corrupt { .. } | Self::Random => None,
-        }
+            Self::File { .. } => "set BBCONNECT_CONFIG_DIR to a directory with write permission",
+            Self::CommandRecords { .. } => {
+                "set XDG_STATE_HOME to a directory with write permission"
+            }
+            Self::Corrupt { .. } | Self::Random => return None,
+        };
+        Some(hint.to_owned())
     }
 }

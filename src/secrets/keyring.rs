@@ -1,15 +1,17 @@
 //! The keyring of the operating system: Secret Service, Keychain, Credential Manager.
 
+use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use keyring::Entry;
-use keyring_core::Error;
+use keyring_core::{Entry, Error};
 use zeroize::Zeroizing;
 
+use super::bound_secret::{BoundSecret, from_entry, to_entry};
 use super::chunks::{self, Entries};
 use super::error::StoreError;
+use crate::types::connection::Binding;
 use crate::types::secret::Secret;
 
 /// The service of all entries; their user is the name of the connection.
@@ -29,21 +31,26 @@ impl Keyring {
         Self { timeout }
     }
 
-    pub(crate) fn get(self, name: &str) -> Result<Option<Secret>, StoreError> {
+    pub(crate) fn get(self, name: &str) -> Result<Option<BoundSecret>, StoreError> {
         let name = name.to_owned();
         self.with_timeout(move || {
             let Some(bytes) = chunks::get(&OsKeyring, &name)? else {
                 return Ok(None);
             };
             let text = std::str::from_utf8(&bytes).map_err(|_| StoreError::EntryNotText)?;
-            Ok(Some(Secret::new(text.to_owned())))
+            Ok(Some(from_entry(text)))
         })
     }
 
     /// Stores a secret, and checks that it can be read again.
-    pub(crate) fn set(self, name: &str, secret: &Secret) -> Result<(), StoreError> {
-        let (name, secret) = (name.to_owned(), Secret::new(secret.expose().to_owned()));
-        self.with_timeout(move || chunks::set(&OsKeyring, &name, secret.expose().as_bytes()))
+    pub(crate) fn set(
+        self,
+        name: &str,
+        binding: &Binding,
+        secret: &Secret,
+    ) -> Result<(), StoreError> {
+        let (name, entry) = (name.to_owned(), to_entry(binding, secret)?);
+        self.with_timeout(move || chunks::set(&OsKeyring, &name, entry.expose().as_bytes()))
     }
 
     /// Deletes a secret. One that does not exist is no error.
@@ -95,10 +102,17 @@ impl Entries for OsKeyring {
 }
 
 fn entry(user: &str) -> Result<Entry, StoreError> {
-    if let Err(error) = Entry::store_status() {
+    if let Err(error) = keyring::Entry::store_status() {
         return Err(StoreError::NoKeyring(missing_service(error)));
     }
-    Entry::new(SERVICE, user).map_err(|error| store_error(&error))
+    let entry = if cfg!(windows) {
+        // By default an entry of Credential Manager follows its user to other machines.
+        let local = HashMap::from([("persistence", "local")]);
+        Entry::new_with_modifiers(SERVICE, user, &local)
+    } else {
+        Entry::new(SERVICE, user)
+    };
+    entry.map_err(|error| store_error(&error))
 }
 
 fn store_error(error: &Error) -> StoreError {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::key_damage::KeyDamage;
+use crate::sys::atomic_file::LOCK_HINT;
 use crate::sys::subprocess::ProcessError;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::hint::Hint;
@@ -231,6 +232,9 @@ impl SshError {
                 format!("install OpenSSH (`{program}` not found)")
             }
             Self::UnsupportedPath { .. } => "choose another path for the key".to_owned(),
+            Self::KnownHosts { source, .. } if source.kind() == io::ErrorKind::TimedOut => {
+                LOCK_HINT.to_owned()
+            }
             Self::ProtocolError { .. }
             | Self::Process(
                 ProcessError::TimedOut { .. }

@@ -14,6 +14,7 @@ use super::SshError;
 use super::agent::{agent_has, agent_keys};
 use super::key_damage::KeyDamage;
 use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_with_prefix};
+use crate::sys::regular_file;
 use crate::sys::signals;
 use crate::sys::subprocess::{CommandSpec, Stderr};
 use crate::types::public_key::{ParsePublicKeyError, PublicKey};
@@ -483,7 +484,7 @@ pub(super) fn append_suffix(key: &Path, suffix: &str) -> PathBuf {
 fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, SshError> {
     // With this capacity the buffer is not reallocated, which would leave copies of the key in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
-    let file = fs::File::open(path);
+    let file = regular_file::open(path);
     let read = file.and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(bytes),

@@ -1,11 +1,12 @@
 //! bbconnect's own `known_hosts` file (sshd(8)) with the host keys that were verified once. Lines are only added; other lines
 //! are not changed.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::sys::atomic_file;
+use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
 use crate::types::public_key::PublicKey;
 use crate::types::ssh_address::SshHost;
 
@@ -63,6 +64,7 @@ pub(crate) struct HostKey {
 #[derive(Debug, Clone)]
 pub(crate) struct KnownHosts {
     path: PathBuf,
+    lock_timeout: Duration,
 }
 
 impl KnownHosts {
@@ -70,7 +72,15 @@ impl KnownHosts {
     pub(crate) fn in_dir(dir: &Path) -> Self {
         Self {
             path: dir.join("known_hosts"),
+            lock_timeout: atomic_file::LOCK_TIMEOUT,
         }
+    }
+
+    /// With another time limit for the lock.
+    #[must_use]
+    pub(crate) fn with_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
     }
 
     #[must_use]
@@ -159,7 +169,7 @@ impl KnownHosts {
         source: Source,
     ) -> Result<bool, SshError> {
         let error = |source| self.error(source);
-        let _lock = atomic_file::lock(&self.path).map_err(error)?;
+        let _lock = atomic_file::lock(&self.path, self.lock_timeout).map_err(error)?;
         let mut bytes = self.read()?;
         let (known, _) = self.find(host)?;
         let new: Vec<_> = keys
@@ -186,7 +196,7 @@ impl KnownHosts {
     }
 
     fn read(&self) -> Result<Vec<u8>, SshError> {
-        match fs::read(&self.path) {
+        match regular_file::read(&self.path, MAX_CONFIG_BYTES) {
             Ok(bytes) => Ok(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(self.error(error)),
@@ -254,6 +264,8 @@ fn parse_lines(text: &str) -> Vec<Line<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const KEY: &str =

@@ -1,24 +1,33 @@
 //! Files that are replaced atomically: a reader sees the old or the new content, never a part of either. Reading, changing
 //! and writing happen under a lock.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::{Builder, NamedTempFile};
 
+use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
 use crate::sys::signals;
+
+/// How long another process may hold a lock, unless `--timeout` says otherwise.
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Interval between two attempts to take a lock.
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long other processes may read a file that is replaced, on Windows.
+const RENAME_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What to do about a lock that is not released.
+pub(crate) const LOCK_HINT: &str =
+    "end the process that holds the lock, or wait longer with --timeout SECONDS";
 
 /// Reads a text file. `None` if it does not exist.
 pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(io::Error::new(error.kind(), "not valid UTF-8"))
-        }
-        Err(error) => Err(error),
-    }
+    regular_file::read_text(path, MAX_CONFIG_BYTES)
 }
 
 /// Replaces a file that only its owner may read.
@@ -42,8 +51,26 @@ fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     let mut file = temp_file_in(parent_dir(path), mode)?;
     file.as_file_mut().write_all(text)?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    persist(file, path)
+}
+
+/// Renames a temporary file. On Windows this fails while another process reads the old file, so it is tried again.
+fn persist(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
+    let deadline = Instant::now() + RENAME_TIMEOUT;
+    loop {
+        match file.persist(path) {
+            Ok(_) => return Ok(()),
+            Err(error)
+                if cfg!(windows)
+                    && error.error.kind() == io::ErrorKind::PermissionDenied
+                    && Instant::now() < deadline =>
+            {
+                file = error.file;
+                thread::sleep(LOCK_POLL_INTERVAL);
+            }
+            Err(error) => return Err(error.error),
+        }
+    }
 }
 
 /// Creates an empty temporary file, with a mode that the umask may narrow.
@@ -89,18 +116,43 @@ fn resolve_symlinks(path: &Path) -> PathBuf {
 }
 
 /// Takes the lock of a file, which is released when the returned file is dropped. The lock is a file of its own, because
-/// the locked file is replaced.
-pub(crate) fn lock(path: &Path) -> io::Result<File> {
+/// the locked file is replaced. Readers need no lock.
+///
+/// Another process that does not release the lock within `timeout` is an error of the kind [`io::ErrorKind::TimedOut`].
+pub(crate) fn lock(path: &Path, timeout: Duration) -> io::Result<File> {
     create_private_dir(parent_dir(path))?;
     let mut name = PathBuf::from(path).into_os_string();
     name.push(".lock");
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
+    regular_file::without_waiting(&mut options);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(name)?;
-    file.lock()?;
-    Ok(file)
+    let file = options.open(&name).map_err(|error| {
+        if regular_file::is_pipe_error(&error) {
+            let message = format!("{} is not a regular file", Path::new(&name).display());
+            return io::Error::other(message);
+        }
+        error
+    })?;
+    let deadline = Instant::now() + timeout;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(LOCK_POLL_INTERVAL);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let message = format!(
+                    "another process holds the lock {}, also after {} seconds",
+                    Path::new(&name).display(),
+                    timeout.as_secs_f32()
+                );
+                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
 }
 
 /// Creates a directory and its parents with mode 0700. An existing directory is not changed.

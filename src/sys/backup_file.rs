@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_in};
+use crate::sys::regular_file;
 
 /// The directory of backups in a Git directory.
 pub(crate) const BACKUP_DIR: &str = "bbconnect";
@@ -252,25 +253,7 @@ impl EditableFile {
 
 /// Reads a regular file. Opening or reading a pipe or a device might never end.
 pub(crate) fn read_regular_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(
-        &mut options,
-        (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY)
-            .bits()
-            .cast_signed(),
-    );
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
+    regular_file::read(path, MAX_FILE_BYTES)
 }
 
 #[cfg(unix)]

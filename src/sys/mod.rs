@@ -1,9 +1,14 @@
-//! The operating system: signals, child processes, atomic file replacement, bounded parallelism, trusted certificates,
-//! proxies.
+//! The operating system: signals, child processes, memory, atomic file replacement, bounded reads, ownership of files,
+//! bounded parallelism, TLS settings, proxies.
 
 pub(crate) mod atomic_file;
 pub(crate) mod backup_file;
+pub(crate) mod memory;
+pub(crate) mod ownership;
+#[cfg(target_os = "linux")]
+mod parent_death;
 pub(crate) mod proxy;
+pub(crate) mod regular_file;
 pub(crate) mod signals;
 pub(crate) mod subprocess;
 pub(crate) mod tls;

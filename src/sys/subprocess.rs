@@ -16,6 +16,14 @@ use zeroize::Zeroize as _;
 
 use crate::sys::signals;
 
+/// Variables with secrets of bbconnect, or with the way to them. Programs do not inherit them.
+const SECRET_VARIABLES: [&str; 4] = [
+    "BBCONNECT_TOKEN",
+    "BBCONNECT_TOKEN_FILE",
+    "BBCONNECT_TOKEN_COMMAND",
+    "BBCONNECT_STORE_PASSPHRASE_FILE",
+];
+
 /// Default limit for standard output and for standard error, in bytes.
 const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 
@@ -98,6 +106,7 @@ pub(crate) struct CommandSpec {
     max_output: usize,
     stdout_may_be_cut: bool,
     new_process_group: bool,
+    inherits_secrets: bool,
 }
 
 impl CommandSpec {
@@ -116,6 +125,7 @@ impl CommandSpec {
             max_output: MAX_OUTPUT_BYTES,
             stdout_may_be_cut: false,
             new_process_group: false,
+            inherits_secrets: false,
         }
     }
 
@@ -192,6 +202,20 @@ impl CommandSpec {
         self
     }
 
+    /// Starts the program in its own process group, unless there is a terminal that it may read from.
+    #[must_use]
+    pub(crate) fn new_process_group_without_terminal(mut self) -> Self {
+        self.new_process_group = !has_terminal();
+        self
+    }
+
+    /// Lets the program inherit the variables with bbconnect's own secrets.
+    #[must_use]
+    pub(crate) fn inherit_secrets(mut self) -> Self {
+        self.inherits_secrets = true;
+        self
+    }
+
     /// Runs the program to its end. A signal that tells bbconnect to end also ends the program.
     ///
     /// # Errors
@@ -237,6 +261,27 @@ impl CommandSpec {
 }
 
 /// Opens a page in the user's browser without waiting for it. Returns whether a browser could be started.
+#[cfg(unix)]
+#[must_use]
+pub(crate) fn open_in_browser(url: &str) -> bool {
+    use std::os::unix::process::CommandExt as _;
+    open::commands(url).into_iter().any(|mut command| {
+        for name in SECRET_VARIABLES {
+            command.env_remove(name);
+        }
+        // Ctrl-C in the terminal does not end the browser.
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .is_ok()
+    })
+}
+
+/// Opens a page in the user's browser without waiting for it. Returns whether a browser could be started.
+#[cfg(not(unix))]
 #[must_use]
 pub(crate) fn open_in_browser(url: &str) -> bool {
     open::that_detached(url).is_ok()
@@ -257,6 +302,9 @@ pub(crate) fn open_with(browser: &str, url: &str) -> bool {
     if !arguments.iter().any(|word| word.contains("%s")) {
         browser.arg(url);
     }
+    for name in SECRET_VARIABLES {
+        browser.env_remove(name);
+    }
     browser
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -275,6 +323,17 @@ pub(crate) fn open_with(browser: &str, url: &str) -> bool {
             Ok(None) | Err(_) => return true,
         }
     }
+}
+
+/// Whether the process has a terminal, also where its standard streams are redirected.
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
+#[cfg(not(unix))]
+fn has_terminal() -> bool {
+    true
 }
 
 /// Result of waiting for a program or its output.
@@ -298,6 +357,13 @@ impl RunningProcess {
         for name in &spec.removed_env {
             command.env_remove(name);
         }
+        if !spec.inherits_secrets {
+            for name in SECRET_VARIABLES {
+                command.env_remove(name);
+            }
+        }
+        #[cfg(target_os = "linux")]
+        super::parent_death::end_with_parent(&mut command);
         command
             .args(&spec.args)
             .envs(spec.env.iter().map(|(name, value)| (name, value)))
@@ -376,11 +442,18 @@ impl RunningProcess {
         }
     }
 
-    /// Sends SIGKILL to the program and its group. Errors are ignored: the program may have ended in the meantime.
+    /// Sends SIGKILL to the program and its group; in our own group, on Linux, to all programs that it has started. Errors are
+    /// ignored: the program may have ended in the meantime.
     fn kill(&mut self) {
         #[cfg(unix)]
         if self.leads_group {
             self.signal(rustix::process::Signal::KILL);
+        }
+        #[cfg(target_os = "linux")]
+        if !self.leads_group {
+            for id in descendants(rustix::process::Pid::from_child(&self.child)) {
+                let _sent = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+            }
         }
         let _killed = self.child.kill();
         let _status = self.child.wait();
@@ -407,6 +480,32 @@ impl RunningProcess {
             kill_process(id, signal)
         };
     }
+}
+
+/// The processes that a process has started, and those that they have started (proc(5)).
+#[cfg(target_os = "linux")]
+fn descendants(root: rustix::process::Pid) -> Vec<rustix::process::Pid> {
+    use rustix::process::Pid;
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parents: Vec<(Pid, Pid)> = entries
+        .filter_map(|entry| {
+            let id: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            // The name, in parentheses, may contain anything. The state and the parent follow it.
+            let (_, fields) = stat.rsplit_once(')')?;
+            let parent: i32 = fields.split_whitespace().nth(1)?.parse().ok()?;
+            Some((Pid::from_raw(id)?, Pid::from_raw(parent)?))
+        })
+        .collect();
+    let mut found = Vec::new();
+    let mut next = vec![root];
+    while let Some(parent) = next.pop() {
+        let children = parents.iter().filter(|(_, of)| *of == parent);
+        let children: Vec<Pid> = children.map(|(id, _)| *id).collect();
+        next.extend(&children);
+        found.extend(children);
+    }
+    found
 }
 
 /// Calls `poll` until it returns a value. Returns `None` at the deadline or when `is_cancelled`.
@@ -616,14 +715,17 @@ mod tests {
     }
 
     #[test]
-    fn the_process_group_is_ended_with_the_program() {
-        let dir = tempfile::tempdir().unwrap();
-        let left = dir.path().join("left");
-        let script = format!("(sleep 1; touch '{}') & wait", left.display());
-        let command = sh(&script).new_process_group();
-        let error = command.run(Duration::from_millis(100)).unwrap_err();
-        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
-        thread::sleep(Duration::from_millis(1500));
-        assert!(!left.exists());
+    fn everything_that_the_program_started_is_ended_with_it() {
+        for is_group in [true, cfg!(not(target_os = "linux"))] {
+            let dir = tempfile::tempdir().unwrap();
+            let left = dir.path().join("left");
+            let script = format!("(sleep 2; touch '{}') & wait", left.display());
+            let mut command = sh(&script);
+            command.new_process_group = is_group;
+            let error = command.run(Duration::from_millis(300)).unwrap_err();
+            assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+            thread::sleep(Duration::from_millis(2500));
+            assert!(!left.exists(), "in its own group: {is_group}");
+        }
     }
 }

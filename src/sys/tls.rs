@@ -1,6 +1,5 @@
 //! TLS as every request and `doctor` use it: which certificates are trusted, and why a handshake fails.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +16,8 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 use thiserror::Error;
 use webpki::EndEntityCert;
+
+use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
 
 /// The certificates of a connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -179,7 +180,7 @@ pub(crate) fn client_config(
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsSetupError> {
-    fs::read(path).map_err(|error| TlsSetupError::Read {
+    regular_file::read(path, MAX_CONFIG_BYTES).map_err(|error| TlsSetupError::Read {
         path: path.to_owned(),
         reason: error.to_string(),
     })

@@ -12,6 +12,7 @@ pub(crate) mod day_count;
 pub(crate) mod deployment;
 pub(crate) mod escape;
 pub(crate) mod fingerprint;
+pub(crate) mod git_dir_name;
 pub(crate) mod git_url;
 pub(crate) mod hint;
 pub(crate) mod host_keys;

@@ -33,6 +33,22 @@ impl TokenPrefix {
     }
 }
 
+/// Whether a text, such as a command, contains a token.
+#[must_use]
+pub(crate) fn contains_token(text: &str) -> bool {
+    /// Shorter words are names. The shortest tokens have 36 characters.
+    const MIN_LENGTH: usize = 36;
+    let is_separator =
+        |character: char| !character.is_ascii_alphanumeric() && !"-_=+/.".contains(character);
+    let mut words = text.split(is_separator);
+    words.any(|word| {
+        // `--header=TOKEN`, `TOKEN=…`
+        let starts = word.match_indices('=').map(|(at, _)| &word[at + 1..]);
+        let mut parts = starts.chain([word]);
+        parts.any(|part| part.len() >= MIN_LENGTH && TokenPrefix::of(part) != TokenPrefix::Unknown)
+    })
+}
+
 /// Whether a user name or password, sent to Bitbucket Cloud, is a token and not an app password.
 #[must_use]
 pub(crate) fn is_token(user: &str, password: &str) -> bool {
@@ -61,4 +77,32 @@ pub(crate) fn is_secret_username(name: &str) -> bool {
     TokenPrefix::of(name) != TokenPrefix::Unknown
         || OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || (name.len() >= 40 && !name.contains('@') && !name.contains("%40"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_within_a_text_is_found() {
+        const TOKEN: &str = "ATCTT3xFfGN0abcdefghijklmnopqrstuvwxyz=5E6F7A8B";
+        for (text, has_token) in [
+            (format!("echo {TOKEN}"), true),
+            (format!("printf '%s' \"{TOKEN}\""), true),
+            (format!("TOKEN={TOKEN} printenv TOKEN"), true),
+            (
+                "echo BBDC-NTA2OTk5OTk5OTk5Omlzb21lb3RoZXJ0ZXh0".to_owned(),
+                true,
+            ),
+            ("pass show bitbucket/ATATT-work".to_owned(), false),
+            ("cat /run/secrets/BBDC-token".to_owned(), false),
+            (
+                "op read op://Private/Bitbucket/ATATT3xFfGF0T3xFfGF0T3xFfGF0".to_owned(),
+                false,
+            ),
+            (String::new(), false),
+        ] {
+            assert_eq!(contains_token(&text), has_token, "{text}");
+        }
+    }
 }

@@ -306,6 +306,13 @@ impl Ui {
             && self.options.format == Format::Text
     }
 
+    /// A warning about the security of this machine, on standard error.
+    pub(crate) fn warn_insecure(&self, text: &str) {
+        let mut out = self.stderr_text();
+        out.warning(text);
+        self.eprint_unless_quiet(&out.finish());
+    }
+
     /// A line beside a prompt, on standard error.
     pub(crate) fn eprint_line(&self, line: &str) {
         let mut out = self.stderr_text();

@@ -228,6 +228,11 @@ impl TextWriter {
         self.prefixed(NOTE, "note", text);
     }
 
+    /// A warning, marked as such.
+    pub(crate) fn warning(&mut self, text: &str) {
+        self.prefixed(NOTE, "warning", text);
+    }
+
     /// An error, and what to do about it.
     pub(crate) fn error(&mut self, message: &str, hint: Option<&str>) {
         self.prefixed(ERROR, "error", message);

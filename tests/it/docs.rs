@@ -126,6 +126,23 @@ fn all_relative_links_resolve() {
 }
 
 #[test]
+fn tests_that_security_md_names_exist() {
+    let text = read("SECURITY.md");
+    let mut names = text.split('`').skip(1).step_by(2);
+    let mut count = 0;
+    for name in names.by_ref().filter(|name| name.ends_with(".rs")) {
+        let path = if name.contains('/') {
+            document(name)
+        } else {
+            document("tests/it").join(name)
+        };
+        assert!(path.exists(), "{name}");
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
 fn decision_records_are_short() {
     for entry in fs::read_dir(document("docs/decisions")).expect("the folder is there") {
         let path = entry.expect("it can be read").path();

@@ -60,13 +60,31 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
     let script = r#"
         add="--url https://git.example.com --auth http-access-token --no-verify"
         printf '%s\n' "$SECRET" | "$BB" connection add work $add --token-stdin --json
+        # With what it is bound to.
+        secret-tool lookup service bbconnect username work | grep -q '"origin":"https://git.example.com".*"'"$SECRET"'"'
+        # Lines that were changed by hand do not move it.
+        toml=$HOME/.config/bbconnect/connections.toml
+        for line in 's,git.example.com,127.0.0.1:1,' '/^store/i proxy = "http://127.0.0.1:1"'; do
+            cp "$toml" "$HOME/saved"
+            sed -i "$line" "$toml"
+            status=0
+            "$BB" check work || status=$?
+            [ "$status" = 3 ]
+            cp "$HOME/saved" "$toml"
+        done
+        # An entry of an earlier version is bound at its first use.
+        printf %s "$SECRET" | secret-tool store --label bbconnect service bbconnect username work
+        "$BB" check work --timeout 1 || true
         [ "$(secret-tool lookup service bbconnect username work)" = "$SECRET" ]
+        sed -i '/^store/i secret_origin = "https://git.example.com"' "$toml"
+        "$BB" check work --timeout 1 || true
+        secret-tool lookup service bbconnect username work | grep -q '"origin":"https://git.example.com"'
         # A long one, as OAuth has them.
         head -c 6000 /dev/zero | tr '\0' x | "$BB" connection edit work --no-verify --token-stdin
         "$BB" connection rename work acme
         "$BB" connection show acme
         printf '%s\n' "$SECRET" | "$BB" connection edit acme --no-verify --token-stdin
-        [ "$(secret-tool lookup service bbconnect username acme)" = "$SECRET" ]
+        secret-tool lookup service bbconnect username acme | grep -q '"'"$SECRET"'"'
         "$BB" connection remove acme --yes
         ! secret-tool lookup service bbconnect username acme
         ! secret-tool search --all service bbconnect 2>/dev/null | grep -q username

@@ -29,6 +29,9 @@ const MARKERS: [&str; 7] = [
     IN_URL,
 ];
 
+/// Behind the arguments of a program that gets the credential in its environment.
+const WITH_CREDENTIAL: &str = "WITH-CREDENTIAL";
+
 /// The programs that are started, behind a wrapper that notes with what words.
 const STARTED: [&str; 6] = [
     "git",
@@ -118,7 +121,8 @@ impl Fixture {
     fn wrap(&self, name: &str) {
         let path = path();
         let text = format!(
-            "#!/bin/sh\nprintf '%s ' \"$0\" \"$@\" >> '{}'\nPATH='{path}' exec {name} \"$@\"\n",
+            "#!/bin/sh\n{{ printf '%s ' \"$0\" \"$@\"; env | grep -q 'Authorization: ' && printf {WITH_CREDENTIAL}; echo; }} >> '{}'\n\
+             PATH='{path}' exec {name} \"$@\"\n",
             self.beside("started").display()
         );
         write_script(&self.beside("bin").join(name), &text);
@@ -288,7 +292,21 @@ fn no_command_prints_or_writes_a_secret() {
         );
         each("server", "WEB/site", &WORK_ON_A_SERVER);
         let started = fs::read_to_string(fixture.beside("started")).unwrap();
-        assert!(started.contains("push"), "{started}");
+        // Git gets the credential only where it connects to the server.
+        let with_credential = |line: &&str| line.contains(WITH_CREDENTIAL);
+        let connects = |line: &str| {
+            let mut commands = ["ls-remote", "fetch", "push", "check-attr"].into_iter();
+            commands.any(|command| line.contains(&format!("/git {command} ")))
+        };
+        assert!(
+            started.lines().filter(with_credential).all(connects),
+            "{started}"
+        );
+        for command in ["/git push ", "/git hash-object "] {
+            let has = started.lines().find(|line| line.contains(command));
+            let has = has.unwrap_or_else(|| panic!("no {command} in {started}"));
+            assert_eq!(with_credential(&has), command == "/git push ", "{has}");
+        }
     }
 }
 

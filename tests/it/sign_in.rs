@@ -144,7 +144,7 @@ fn without_a_keyring_a_script_fails_before_any_request() {
     assert!(server.requests().is_empty());
     assert!(!sandbox.path(".config/bbconnect/connections.toml").exists());
     // A command and SSH need no store.
-    let token = format!("echo {USER_TOKEN}");
+    fs::write(sandbox.path("stored-token"), USER_TOKEN).unwrap();
     let add = [
         "connection",
         "add",
@@ -152,7 +152,7 @@ fn without_a_keyring_a_script_fails_before_any_request() {
         "--url",
         &datacenter,
         "--token-command",
-        &token,
+        "cat stored-token",
     ];
     sandbox.run(add).exits_with(0);
     let clone_url = "git@git.example.com:web/site.git";

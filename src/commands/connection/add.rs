@@ -13,7 +13,7 @@ use crate::config::ConnectionsError;
 use crate::error::Error;
 use crate::types::action::Action;
 use crate::types::connection::{
-    AuthMethod, Connection, ConnectionName, Credential, SecretSource, TokenPrefix,
+    AuthMethod, Connection, ConnectionName, Credential, SecretSource, StoredSecret, TokenPrefix,
 };
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
@@ -159,8 +159,12 @@ impl Args {
 fn existing(name: &ConnectionName, app: &App) -> Result<Option<Connection>, Error> {
     match app.connection_file().load()?.get(&name.to_string()) {
         Ok((_, existing)) => Ok(Some(existing)),
-        Err(ConnectionsError::NotFound { .. }) => Ok(None),
-        Err(_) => Err(ConnectionsError::Exists(name.clone()).into()),
+        Err(ConnectionsError::NotFound { .. }) => {
+            // Another one may have the name in another letter case.
+            app.connection_file().load()?.check_free(name)?;
+            Ok(None)
+        }
+        Err(_) => Err(ConnectionsError::Exists(name.to_string()).into()),
     }
 }
 
@@ -184,14 +188,14 @@ fn save(
     secret: Option<(SecretSource, Secret)>,
 ) -> Result<(), Error> {
     let secret = secret.map(|(source, secret)| {
-        connection.secret = Some(connection.bind_secret(source));
+        connection.secret = Some(StoredSecret::new(source));
         secret
     });
     let mut is_stored = false;
     let saved = app.connection_file().update(|connections| {
         connections.check_free(name)?;
-        if let (Some(secret), Some(stored)) = (&secret, &connection.secret) {
-            app.store_secret(name, &stored.source, secret)?;
+        if let Some(secret) = &secret {
+            app.store_secret(name, connection, secret)?;
             is_stored = true;
         }
         connections.add(name, connection)?;
@@ -217,7 +221,7 @@ fn reconcile_existing(
     given: Option<&Secret>,
 ) -> Result<AddOutput, Error> {
     if !is_same(args, wanted, existing)? || !is_same_secret(app, name, existing, given)? {
-        return Err(ConnectionsError::Exists(name.clone()).into());
+        return Err(ConnectionsError::Exists(name.to_string()).into());
     }
     let connections = app.connection_file().load()?;
     let is_default = connections.default_name() == Some(name.to_string().as_str());

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
 use crate::app::App;
 use crate::error::Error;
 use crate::types::connection::{
-    AuthMethod, Connection, Credential, CredentialFields, DetectedServer, SecretSource, StoreKind,
-    StoredSecret, TokenLevel,
+    AuthMethod, BoundSetting, Connection, Credential, CredentialFields, DetectedServer,
+    SecretSource, StoreKind, StoredSecret, TokenLevel, contains_token,
 };
 use crate::types::date::ExpiryArg;
 use crate::types::deployment::Deployment;
@@ -97,13 +99,25 @@ pub(crate) struct ConnectionArgs {
     pub expires: Option<ExpiryArg>,
 
     /// CA or server certificate to trust (PEM)
-    #[arg(long, value_name = "FILE", help_heading = NETWORK)]
+    #[arg(long, value_name = "FILE", value_parser = file_or_empty(), help_heading = NETWORK)]
     pub ca_cert: Option<PathBuf>,
     /// Client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = NETWORK)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = file_or_empty(),
+        requires = "client_key",
+        help_heading = NETWORK
+    )]
     pub client_cert: Option<PathBuf>,
     /// Private key of the client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = NETWORK)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = file_or_empty(),
+        requires = "client_cert",
+        help_heading = NETWORK
+    )]
     pub client_key: Option<PathBuf>,
     /// HTTP proxy [default: that of the environment]
     #[arg(long, value_name = "URL", value_parser = proxy, help_heading = NETWORK)]
@@ -183,10 +197,10 @@ impl ConnectionArgs {
         let network = &mut connection.network;
         set_or_clear(&mut network.proxy, self.proxy.as_deref());
         if let Some(path) = &self.ca_cert {
-            network.ca_cert = Some(absolute(path)?);
+            network.ca_cert = absolute(path)?;
         }
         if let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) {
-            network.client_identity = Some((absolute(certificate)?, absolute(key)?));
+            network.client_identity = absolute(certificate)?.zip(absolute(key)?);
         }
         network.allow_http |= self.allow_http;
         if let Some(ExpiryArg(day)) = self.expires {
@@ -200,6 +214,22 @@ impl ConnectionArgs {
             *level = self.level.or(Some(named));
         }
         Ok(())
+    }
+
+    /// The settings that the flags name, and that a secret is bound to.
+    pub(super) fn bound_settings(&self) -> Vec<BoundSetting> {
+        let ca_cert = self.ca_cert.is_some();
+        let settings = [
+            (self.url.is_some(), BoundSetting::BaseUrl),
+            (self.web_url.is_some(), BoundSetting::WebUrl),
+            (self.proxy.is_some(), BoundSetting::Proxy),
+            (ca_cert, BoundSetting::CaCert),
+            (ca_cert, BoundSetting::CaContent),
+            (self.client_cert.is_some(), BoundSetting::ClientCert),
+            (self.allow_http, BoundSetting::AllowHttp),
+        ];
+        let named = settings.into_iter().filter(|(is_named, _)| *is_named);
+        named.map(|(_, setting)| setting).collect()
     }
 
     /// The fields of a credential as the flags change them.
@@ -292,6 +322,12 @@ impl ConnectionArgs {
 
     /// The secret as the flags give it; `None` without such a flag, and for `--token-stdin` on a terminal, which prompts.
     pub(super) fn secret(&self, app: &App) -> Result<Option<Secret>, Error> {
+        if self.token_command.as_deref().is_some_and(contains_token) {
+            return Err(Error::usage(
+                "--token-command contains a token, which would be stored in clear in connections.toml",
+                "pass the token with --token-stdin, or a command that prints it: --token-command 'pass show bitbucket'",
+            ));
+        }
         app.secret_from_flags(
             self.token_file.as_deref(),
             self.token_command.as_deref(),
@@ -350,12 +386,16 @@ fn set_or_clear(field: &mut Option<String>, value: Option<&str>) {
     }
 }
 
-/// The absolute path of a file: the connection is used in other directories.
-fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    std::path::absolute(path).map_err(|source| Error::Read {
+/// The absolute path of a file: the connection is used in other directories. An empty path clears the setting.
+fn absolute(path: &Path) -> Result<Option<PathBuf>, Error> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let absolute = std::path::absolute(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
-    })
+    })?;
+    Ok(Some(absolute))
 }
 
 /// An e-mail address, or nothing, which clears the field.
@@ -377,6 +417,11 @@ pub(super) fn no_control_chars(text: &str) -> Result<String, &'static str> {
         return Err("contains a line break or another control character");
     }
     Ok(text.to_owned())
+}
+
+/// A path, or an empty text that clears it.
+fn file_or_empty() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 fn port(text: &str) -> Result<u16, &'static str> {

@@ -11,7 +11,8 @@ use crate::config::{Connections, ConnectionsError};
 use crate::error::Error;
 use crate::types::action::Action;
 use crate::types::connection::{
-    AuthMethod, Connection, ConnectionName, RequiredField, SecretSource,
+    AuthMethod, BoundSetting, Connection, ConnectionName, EarlierBinding, RequiredField,
+    SecretSource, StoredSecret,
 };
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
@@ -41,15 +42,13 @@ pub(crate) struct EditOutput {
     action: Action,
     verified: bool,
     connection: ConnectionView,
-    /// The stored secret is bound to another origin.
-    #[serde(skip)]
-    needs_secret: bool,
 }
 
 impl Subcommand for Args {
     type Output = EditOutput;
 
-    /// Changes a connection. Its secret stays bound to the origin that it was given for.
+    /// Changes a connection. Its stored secret is bound to the settings that the flags name; a setting that was changed by
+    /// hand stays unconfirmed.
     ///
     /// # Errors
     /// Where there is no such connection, or the credential is rejected. Nothing is changed then.
@@ -87,24 +86,36 @@ impl Subcommand for Args {
             Some(entered) => Some(NewSecret::sign_in(args, &mut after, entered, app)?),
             None => None,
         };
+        let confirmed = args.bound_settings();
         let verified = match &secret {
             Some(_) => !args.no_verify,
-            None => verify_stored(args, app, &name, &before, &mut after, is_repaired)?,
+            None => verify_stored(
+                args,
+                app,
+                &name,
+                &before,
+                &mut after,
+                is_repaired,
+                &confirmed,
+            )?,
         };
         if after.auth() == AuthMethod::OAuth {
             confirm_account(app, &name, &before, &after)?;
         }
         let stored = secret.as_ref().map(|secret| &secret.stored);
         if let Some(source) = source {
-            after.secret = Some(after.bind_secret(source));
+            after.secret = Some(StoredSecret::new(source));
         }
+        let is_confirmed =
+            stored.is_none() && app.confirm_settings(&name, &after, &confirmed, true)?;
         let becomes_default =
             args.default && app.connection_file().load()?.default_name() != Some(&self.name);
-        let is_changed = after != before || stored.is_some() || becomes_default || is_repaired;
+        let is_changed =
+            after != before || stored.is_some() || is_confirmed || becomes_default || is_repaired;
         // Waits for a refresh in another process, whose tokens are then replaced.
         let _lock = secret::lock(app, &name, &before)?;
         if !args.dry_run {
-            save(args, app, &name, &before, &after, stored)?;
+            save(args, app, &name, &before, &mut after, stored)?;
         }
         let action = match (is_changed, args.dry_run) {
             (false, _) => Action::Unchanged,
@@ -116,7 +127,6 @@ impl Subcommand for Args {
             action,
             verified,
             connection: ConnectionView::of(&name, &after, connections.default_name()),
-            needs_secret: after.secret_origin().is_some() && !after.is_secret_bound_here(),
         })
     }
 }
@@ -253,7 +263,7 @@ impl Args {
     }
 }
 
-/// Whether the secret that is given is the stored one, in the same store and for the same origin. One that cannot be read
+/// Whether the secret that is given is the stored one, in the same store and for the same settings. One that cannot be read
 /// for the comparison counts as another.
 fn is_same_secret(
     args: &ConnectionArgs,
@@ -268,9 +278,7 @@ fn is_same_secret(
         .as_ref()
         .is_some_and(|secret| secret.source == source);
     let stored = || secret::original_secret(app, name, before).ok();
-    Ok(is_same_source
-        && before.is_secret_bound_here()
-        && stored().is_some_and(|stored| stored.expose() == given.expose()))
+    Ok(is_same_source && stored().is_some_and(|stored| stored.expose() == given.expose()))
 }
 
 /// Stores the connection and its new secret under one lock; then deletes a secret that is now in another store.
@@ -279,18 +287,23 @@ fn save(
     app: &App,
     name: &ConnectionName,
     before: &Connection,
-    after: &Connection,
+    after: &mut Connection,
     secret: Option<&Secret>,
 ) -> Result<(), Error> {
     app.connection_file().update(|connections| {
+        if let Some(secret) = secret {
+            app.store_secret(name, after, secret)?;
+        } else if app.confirm_settings(name, after, &args.bound_settings(), false)?
+            && let Some(stored) = &mut after.secret
+        {
+            // The binding is stored with the secret now.
+            stored.earlier = EarlierBinding::default();
+        }
         connections.replace(name, after)?;
         if args.default {
             connections.set_default(name)?;
         }
-        match (secret, &after.secret) {
-            (Some(secret), Some(stored)) => app.store_secret(name, &stored.source, secret),
-            (Some(_) | None, _) => Ok(()),
-        }
+        Ok::<(), Error>(())
     })?;
     if secret.is_some() && before.store() != after.store() {
         app.delete_secret(name, before)?;
@@ -306,6 +319,7 @@ fn verify_stored(
     before: &Connection,
     after: &mut Connection,
     is_repaired: bool,
+    confirmed: &[BoundSetting],
 ) -> Result<bool, Error> {
     if args.no_verify || after.auth() == AuthMethod::Ssh {
         return Ok(false);
@@ -316,10 +330,11 @@ fn verify_stored(
     };
     let is_changed =
         is_repaired || after.base_url != before.base_url || sent_as(after) != sent_as(before);
-    if !is_changed || !after.is_secret_bound_here() {
+    // The tokens of OAuth belong to a website, and are requested there with the next login.
+    if !is_changed || after.secret.is_none() || after.auth().is_oauth() {
         return Ok(false);
     }
-    let stored = app.secret(name, after)?;
+    let stored = app.stored_secret_with(name, after, confirmed)?;
     secret::verify(app, after, &stored).map(|()| true)
 }
 
@@ -350,12 +365,5 @@ impl CommandOutput for EditOutput {
     fn write_stderr(&self, out: &mut TextWriter) {
         let verified = if self.verified { ", and verified" } else { "" };
         out.line(&format!("{}{verified}", self.action));
-        if self.needs_secret {
-            out.note(&format!(
-                "the secret belongs to another origin and is not sent to this one; run `bbconnect connection edit {} \
-                 --token-stdin`",
-                self.connection.name
-            ));
-        }
     }
 }

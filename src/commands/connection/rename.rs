@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::Checkout;
-use crate::types::connection::{ConnectionName, SecretSource};
+use crate::types::connection::ConnectionName;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -66,12 +66,7 @@ impl Subcommand for Args {
         let is_in_checkout = app.checkout()?.is_some();
         app.connection_file().update(|connections| {
             connections.check_free(&self.to)?;
-            if let Some(stored) = &connection.secret
-                && matches!(stored.source, SecretSource::Keyring | SecretSource::File)
-                && let Some(secret) = app.stored_secret(&from, &connection)?
-            {
-                app.store_secret(&self.to, &stored.source, &secret)?;
-            }
+            app.copy_secret(&from, &self.to, &connection)?;
             Ok::<(), Error>(connections.rename(&self.from, &self.to)?)
         })?;
         app.delete_secret(&from, &connection)?;

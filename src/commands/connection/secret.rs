@@ -167,7 +167,7 @@ fn oauth_secret(
     connection: &Connection,
 ) -> Result<OAuthSecret, Error> {
     let stored = app.stored_secret(name, connection)?;
-    let stored = stored.as_ref().and_then(OAuthSecret::from_secret);
+    let stored = OAuthSecret::from_secret(&stored);
     stored.ok_or_else(|| Error::MissingSecret(name.to_string()))
 }
 

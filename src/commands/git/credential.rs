@@ -44,6 +44,7 @@ impl Subcommand for Args {
     /// # Errors
     /// Where standard input is not git's, or the secret of the connection that is meant cannot be read.
     fn run(&self, app: &App) -> Result<CredentialOutput, Error> {
+        app.disable_warnings();
         let request =
             CredentialRequest::read(&app.read_stdin_until_blank_line()?).map_err(|error| {
                 Error::Usage {
@@ -51,24 +52,42 @@ impl Subcommand for Args {
                     hint: Some("run `bbconnect git setup`".into()),
                 }
             })?;
-        let preferred = self.prefer.as_deref();
-        let (answer, remark) = match self.operation.as_str() {
-            "get" => (app.credential_for_git(&request, preferred)?, None),
-            "store" => (
-                CredentialResponse::Nothing,
-                app.git_approve(&request, preferred).map(|()| None)?,
-            ),
-            "erase" => (
-                CredentialResponse::Nothing,
-                app.git_reject(&request, preferred)?,
-            ),
-            // As git-credential asks of helpers.
-            _ => (CredentialResponse::Nothing, None),
-        };
+        let (answer, remark) = self.answer(app, &request).or_else(|error| {
+            if error.is_untrusted_configuration() {
+                app.ui.debug(&error.to_string());
+                Ok((CredentialResponse::Nothing, None))
+            } else {
+                Err(error)
+            }
+        })?;
         Ok(CredentialOutput {
             has_answer: !matches!(answer, CredentialResponse::Nothing),
             answer,
             remark,
+        })
+    }
+}
+
+impl Args {
+    /// The answer for git, and a remark for the user.
+    fn answer(
+        &self,
+        app: &App,
+        request: &CredentialRequest,
+    ) -> Result<(CredentialResponse, Option<String>), Error> {
+        let preferred = self.prefer.as_deref();
+        Ok(match self.operation.as_str() {
+            "get" => (app.credential_for_git(request, preferred)?, None),
+            "store" => {
+                app.git_approve(request, preferred)?;
+                (CredentialResponse::Nothing, None)
+            }
+            "erase" => (
+                CredentialResponse::Nothing,
+                app.git_reject(request, preferred)?,
+            ),
+            // As git-credential asks of helpers.
+            _ => (CredentialResponse::Nothing, None),
         })
     }
 }

@@ -11,7 +11,6 @@ use crate::commands::args::{DryRunArg, RepoArg, YesArg};
 use crate::commands::{Subcommand, command_group};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::{ResolvedRepository, SelectedConnection};
-use crate::secrets::output_of_command;
 use crate::types::action::Action;
 use crate::types::hint::Hint;
 use crate::types::operation::Operation;
@@ -490,7 +489,7 @@ impl ValueArgs {
         let path = match (&self.file, &self.command) {
             (Some(path), _) => path.clone(),
             (None, Some(command)) => {
-                let output = output_of_command(command)?;
+                let output = app.output_of_command(command)?;
                 return Ok(without_final_line_break(output.expose()));
             }
             (None, None) => {

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::types::git_dir_name::is_git_dir_name;
+
 /// A directory of a repository; empty for the root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RepoDir(String);
@@ -20,8 +22,7 @@ impl FromStr for RepoDir {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.strip_prefix("./").unwrap_or(text);
         let path = text.trim_end_matches('/');
-        let is_part =
-            |part: &str| !matches!(part, "" | "." | "..") && !part.eq_ignore_ascii_case(".git");
+        let is_part = |part: &str| !matches!(part, "" | "." | "..") && !is_git_dir_name(part);
         let is_path = !path.contains(['\\', '\0']) && path.split('/').all(is_part);
         if path.is_empty() && !text.starts_with('/') || is_path {
             Ok(Self(path.to_owned()))
@@ -95,6 +96,7 @@ mod tests {
             ("/abs", None),
             ("/", None),
             ("a/.git/hooks", None),
+            ("git~1", None),
         ] {
             let read = text.parse::<RepoDir>().ok();
             assert_eq!(read.as_ref().map(RepoDir::as_str), path, "{text}");

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::action::Action;
 use crate::types::connection::{
-    Connection, ConnectionName, Credential, SecretSource, StoreKind, TokenLevel,
+    Connection, ConnectionName, Credential, SecretSource, StoreKind, StoredSecret, TokenLevel,
 };
 use crate::types::day_count::DayCount;
 use crate::types::hint::Hint;
@@ -237,7 +237,7 @@ fn connection(
         repository,
         key_path: None,
         expires_on: token.expires_on,
-        secret: Some(base.bind_secret(source)),
+        secret: Some(StoredSecret::new(source)),
         ..base.clone()
     }
 }
@@ -250,9 +250,7 @@ fn keep(
 ) -> Result<(), Error> {
     app.connection_file().update(|connections| {
         connections.check_free(name)?;
-        if let Some(stored) = &connection.secret {
-            app.store_secret(name, &stored.source, secret)?;
-        }
+        app.store_secret(name, connection, secret)?;
         Ok(connections.add(name, connection)?)
     })
 }

@@ -201,10 +201,7 @@ fn switch(
 ) -> Result<(), Error> {
     app.connection_file().update(|connections| {
         connections.replace(name, connection)?;
-        match &connection.secret {
-            Some(stored) => app.store_secret(name, &stored.source, secret),
-            None => Ok(()),
-        }
+        app.store_secret(name, connection, secret)
     })
 }
 

@@ -1,4 +1,4 @@
-//! The base-2 Fermat filter: two candidates at a time through AWS-LC. The only unsafe code here.
+//! The base-2 Fermat filter: two candidates at a time through AWS-LC, in unsafe code.
 //!
 //! AWS-LC computes two 2,048-bit exponentiations in parallel with AVX-512 IFMA where the processor has it, and one
 //! after the other elsewhere; either way it is several times faster than portable code. It is a *filter*: `crypto-primes`

@@ -2,6 +2,7 @@
 
 mod auth;
 mod base_url;
+mod binding;
 mod credential;
 mod detect;
 mod name;
@@ -11,12 +12,13 @@ use std::path::PathBuf;
 
 pub(crate) use auth::{AuthMethod, TokenLevel};
 pub(crate) use base_url::{BaseUrl, BaseUrlError, Origin};
+pub(crate) use binding::{Binding, BoundSetting, CaFile, confirming_flags};
 pub(crate) use credential::{Credential, CredentialFields, MissingField, RequiredField};
 pub(crate) use detect::DetectedServer;
 pub(crate) use name::ConnectionName;
-pub(crate) use stored_secret::{SecretSource, StoreKind, StoredSecret};
+pub(crate) use stored_secret::{EarlierBinding, SecretSource, StoreKind, StoredSecret};
 
-pub(crate) use super::token_prefix::TokenPrefix;
+pub(crate) use super::token_prefix::{TokenPrefix, contains_token};
 
 use super::date::Date;
 use super::deployment::Deployment;
@@ -123,16 +125,10 @@ impl Connection {
         self.secret.as_ref().map(|secret| secret.source.kind())
     }
 
-    /// The origin that its secret was given for.
+    /// The command that prints its secret.
     #[must_use]
-    pub(crate) fn secret_origin(&self) -> Option<&Origin> {
-        self.secret.as_ref()?.origin.as_ref()
-    }
-
-    /// Whether its secret may be sent to its base URL.
-    #[must_use]
-    pub(crate) fn is_secret_bound_here(&self) -> bool {
-        self.secret_origin() == Some(&self.base_url.origin())
+    pub(crate) fn token_command(&self) -> Option<&str> {
+        self.secret.as_ref()?.source.command()
     }
 
     /// Whether a server rejected the secret that git sent.
@@ -141,17 +137,6 @@ impl Connection {
         self.secret
             .as_ref()
             .is_some_and(|secret| secret.rejected_on.is_some())
-    }
-
-    /// A secret that is stored for the connection's present base URL and website.
-    #[must_use]
-    pub(crate) fn bind_secret(&self, source: SecretSource) -> StoredSecret {
-        StoredSecret {
-            source,
-            origin: Some(self.base_url.origin()),
-            website: self.website().map(|url| Origin::of(&url)),
-            rejected_on: None,
-        }
     }
 
     /// A workspace, project or repository that cannot be part of a URL, and what it is: an empty one names another

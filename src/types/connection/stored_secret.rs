@@ -1,4 +1,4 @@
-//! Where the secret of a connection is stored, and which origins it is bound to.
+//! Where the secret of a connection is stored.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,14 +74,33 @@ impl SecretSource {
     }
 }
 
-/// The secret of a connection: where it is, and where it may be sent.
+/// Where the secret of a connection is. What it is bound to is stored with the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredSecret {
     pub source: SecretSource,
-    /// The origin that the secret was given for. It is sent to no other; without one it is sent nowhere.
-    pub origin: Option<Origin>,
-    /// The origin of the website when the secret was given. Git gets it for no other website.
-    pub website: Option<Origin>,
+    /// What an earlier version recorded. It counts only for a secret that is stored without its binding.
+    pub earlier: EarlierBinding,
     /// The date on which a server rejected the secret that git sent, until one accepts it again.
     pub rejected_on: Option<Date>,
+}
+
+/// The binding of the earlier format, in the file of connections itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct EarlierBinding {
+    /// The origin of the base URL when the secret was given.
+    pub origin: Option<Origin>,
+    /// The origin of the website when the secret was given.
+    pub website: Option<Origin>,
+}
+
+impl StoredSecret {
+    /// A secret that is stored with its binding.
+    #[must_use]
+    pub(crate) fn new(source: SecretSource) -> Self {
+        Self {
+            source,
+            earlier: EarlierBinding::default(),
+            rejected_on: None,
+        }
+    }
 }
