@@ -83,6 +83,13 @@ impl CloneSpec {
             .environment
             .iter()
             .fold(command, |command, (name, value)| command.env(name, value));
+        // Git asks bbconnect for the credential.
+        let is_helper = |(key, _): &(String, String)| key.starts_with("credential.");
+        let command = if self.config.iter().any(is_helper) {
+            command.inherit_secrets()
+        } else {
+            command
+        };
         let command = if shows_progress {
             command.stderr(Stderr::Inherit)
         } else {

@@ -99,7 +99,7 @@ mod tests {
         );
         assert_eq!(
             hint.to_string(),
-            "pass --workspace WORKSPACE; bbconnect workspace list shows yours"
+            "pass --workspace WORKSPACE; bbconnect workspace list lists them"
         );
         let hint = Hint::command("webhook list").with_text(" --repo WEB/site");
         assert_eq!(

@@ -1386,6 +1386,12 @@ fn paths_with_spaces_and_special_characters_work() {
         config.join(file),
     )
     .unwrap();
+    // A token command of a copied file is not run before it is confirmed.
+    let confirm = "connection edit server --no-verify --token-command";
+    let mut edit = fixture.sandbox.command(confirm.split(' '));
+    edit.arg("echo token-ssh-marker")
+        .env("BBCONNECT_CONFIG_DIR", &config);
+    edit.finish().exits_with(0);
     let key = fixture.sandbox.path("it's my kéy 50%h");
     fixture
         .run(&["keygen", "--out", key.to_str().unwrap()])

@@ -22,7 +22,7 @@ use crate::support::sshd::Sshd;
 use crate::support::{RunOutput, Sandbox, program};
 
 /// The secret of every connection. It must not be printed.
-pub(crate) const SECRET: &str = "ATATT-faults-marker";
+pub(crate) const SECRET: &str = "token-faults-marker";
 pub(crate) const CLIENT_SECRET: &str = "client-faults-marker";
 pub(crate) const EMAIL: &str = "jane@acme.example";
 const SCOPES: [&str; 16] = [
