@@ -35,7 +35,7 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     write_bytes(path, text.as_bytes())
 }
 
-/// As [`write`], for a file that need not be text.
+/// As [`write()`], for a file that need not be text.
 pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, 0o600)
 }
