@@ -15,6 +15,9 @@ pub(crate) struct StoredWebhook {
     pub webhook: Webhook,
     /// The product's own names of its events.
     pub(super) events: Vec<String>,
+    pub created_on: Option<Timestamp>,
+    /// Whether the last delivery failed; `None` where there was none, or it is not reported.
+    pub last_delivery_failed: Option<bool>,
     /// The JSON object of the server. It may contain the secret, so `Debug` omits it.
     pub(super) raw: Map<String, Value>,
 }
@@ -78,30 +81,6 @@ impl StoredWebhook {
     /// Its events as the product names them.
     pub(crate) fn product_events(&self) -> &[String] {
         &self.events
-    }
-
-    /// Whether the last delivery failed; `None` where there was none, or it is not reported. Data Center adds
-    /// `lastSuccess`, `lastFailure` and `lastError` to `statistics`, each with the milliseconds of its `finish`.
-    #[must_use]
-    pub(crate) fn last_call_failed(&self) -> Option<bool> {
-        let statistics = self.raw.get("statistics")?;
-        let finish = |key: &str| {
-            let call = statistics.get(key)?;
-            call.get("finish").or_else(|| call.get("start"))?.as_i64()
-        };
-        let success = finish("lastSuccess");
-        let failure = finish("lastFailure").max(finish("lastError"));
-        (success.is_some() || failure.is_some()).then(|| failure > success)
-    }
-
-    /// Cloud has it as a timestamp, Data Center in milliseconds.
-    #[must_use]
-    pub(crate) fn created_on(&self) -> Option<Timestamp> {
-        let on_cloud = text(&self.raw, "created_at").and_then(|text| text.parse().ok());
-        on_cloud.or_else(|| {
-            let millis = self.raw.get("createdDate")?.as_i64()?;
-            Timestamp::from_millis(millis)
-        })
     }
 
     /// Whether nothing has to be changed. A secret that cannot be seen is not known to be the same.

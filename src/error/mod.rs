@@ -232,7 +232,7 @@ impl Error {
         )
     }
 
-    /// Whether the configuration may be somebody else's work: nothing is sent, and git's credential helper is silent.
+    /// Whether the configuration may have been written by another user: nothing is sent, and git's credential helper is silent.
     #[must_use]
     pub(crate) fn is_untrusted_configuration(&self) -> bool {
         matches!(

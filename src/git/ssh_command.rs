@@ -156,7 +156,7 @@ fn remove_abandoned(parent: &Path, name: &OsStr) {
         let is_ours = entry.file_name().to_string_lossy().starts_with(&prefix);
         let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
         if is_ours && is_dir && is_abandoned(&entry.path()) {
-            // What cannot be removed is in nobody's way.
+            // A file that cannot be removed does no harm.
             drop(fs::remove_dir_all(entry.path()));
         }
     }

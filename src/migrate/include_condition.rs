@@ -12,7 +12,7 @@ const REMOTE_URL: &str = "hasconfig:remote.*.url:";
 pub(super) enum MovedCondition {
     /// The condition that holds for the moved remotes.
     Added(String),
-    /// It stops to hold, and what to write instead cannot be told.
+    /// It no longer matches, and its replacement is unknown.
     Unknown,
 }
 

@@ -39,7 +39,7 @@ impl UntrustedFile {
     }
 }
 
-/// Checks that a file and its directory, also those behind links, belong to the user or to root, and that nobody else can
+/// Checks that a file and its directory, also those behind links, belong to the user or to root, and that no other user can
 /// write them. Neither needs to exist. A directory with the sticky bit is accepted: others cannot replace files in it.
 ///
 /// # Errors

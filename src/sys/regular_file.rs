@@ -1,4 +1,4 @@
-//! Reads files that somebody else may have created: without waiting, regular files only, up to a limit. A pipe or a device
+//! Reads files that another user may have created: without waiting, regular files only, up to a limit. A pipe or a device
 //! in the place of a file would block the program, or fill its memory.
 
 use std::fs::{self, File, OpenOptions};
@@ -37,7 +37,7 @@ pub(super) fn without_waiting(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 pub(super) fn without_waiting(_options: &mut OpenOptions) {}
 
-/// Whether a file could not be opened for writing because it is a pipe that nobody reads, or a socket.
+/// Whether a file could not be opened for writing because it is a pipe without a reader, or a socket.
 #[cfg(unix)]
 pub(super) fn is_pipe_error(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())

@@ -241,7 +241,7 @@ fn the_browser_gets_a_url_that_only_it_can_use() {
         !start.contains("state") && !start.contains("challenge"),
         "{start}"
     );
-    // Connections that send nothing cost no thread, and delay nobody.
+    // Connections that send nothing cost no thread, and delay no other connection.
     let silent: Vec<TcpStream> = (0..200)
         .map(|_| TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap())
         .collect();

@@ -84,7 +84,7 @@ fn get_prints_one_value_and_keeps_the_exit_status() {
     }
 }
 
-/// A browser that writes down what it is told to open.
+/// A browser that records the URL it opens.
 #[cfg(unix)]
 #[test]
 fn web_opens_the_page_in_the_browser_of_the_environment() {

@@ -395,7 +395,7 @@ fn files_of_earlier_runs_are_removed_and_others_stay() {
         fixture.remove("later");
         let done = fixture.run(&["--into", "docs"]).exits_with(0).json();
         assert_eq!(done["removed"], json!(["docs/later", "docs/message"]));
-        // A file that was removed and added again by somebody else is theirs.
+        // A file that was removed and added again by another process belongs to that process.
         fixture.push("bbconnect", "By hand", ("docs/later", "x"));
         let args = ["--into", "docs", "--onto-foreign"];
         let done = fixture.run(&args).exits_with(0).json();

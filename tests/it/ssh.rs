@@ -1340,8 +1340,8 @@ fn connect_works_with_environment_variables_only() {
     let connected = run(&cloud, jane, &[&acme]).exits_with(0).json();
     assert_eq!(connected["registration"]["as"], "deploy-key");
     // An access token of Cloud is told before anything is made that it cannot.
-    let told = run(&cloud, None, &[&acme, "--name", "other"]).exits_with(4);
-    assert!(error(&told).contains("access token"));
+    let message = run(&cloud, None, &[&acme, "--name", "other"]).exits_with(4);
+    assert!(error(&message).contains("access token"));
     // The address over HTTP leads to the one over SSH by the repository's own link.
     let http = format!("{server}/scm/web/site.git");
     let manual = ["--register", "manual", "--dry-run"];
@@ -1535,12 +1535,12 @@ fn an_unregistered_key_is_not_rotated() {
         };
         state.targeted_faults.push(("GET", "/projects/WEB/ssh", fault));
     });
-    let told = rotate(4);
-    assert!(told.contains("keys of project WEB require"), "{told}");
+    let message = rotate(4);
+    assert!(message.contains("keys of project WEB require"), "{message}");
     fixture.bitbucket.update(|state| state.keys.all.clear());
-    let told = rotate(5);
-    assert!(told.contains("no registration found"), "{told}");
-    assert!(told.contains("bbconnect connect"), "{told}");
+    let message = rotate(5);
+    assert!(message.contains("no registration found"), "{message}");
+    assert!(message.contains("bbconnect connect"), "{message}");
     assert!(fixture.keys().is_empty());
 }
 
@@ -1875,7 +1875,7 @@ fn the_ssh_configuration_leads_to_the_server() {
         "{}",
         shown.stdout
     );
-    // What git is told leads it there as well.
+    // The settings for git lead there as well.
     for (url, name) in urls.iter().zip(["named", "alias", "short", "gated"]) {
         let connected = run(&[
             "connect",

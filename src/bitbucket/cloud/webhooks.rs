@@ -130,6 +130,8 @@ fn hook(raw: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
             secret_set: flag("secret_set"),
             verifies_receiver: flag("skip_cert_verification").map(|skips| !skips),
         },
+        created_on: text(&raw, "created_at").and_then(|text| text.parse().ok()),
+        last_delivery_failed: None,
         events,
         raw,
     })

@@ -12,6 +12,7 @@ use crate::bitbucket::webhooks::{
 };
 use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
+use crate::types::timestamp::Timestamp;
 use crate::types::webhook::{Webhook, to_generic_events};
 
 /// Read-only fields.
@@ -220,6 +221,20 @@ impl DataCenter {
     }
 }
 
+/// `statistics` has `lastSuccess`, `lastFailure` and `lastError`, each with the milliseconds of its `finish`.
+fn last_delivery_failed(statistics: &Value) -> Option<bool> {
+    let finish = |key: &str| {
+        let delivery = statistics.get(key)?;
+        delivery
+            .get("finish")
+            .or_else(|| delivery.get("start"))?
+            .as_i64()
+    };
+    let success = finish("lastSuccess");
+    let failure = finish("lastFailure").max(finish("lastError"));
+    (success.is_some() || failure.is_some()).then(|| failure > success)
+}
+
 fn hook(raw: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
     let events = events(&raw)?;
     let flag = |key: &str| raw.get(key).and_then(Value::as_bool);
@@ -239,6 +254,11 @@ fn hook(raw: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
             ),
             verifies_receiver: flag("sslVerificationRequired"),
         },
+        created_on: raw
+            .get("createdDate")
+            .and_then(Value::as_i64)
+            .and_then(Timestamp::from_millis),
+        last_delivery_failed: raw.get("statistics").and_then(last_delivery_failed),
         events,
         raw,
     })

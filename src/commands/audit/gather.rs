@@ -171,11 +171,11 @@ impl Source {
         let webhook = &stored.webhook;
         item.facts.is_signed = webhook.secret_set;
         item.facts.verifies_receiver = webhook.verifies_receiver;
-        item.facts.last_call_failed = stored.last_call_failed().filter(|_| !is_cloud);
+        item.facts.last_call_failed = stored.last_delivery_failed;
         Item {
             id: webhook.id.clone(),
             label: Some(webhook.shown_url()),
-            created_on: stored.created_on(),
+            created_on: stored.created_on,
             ..item
         }
     }
