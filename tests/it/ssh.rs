@@ -310,7 +310,7 @@ fn a_reference_is_connected_at_the_url_that_the_server_reports() {
     // The fake server reports a port on which nothing listens.
     let refused = error(&of_server("WEB/site").exits_with(7));
     assert!(refused.contains("127.0.0.1"), "{refused}");
-    fixture.connect("site", &["-c", "nobody"]).exits_with(5);
+    fixture.connect("site", &["-c", "absent"]).exits_with(5);
 }
 
 /// Asks the server with git, again and again, while keys are replaced; every answer must be right.

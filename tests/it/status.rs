@@ -155,7 +155,7 @@ fn every_state_is_shown_and_one_connection_applies() {
         .json();
     assert_eq!(connection(&other, "soon")["applies"], true);
     assert_eq!(connection(&other, "work")["applies"], false);
-    sandbox.run(["status", "-c", "nobody"]).exits_with(5);
+    sandbox.run(["status", "-c", "absent"]).exits_with(5);
 
     let text = sandbox.run(["status"]).exits_with(0);
     assert!(

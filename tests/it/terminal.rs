@@ -85,7 +85,7 @@ fn output_fits_the_terminal() {
             &["repo", "list"],
             &["known-hosts", "show"],
             &["token", "scopes", "--for", "webhook"],
-            &["connection", "show", "nobody"],
+            &["connection", "show", "absent"],
             &["webhook", "list"],
             &["doctor"],
             &["-h"],
