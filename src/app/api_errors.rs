@@ -7,13 +7,11 @@ use crate::types::operation::Operation;
 
 impl SelectedConnection {
     /// An error of the server, with the likely causes of a refusal.
-    #[must_use]
     pub(crate) fn describe_api_error(&self, error: ApiError) -> Error {
         Error::from_api(error, &self.connection, self.token_prefix)
     }
 
     /// As [`SelectedConnection::describe_api_error`]; for a missing permission with the scopes that are missing.
-    #[must_use]
     pub(crate) fn describe_api_error_for(&self, error: ApiError, operation: Operation) -> Error {
         let ApiError::Forbidden {
             required, granted, ..

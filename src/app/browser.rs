@@ -6,7 +6,6 @@ use crate::sys::subprocess;
 impl App {
     /// Opens a page in one of the browsers that `BROWSER` names, else in that of the system. Returns whether one was started.
     /// Nothing but a page is opened, whatever a server calls its address.
-    #[must_use]
     pub(crate) fn open_in_browser(&self, url: &str) -> bool {
         if !url.starts_with("https://") && !url.starts_with("http://") {
             return false;

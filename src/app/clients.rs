@@ -19,13 +19,11 @@ const EXPIRY_REMINDER_DAYS: i64 = 14;
 
 impl App {
     /// The server of a connection, for requests without a credential.
-    #[must_use]
     pub(crate) fn anonymous_client(&self, connection: &Connection) -> Bitbucket {
         self.client_authorized_as(connection, Authorization::None)
     }
 
     /// The server of a connection, for requests with its credential and this secret. Nothing is sent yet.
-    #[must_use]
     pub(crate) fn client_with_secret(&self, connection: &Connection, secret: Secret) -> Bitbucket {
         let authorization = match &connection.credential {
             Credential::Ssh { .. } => Authorization::None,
@@ -94,15 +92,11 @@ impl App {
     }
 
     /// The proxies of the environment.
-    #[must_use]
     pub(crate) fn proxy_variables(&self) -> &ProxyVariables {
         &self.environment.proxy
     }
 
     /// The server of a connection that was chosen. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// [`Error::SshOnlyConnection`]; where the secret cannot be read or must not be sent there.
     pub(crate) fn authenticated_client(
         &self,
         selected: &SelectedConnection,
@@ -112,9 +106,6 @@ impl App {
     }
 
     /// As [`App::authenticated_client`], for commands that report the expiry themselves.
-    ///
-    /// # Errors
-    /// As [`App::authenticated_client`].
     pub(crate) fn authenticated_client_without_reminder(
         &self,
         selected: &SelectedConnection,
@@ -158,9 +149,6 @@ impl App {
     }
 
     /// Runs a future that sends requests to completion.
-    ///
-    /// # Errors
-    /// [`Error::Runtime`] where the system provides no event queue.
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
         let _progress = self.ui.progress_unless_active("sending the request");
         self.runtime.block_on(future).map_err(Error::Runtime)

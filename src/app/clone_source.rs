@@ -30,9 +30,6 @@ pub(crate) struct CloneSource {
 impl App {
     /// Finds the connection for a repository, and verifies that it can read it. Without a transport it is SSH where the
     /// connection has a key for the repository.
-    ///
-    /// # Errors
-    /// As [`App::client_for_repo`]; [`Error::Api`] and [`Error::Ssh`] where the repository cannot be read.
     pub(crate) fn clone_source(
         &self,
         reference: &RepoRef,

@@ -34,9 +34,6 @@ pub(crate) struct GitServer {
 impl App {
     /// The credential for a request of git; nothing where no connection matches. `preferred` is the connection that is used
     /// where it matches and the checkout names no other.
-    ///
-    /// # Errors
-    /// As [`App::resolve`] and [`App::secret_of`].
     pub(crate) fn credential_for_git(
         &self,
         request: &CredentialRequest,
@@ -71,9 +68,6 @@ impl App {
     }
 
     /// Removes the mark that the server refused a credential, because it has accepted it.
-    ///
-    /// # Errors
-    /// Where the connections cannot be read or changed.
     pub(crate) fn git_approve(
         &self,
         request: &CredentialRequest,
@@ -92,9 +86,6 @@ impl App {
 
     /// Marks a credential that the server refused; nothing is removed. Returns a message for the user; `None` for the
     /// credential of another helper.
-    ///
-    /// # Errors
-    /// As [`App::git_approve`].
     pub(crate) fn git_reject(
         &self,
         request: &CredentialRequest,
@@ -157,9 +148,6 @@ impl App {
     }
 
     /// The value of `credential.helper` that runs this program.
-    ///
-    /// # Errors
-    /// [`Error::CurrentExeUnknown`].
     pub(crate) fn credential_helper_command(
         &self,
         connection: HelperConnection<'_>,
@@ -189,9 +177,6 @@ impl App {
     /// The servers that git reaches over HTTP with any connection, or with the named one; or those of one host. The settings
     /// are those that the connections of a server have in common; in the configuration of a repository (`here`), those of
     /// the connection that applies there.
-    ///
-    /// # Errors
-    /// [`Error::NoMatchingConnection`] where no connection is for that host, [`Error::NoConnection`] where there is none.
     pub(crate) fn git_servers(
         &self,
         host: Option<&str>,
@@ -285,9 +270,6 @@ impl App {
 
     /// The entries of git's configuration with which git uses a connection over HTTP: the credential helper, certificates
     /// and proxy. None for an SSH-only connection.
-    ///
-    /// # Errors
-    /// [`Error::CurrentExeUnknown`].
     pub(crate) fn git_config_entries(
         &self,
         connection: &Connection,
@@ -310,7 +292,6 @@ impl App {
     }
 
     /// The origins that git reaches over HTTP with a connection.
-    #[must_use]
     fn git_origins_of(connection: &Connection) -> Vec<String> {
         if connection.auth() == AuthMethod::Ssh {
             return Vec::new();
@@ -325,7 +306,6 @@ impl App {
 
     /// The SSH command for git, with the connection's key and no other; `None` where it has none, or the path of the key
     /// cannot be written for `ssh`.
-    #[must_use]
     pub(crate) fn git_ssh_command(&self, connection: &Connection) -> Option<String> {
         let path = connection.key_path.as_ref()?;
         // The host keys of the server are in our known_hosts.
@@ -338,7 +318,6 @@ impl App {
     }
 
     /// The entries of git's configuration that are in the environment already (`GIT_CONFIG_KEY_…`).
-    #[must_use]
     pub(crate) fn git_config(&self) -> &[(String, String)] {
         &self.environment.git_config
     }

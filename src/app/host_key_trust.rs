@@ -27,7 +27,6 @@ pub(crate) struct HostKeyEvidence {
     pub(crate) accepted: Option<Fingerprint>,
 }
 
-/// The trusted keys of a server.
 #[derive(Debug, Clone)]
 pub(crate) struct TrustedHostKeys {
     pub(crate) keys: Vec<HostKey>,
@@ -66,9 +65,6 @@ impl TrustPreview {
 
 impl App {
     /// bbconnect's own `known_hosts`.
-    ///
-    /// # Errors
-    /// [`Error::HomeDirUnknown`], and [`Error::Untrusted`] where another user can change the file.
     pub(crate) fn known_hosts(&self) -> Result<KnownHosts, Error> {
         let file = KnownHosts::in_dir(&self.config_dir()?);
         ownership::check_trusted(file.path())?;
@@ -76,9 +72,6 @@ impl App {
     }
 
     /// The keys of a server that are trusted without a request: built-in and pinned ones.
-    ///
-    /// # Errors
-    /// [`SshError::HostKeyRetired`] for a pinned key that was revoked.
     pub(crate) fn locally_trusted_keys(&self, host: &SshHost) -> Result<Vec<PublicKey>, Error> {
         let pinned = self.known_hosts()?.keys_for(host)?;
         reject_retired(host, pinned.iter().map(|pinned| &pinned.key))?;
@@ -88,13 +81,11 @@ impl App {
     }
 
     /// Time limit of SSH connections.
-    #[must_use]
     pub(crate) fn ssh_limit(&self) -> Duration {
         self.flags.timeout.unwrap_or(TIMEOUT)
     }
 
     /// Options for SSH connections. The user gets two more minutes to type a passphrase.
-    #[must_use]
     pub(crate) fn ssh_timeout_and_prompt(&self, has_passphrase: bool) -> CheckOptions {
         let may_prompt = has_passphrase && self.may_ask;
         CheckOptions {
@@ -109,10 +100,6 @@ impl App {
 
     /// Makes sure that the keys of a server are in bbconnect's `known_hosts`, which `ssh` then checks. Pinned keys are used
     /// whatever the evidence says.
-    ///
-    /// # Errors
-    /// [`Error::Ssh`] if the server presents another key, its key is unknown and not accepted, or it cannot be reached;
-    /// [`Error::Cancelled`].
     pub(crate) fn ensure_trusted(
         &self,
         destination: &Destination,
@@ -143,9 +130,6 @@ impl App {
     }
 
     /// What [`App::ensure_trusted`] would do, without a change. Keys that it would ask about count as trusted.
-    ///
-    /// # Errors
-    /// As [`App::ensure_trusted`].
     pub(crate) fn preview_trust(
         &self,
         destination: &Destination,
@@ -248,7 +232,6 @@ impl App {
 
     /// The evidence for the host key of a repository's server. Its SSH settings are requested if there is a connection for
     /// its REST API; errors are ignored.
-    #[must_use]
     pub(crate) fn host_key_evidence_for(
         &self,
         url: &CloneUrl,
@@ -268,7 +251,6 @@ impl App {
     }
 
     /// The SSH settings of a server, if it reports them.
-    #[must_use]
     pub(crate) fn ssh_settings(&self, bitbucket: &Bitbucket) -> Option<SshSettings> {
         match self.block_on(bitbucket.ssh_settings()) {
             Ok(Ok(settings)) => settings,
@@ -282,9 +264,6 @@ impl App {
     }
 
     /// The host keys that a server presents.
-    ///
-    /// # Errors
-    /// [`Error::Ssh`].
     pub(crate) fn scan_host_keys(
         &self,
         destination: &Destination,

@@ -21,10 +21,6 @@ const MAX_INPUT_BYTES: u64 = 64 * 1024 * 1024;
 
 impl App {
     /// Reads a new passphrase: prompted for twice, or the first line of standard input.
-    ///
-    /// # Errors
-    /// [`Error::InputRequired`] on a terminal with prompts disabled, [`Error::Stdin`], and [`Error::Usage`] for a
-    /// passphrase that is empty, longer than 64 KiB, or not text.
     pub(crate) fn read_new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
         let secret = if self.may_ask {
             self.ui
@@ -49,9 +45,6 @@ impl App {
     }
 
     /// Reads a secret: prompted for, or the first line of standard input.
-    ///
-    /// # Errors
-    /// As [`App::read_new_passphrase`].
     pub(crate) fn read_token_from_stdin(&self, flag: &str) -> Result<Secret, Error> {
         let secret = if !self.environment.stdin_is_terminal {
             first_line_of_stdin(flag)?
@@ -72,9 +65,6 @@ impl App {
     }
 
     /// The secret of the flags `--token-file`, `--token-command` and `--token-stdin`; `None` without any of them.
-    ///
-    /// # Errors
-    /// [`Error::Read`], [`Error::Store`], and as [`App::read_token_from_stdin`].
     pub(crate) fn secret_from_flags(
         &self,
         file: Option<&Path>,
@@ -90,17 +80,11 @@ impl App {
     }
 
     /// The secret that a command prints in its first line.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
     pub(crate) fn secret_of_command(&self, command: &str) -> Result<Secret, Error> {
         Ok(secrets::secret_from_command(command, self.command_limit())?)
     }
 
     /// Everything that a command prints.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
     pub(crate) fn output_of_command(&self, command: &str) -> Result<Secret, Error> {
         Ok(secrets::output_of_command(command, self.command_limit())?)
     }
@@ -110,9 +94,6 @@ impl App {
     }
 
     /// What git writes to standard input, up to an empty line or the end.
-    ///
-    /// # Errors
-    /// [`Error::Stdin`].
     pub(crate) fn read_stdin_until_blank_line(&self) -> Result<Zeroizing<String>, Error> {
         let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
         let mut stdin = io::stdin().lock().take(MAX_SECRET_BYTES);
@@ -128,9 +109,6 @@ impl App {
     }
 
     /// The text of a file; `-` is standard input.
-    ///
-    /// # Errors
-    /// [`Error::Read`], [`Error::Stdin`], and [`Error::Usage`] for what is not text.
     pub(crate) fn read_text(&self, path: &Path) -> Result<String, Error> {
         let bytes = self.read_bytes(path)?;
         String::from_utf8(bytes)
@@ -138,9 +116,6 @@ impl App {
     }
 
     /// The content of a file; `-` is standard input.
-    ///
-    /// # Errors
-    /// [`Error::Read`] and [`Error::Stdin`].
     pub(crate) fn read_bytes(&self, path: &Path) -> Result<Vec<u8>, Error> {
         if path == Path::new("-") {
             let mut bytes = Vec::new();
@@ -162,9 +137,6 @@ impl App {
 
     /// Confirmation of something that cannot be undone: the flag `--yes`, or a prompt. `doing` is what needs it, as in
     /// "removing the connection work".
-    ///
-    /// # Errors
-    /// [`Error::ConfirmationRequired`] where prompts are disabled, [`Error::Cancelled`] for a no.
     pub(crate) fn confirm(&self, yes: bool, doing: &str, question: &str) -> Result<(), Error> {
         if yes {
             return Ok(());
@@ -174,9 +146,6 @@ impl App {
     }
 
     /// As [`App::confirm`], without a flag, and only `yes` in full confirms.
-    ///
-    /// # Errors
-    /// As [`App::confirm`].
     pub(crate) fn confirm_in_full(&self, doing: &str, question: &str) -> Result<(), Error> {
         self.require_prompt(doing)?;
         require_yes(self.ui.prompt_confirm_in_full(question))

@@ -20,7 +20,6 @@ pub(crate) struct KeyLocation {
     owner: KeyOwner,
     /// The old key, where it is registered.
     pub old: Option<RegisteredKey>,
-    /// Whether the new key is registered.
     pub new_key_registered: bool,
     /// An owner whose keys must not be read.
     unseen: Option<InaccessibleOwner>,
@@ -35,10 +34,6 @@ struct InaccessibleOwner {
 
 impl KeyLocation {
     /// Finds the owner of a key, or of the key that replaces it.
-    ///
-    /// # Errors
-    /// [`Error::SshOnlyConnection`] where no connection with REST is for the repository; [`Error::Rejected`] for a credential that
-    /// can change no keys; [`Error::Api`].
     pub(crate) fn find(
         app: &App,
         ssh_connection: SshConnection,
@@ -95,9 +90,6 @@ impl KeyLocation {
     }
 
     /// Fails where the key was not found: its replacement would be registered at the wrong owner.
-    ///
-    /// # Errors
-    /// [`Error::Api`] where the keys of an owner must not be read, else [`Error::Rejected`].
     pub(crate) fn require_found(self) -> Result<Self, Error> {
         if self.old.is_some() || self.new_key_registered {
             return Ok(self);
@@ -121,13 +113,11 @@ impl KeyLocation {
     }
 
     /// Where the key is registered.
-    #[must_use]
     pub(crate) fn owner(&self) -> &KeyOwner {
         &self.owner
     }
 
     /// The repository, where the key is registered with one.
-    #[must_use]
     pub(crate) fn repository(&self) -> Option<&RepoId> {
         match &self.owner {
             KeyOwner::Repository(repo) => Some(repo),
@@ -136,9 +126,6 @@ impl KeyLocation {
     }
 
     /// Registers the new key with title and access of the old one. Returns its id where it was not registered before.
-    ///
-    /// # Errors
-    /// As [`App::register_key`].
     pub(crate) fn register(&self, app: &App, public: &PublicKey) -> Result<Option<String>, Error> {
         let label = self.old.as_ref().and_then(|old| old.label.clone());
         let access = self.old.as_ref().map(|old| old.access);
@@ -162,18 +149,12 @@ impl KeyLocation {
     }
 
     /// Removes the old key. One that no longer exists is no failure.
-    ///
-    /// # Errors
-    /// [`Error::Api`].
     pub(crate) fn remove_old(&self, app: &App) -> Result<(), Error> {
         let Some(old) = &self.old else { return Ok(()) };
         self.remove(app, &old.id)
     }
 
     /// Removes a key by its id.
-    ///
-    /// # Errors
-    /// As [`KeyLocation::remove_old`].
     pub(crate) fn remove(&self, app: &App, id: &str) -> Result<(), Error> {
         match app.block_on(self.bitbucket.remove_key(&self.owner, id))? {
             Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),

@@ -23,9 +23,6 @@ pub(crate) enum OnAccessMismatch {
 impl SelectedConnection {
     /// Refuses access tokens of Cloud, which may not change keys, whatever their scopes
     /// (<https://developer.atlassian.com/cloud/bitbucket/rest/intro/#access-tokens>).
-    ///
-    /// # Errors
-    /// [`Error::Rejected`].
     pub(crate) fn require_key_admin(&self, owner: &KeyOwner) -> Result<(), Error> {
         if self.connection.auth() != AuthMethod::AccessToken {
             return Ok(());
@@ -49,7 +46,6 @@ impl SelectedConnection {
     }
 
     /// An error of a request about keys, with the permissions that the request needs.
-    #[must_use]
     pub(crate) fn describe_key_error(&self, error: ApiError, owner: &KeyOwner) -> Error {
         let ApiError::Forbidden {
             required, granted, ..
@@ -73,9 +69,6 @@ impl SelectedConnection {
 
 impl App {
     /// Account and scopes of the credential.
-    ///
-    /// # Errors
-    /// [`Error::Api`].
     pub(crate) fn identify(
         &self,
         selected: &SelectedConnection,
@@ -131,8 +124,7 @@ impl App {
 
     /// What [`App::register_key`] would do, as far as the list of keys shows.
     ///
-    /// # Errors
-    /// As [`App::register_key`], and if the reported scopes are not sufficient. Some keys are refused only by the server.
+    /// Some keys are refused only by the server.
     pub(crate) fn plan_key_registration(
         &self,
         selected: &SelectedConnection,
@@ -182,9 +174,6 @@ impl App {
     }
 
     /// Checks what can be known before a key is registered: whether the credential may list the keys, and its scopes.
-    ///
-    /// # Errors
-    /// As [`App::plan_key_registration`].
     pub(crate) fn require_key_access(
         &self,
         selected: &SelectedConnection,

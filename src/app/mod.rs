@@ -115,7 +115,6 @@ pub(crate) struct App {
 
 impl App {
     /// Builds it from the global flags and the environment.
-    #[must_use]
     pub(crate) fn new(
         flags: &GlobalOptions,
         environment: &Environment,
@@ -162,39 +161,31 @@ impl App {
     }
 
     /// Whether prompts are allowed and there is a terminal for them.
-    #[must_use]
     pub(crate) fn is_interactive(&self) -> bool {
         self.may_ask
     }
 
     /// Whether the result is text on a terminal.
-    #[must_use]
     pub(crate) fn shows_text_on_terminal(&self) -> bool {
         self.environment.stdout_is_terminal && !self.flags.json && self.flags.get.is_none()
     }
 
     /// Today, in UTC.
-    #[must_use]
     pub(crate) fn today(&self) -> Date {
         Date::today()
     }
 
     /// The connection that `--connection` names.
-    #[must_use]
     pub(crate) fn named_connection(&self) -> Option<&str> {
         self.flags.connection.as_deref()
     }
 
     /// Whether `--quiet` is set.
-    #[must_use]
     pub(crate) fn is_quiet(&self) -> bool {
         self.flags.quiet
     }
 
     /// The directory of the user's SSH keys, `~/.ssh`.
-    ///
-    /// # Errors
-    /// [`Error::HomeDirUnknown`].
     pub(crate) fn ssh_dir(&self) -> Result<PathBuf, Error> {
         self.home()
             .map(|home| home.join(".ssh"))
@@ -202,14 +193,12 @@ impl App {
     }
 
     /// The user's home directory, where it is known.
-    #[must_use]
     pub(crate) fn home(&self) -> Option<&Path> {
         self.environment.home.as_deref()
     }
 
     /// The user's own configuration files of git, whether they exist or not: `~/.gitconfig`, and `git/config` in
     /// `$XDG_CONFIG_HOME` or `~/.config`.
-    #[must_use]
     pub(crate) fn git_config_files(&self) -> Vec<PathBuf> {
         let home = self.home();
         let below_home = || home.map(|home| home.join(".config"));
@@ -220,9 +209,6 @@ impl App {
     }
 
     /// The directory of our configuration.
-    ///
-    /// # Errors
-    /// [`Error::HomeDirUnknown`], and [`ConnectionsError::RelativeDir`] for a relative `BBCONNECT_CONFIG_DIR`.
     fn config_dir(&self) -> Result<PathBuf, Error> {
         let dir = self.environment.config_dir().ok_or(Error::HomeDirUnknown)?;
         if dir.is_relative() {
@@ -251,21 +237,15 @@ impl App {
     }
 
     /// The directory of what is no configuration.
-    #[must_use]
     pub(crate) fn state_dir(&self) -> Option<PathBuf> {
         self.environment.state_dir()
     }
 
-    /// The file of connections.
-    #[must_use]
     pub(crate) fn connection_file(&self) -> &ConnectionsFile {
         &self.connection_file
     }
 
     /// The checkout that contains the current directory; `None` where there is none. Git is asked once.
-    ///
-    /// # Errors
-    /// [`Error::Git`] where git cannot read it.
     pub(crate) fn checkout(&self) -> Result<Option<&Checkout>, Error> {
         if let Some(checkout) = self.checkout.get() {
             return Ok(checkout.as_ref());
@@ -276,25 +256,21 @@ impl App {
     }
 
     /// A variable of the environment that is set to something, one of those that are read.
-    #[must_use]
     pub(crate) fn environment_variable(&self, name: &'static str) -> Option<&str> {
         self.environment.variables.get(name)
     }
 
     /// `--timeout`, for a child process that otherwise takes as long as it needs.
-    #[must_use]
     pub(crate) fn explicit_timeout(&self) -> Option<Duration> {
         self.flags.timeout
     }
 
     /// The time limit of each step of reaching a server.
-    #[must_use]
     pub(crate) fn timeout(&self) -> Duration {
         self.flags.timeout.unwrap_or(TIMEOUT)
     }
 
     /// The time limit of a child process: that of `--timeout`, or `default`.
-    #[must_use]
     pub(crate) fn child_timeout(&self, default: Duration) -> Duration {
         self.flags.timeout.unwrap_or(default)
     }

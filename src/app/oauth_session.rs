@@ -21,9 +21,6 @@ const LOGIN_TIMEOUT: Duration = Duration::from_mins(5);
 
 impl App {
     /// Requests tokens for a connection: with a login in the browser, or with the client credentials.
-    ///
-    /// # Errors
-    /// [`Error::OAuth`] for a failed login, [`Error::Api`] where the server rejects the request.
     pub(crate) fn login(
         &self,
         connection: &Connection,
@@ -107,9 +104,6 @@ impl App {
     }
 
     /// The access token of a connection and its expiry time, refreshed first where it is about to expire.
-    ///
-    /// # Errors
-    /// [`Error::SessionExpired`] where a new login is needed; as [`App::secret`].
     pub(super) fn access_token(
         &self,
         name: &ConnectionName,

@@ -21,9 +21,6 @@ const LIMIT: Duration = Duration::from_mins(10);
 
 impl App {
     /// The URL of a repository for git over HTTP, and its credential.
-    ///
-    /// # Errors
-    /// As [`App::secret_of`].
     pub(crate) fn git_remote(
         &self,
         selected: &SelectedConnection,

@@ -69,10 +69,6 @@ impl Sources for App {
 
 impl App {
     /// What applies to a request.
-    ///
-    /// # Errors
-    /// As [`resolve`]; where nothing applies and the environment describes a connection without its secret,
-    /// [`Error::EmptyToken`] or [`Error::MissingTokenVariable`].
     pub(crate) fn resolve(&self, request: &Request<'_>) -> Result<Resolved, Error> {
         resolve(request, self).map_err(|error| {
             if !matches!(error, Error::NoConnection(_)) {
@@ -87,9 +83,6 @@ impl App {
     }
 
     /// The connection for a target; `None` where none matches.
-    ///
-    /// # Errors
-    /// As [`App::resolve`].
     pub(crate) fn connection_for(
         &self,
         target: Target<'_>,
@@ -103,18 +96,12 @@ impl App {
     }
 
     /// The connection that applies here.
-    ///
-    /// # Errors
-    /// As [`App::resolve`].
     pub(crate) fn select(&self) -> Result<SelectedConnection, Error> {
         let request = Request::connection(Target::Here, Needs::Nothing);
         Ok(self.resolve(&request)?.connection)
     }
 
     /// The connection that an argument of the command names.
-    ///
-    /// # Errors
-    /// [`Error::Connections`].
     pub(crate) fn select_by_name(&self, name: &str) -> Result<SelectedConnection, Error> {
         let (name, connection) = self.connection_file().load()?.get(name)?;
         let reason = SelectionReason::Flag;
@@ -122,9 +109,6 @@ impl App {
     }
 
     /// The connection with REST that applies here, and its server. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// As [`App::resolve`] and [`App::authenticated_client`].
     pub(crate) fn client(&self) -> Result<(SelectedConnection, Bitbucket), Error> {
         let request = Request::connection(Target::Here, Needs::Rest);
         let selected = self.resolve(&request)?.connection;
@@ -133,9 +117,6 @@ impl App {
     }
 
     /// The repository that is named, or the one that applies here, with its connection and server. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// As [`App::client`]; [`Error::Usage`] where nothing names a repository.
     pub(crate) fn client_for_repo(
         &self,
         named: Option<&RepoRef>,
@@ -155,9 +136,6 @@ impl App {
     }
 
     /// Every connection that has a private SSH key, in the order of the file.
-    ///
-    /// # Errors
-    /// [`Error::Connections`].
     pub(crate) fn ssh_connections(&self) -> Result<Vec<SshConnection>, Error> {
         let connections = self.connection_file().load()?;
         let names = connections.names();
@@ -169,9 +147,6 @@ impl App {
 
     /// The connection whose private SSH key is used, for the repository that is named or the one that applies here; and what
     /// names the repository.
-    ///
-    /// # Errors
-    /// As [`App::resolve`].
     pub(crate) fn select_ssh_connection(
         &self,
         repo: Option<&RepoRef>,
@@ -187,9 +162,6 @@ impl App {
     }
 
     /// The connection with a private SSH key, where there is only one.
-    ///
-    /// # Errors
-    /// [`Error::Connections`].
     pub(crate) fn single_ssh_connection(&self) -> Result<Option<SshConnection>, Error> {
         let only = <[SshConnection; 1]>::try_from(self.ssh_connections()?);
         Ok(only.ok().map(|[key]| key))

@@ -12,9 +12,6 @@ pub(super) struct AsyncRuntime(OnceLock<io::Result<Runtime>>);
 
 impl AsyncRuntime {
     /// Runs a future to completion. Several threads may call it at the same time; they share the I/O driver.
-    ///
-    /// # Errors
-    /// Where the system provides no event queue.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> io::Result<T> {
         let runtime = self
             .0

@@ -46,9 +46,6 @@ pub(crate) enum StoreFallback {
 
 impl App {
     /// Where the secrets of new connections are stored by default: `BBCONNECT_STORE`, else the keyring.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for another value of the variable.
     pub(crate) fn default_store(&self) -> Result<SecretSource, Error> {
         match self.environment.variables.get("BBCONNECT_STORE") {
             None | Some("keyring") => Ok(SecretSource::Keyring),
@@ -61,9 +58,6 @@ impl App {
     }
 
     /// The default store, where a secret can be stored there now. No passphrase is prompted for.
-    ///
-    /// # Errors
-    /// As [`App::default_store`], and [`Error::Store`] for a keyring that cannot be used.
     pub(crate) fn check_default_store(&self) -> Result<StoreKind, Error> {
         let source = self.default_store()?;
         if source == SecretSource::Keyring {
@@ -74,9 +68,6 @@ impl App {
 
     /// Checks that a secret can be stored, before it is requested or created. A passphrase is prompted for, where one is
     /// needed.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
     pub(crate) fn check_store(&self, source: &SecretSource) -> Result<(), Error> {
         match source {
             // No connection has an empty name: only whether the keyring responds matters.
@@ -88,9 +79,6 @@ impl App {
 
     /// Where a new secret can be stored: in `source`, or where that is a keyring that cannot be used, on a terminal what
     /// `fallback` offers.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
     pub(crate) fn available_store(
         &self,
         source: SecretSource,
@@ -144,8 +132,7 @@ impl App {
 
     /// Stores the secret of a connection, bound to the connection's present settings.
     ///
-    /// # Errors
-    /// [`Error::Store`]; the previous secret is intact then.
+    /// On an error the previous secret is intact.
     pub(crate) fn store_secret(
         &self,
         name: &ConnectionName,
@@ -184,9 +171,6 @@ impl App {
     }
 
     /// Deletes the secret of a connection from the keyring or the encrypted file.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
     pub(crate) fn delete_secret(
         &self,
         name: &ConnectionName,
@@ -203,10 +187,6 @@ impl App {
     }
 
     /// The secret of a saved connection, to be sent to its servers.
-    ///
-    /// # Errors
-    /// [`Error::SecretBindingMismatch`] for a secret that was given with other settings, [`Error::MissingSecret`] where
-    /// there is none, [`Error::Store`] where it cannot be read.
     pub(crate) fn secret(
         &self,
         name: &ConnectionName,
@@ -220,9 +200,6 @@ impl App {
 
     /// The secret as it is stored, once its binding is that of the connection: for OAuth that of the client, with the
     /// tokens. A secret of the earlier format is bound now.
-    ///
-    /// # Errors
-    /// As [`App::secret`].
     pub(crate) fn stored_secret(
         &self,
         name: &ConnectionName,
@@ -232,9 +209,6 @@ impl App {
     }
 
     /// As [`App::stored_secret`], where the user has just confirmed some settings.
-    ///
-    /// # Errors
-    /// As [`App::secret`].
     pub(crate) fn stored_secret_with(
         &self,
         name: &ConnectionName,
@@ -274,9 +248,6 @@ impl App {
 
     /// Binds the secret of a connection to settings that the user has confirmed. Others stay those with which it was given.
     /// Returns whether it was bound to others before.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
     pub(crate) fn confirm_settings(
         &self,
         name: &ConnectionName,
@@ -301,9 +272,6 @@ impl App {
     }
 
     /// Stores the secret of a connection under another name, with its binding.
-    ///
-    /// # Errors
-    /// [`Error::Store`].
     pub(crate) fn copy_secret(
         &self,
         from: &ConnectionName,
@@ -455,9 +423,6 @@ impl App {
     }
 
     /// The secret of the connection that applies.
-    ///
-    /// # Errors
-    /// As [`App::secret`].
     pub(crate) fn secret_of(&self, selected: &SelectedConnection) -> Result<Secret, Error> {
         if selected.is_stored() {
             return self.secret(&selected.name, &selected.connection);
@@ -472,9 +437,6 @@ impl App {
     }
 
     /// The secret in the environment as it is, for a new connection.
-    ///
-    /// # Errors
-    /// As [`App::secret`].
     pub(crate) fn secret_in_environment(&self) -> Result<Option<Secret>, Error> {
         let environment = EnvConnection::of(&self.environment)?;
         environment

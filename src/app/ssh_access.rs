@@ -43,7 +43,6 @@ impl RetryPolicy {
 impl App {
     /// Options for `ssh` with a key and bbconnect's host keys. A connection without a key shows whether the server can be
     /// reached and has the expected host key.
-    #[must_use]
     pub(crate) fn ssh_options(
         &self,
         key: Option<&PrivateKeyFile>,
@@ -65,14 +64,12 @@ impl App {
     }
 
     /// Whether a key has no passphrase, is in the agent, or its passphrase can be prompted for.
-    #[must_use]
     pub(crate) fn is_key_usable(&self, key: &PrivateKeyFile) -> bool {
         !key.has_passphrase || self.may_ask || ssh::agent_has(&key.public)
     }
 
     /// The SSH command for git to use only this key, at the server of a repository. `None` for a path that cannot be written
     /// in an option of `ssh`.
-    #[must_use]
     pub(crate) fn ssh_command(&self, key: &Path, remote: Option<&SshRemote>) -> Option<String> {
         let destination = remote.and_then(|remote| self.ssh_destination(remote).ok());
         let file = PrivateKeyFile::read(key).ok();
@@ -86,7 +83,6 @@ impl App {
     }
 
     /// The path of `ssh`, for commands that are run later.
-    #[must_use]
     pub(crate) fn ssh_program(&self) -> &Path {
         self.environment.ssh.as_deref().unwrap_or(Path::new("ssh"))
     }
@@ -118,9 +114,6 @@ impl App {
     }
 
     /// Requests a repository over SSH.
-    ///
-    /// # Errors
-    /// [`Error::Ssh`].
     pub(crate) fn check_access(
         &self,
         options: &ClientOptions,
@@ -148,9 +141,6 @@ impl App {
     }
 
     /// Requests a repository with a key, again while the server refuses the key.
-    ///
-    /// # Errors
-    /// [`Error::Ssh`].
     pub(crate) fn check_access_with_retry(
         &self,
         options: &ClientOptions,

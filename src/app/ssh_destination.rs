@@ -38,9 +38,6 @@ impl App {
     }
 
     /// The server of a host, and how `ssh` reaches it. `has_port`: the port was named.
-    ///
-    /// # Errors
-    /// [`Error::Ssh`] where `ssh` cannot be asked.
     pub(crate) fn ssh_destination_of_host(
         &self,
         host: &SshHost,
@@ -52,18 +49,12 @@ impl App {
     }
 
     /// As [`App::ssh_destination_of_host`], for a repository.
-    ///
-    /// # Errors
-    /// As [`App::ssh_destination_of_host`].
     pub(crate) fn ssh_destination(&self, remote: &SshRemote) -> Result<Destination, Error> {
         self.ssh_destination_of_host(&remote.host, remote.has_port, remote.user.as_deref())
     }
 
     /// What a clone URL over SSH stands for in the user's SSH configuration; `None` where it stands for itself, and for
     /// another transport.
-    ///
-    /// # Errors
-    /// As [`App::ssh_destination_of_host`].
     pub(crate) fn resolve_ssh_url(&self, url: &CloneUrl) -> Result<Option<ResolvedUrl>, Error> {
         if url.transport() != Transport::Ssh {
             return Ok(None);

@@ -8,9 +8,6 @@ use crate::types::repository::{RepoId, Repository};
 
 impl App {
     /// The repository that a command is about to write to, under its current name.
-    ///
-    /// # Errors
-    /// [`Error::Rejected`] where it is archived; what `describe` returns for an error of the server.
     pub(crate) fn writable_repository(
         &self,
         bitbucket: &Bitbucket,
@@ -23,9 +20,6 @@ impl App {
 }
 
 /// The current name of a repository that can be written to.
-///
-/// # Errors
-/// As [`App::writable_repository`].
 async fn require_writable(
     bitbucket: &Bitbucket,
     repo: &RepoId,
@@ -40,9 +34,6 @@ async fn require_writable(
 }
 
 /// Refuses a write to an archived repository.
-///
-/// # Errors
-/// [`Error::Rejected`].
 pub(crate) fn require_not_archived(repository: &Repository) -> Result<(), Error> {
     if repository.archived != Some(true) {
         return Ok(());

@@ -11,7 +11,6 @@ pub(crate) struct CredentialContext {
     /// Cloud only.
     pub workspace: Option<String>,
     pub project: Option<String>,
-    /// The slug.
     pub repository: Option<String>,
 }
 
@@ -37,7 +36,6 @@ pub(crate) struct Identity {
     pub scopes: Scopes,
     /// From the server, else from the configuration.
     pub level: Option<TokenLevel>,
-    /// The level is from the server.
     pub level_from_server: bool,
     /// The error message, when the repository, project or workspace in the configuration is not visible.
     pub not_visible: Option<String>,

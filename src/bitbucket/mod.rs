@@ -67,13 +67,11 @@ pub(crate) enum Bitbucket {
 }
 
 impl Bitbucket {
-    #[must_use]
     pub(crate) fn is_cloud(&self) -> bool {
         matches!(self, Self::Cloud(_))
     }
 
     /// What the last response showed about the server, beside its content.
-    #[must_use]
     pub(crate) fn observation(&self) -> ServerObservation {
         match self {
             Self::Cloud(cloud) => cloud.http().observation(),
@@ -82,7 +80,6 @@ impl Bitbucket {
     }
 
     /// Whether requests go through a proxy.
-    #[must_use]
     pub(crate) fn uses_proxy(&self) -> bool {
         match self {
             Self::Cloud(cloud) => cloud.http().proxy().is_some(),
@@ -91,7 +88,6 @@ impl Bitbucket {
     }
 
     /// The name of a repository after the requests so far: the server redirects those under a former name.
-    #[must_use]
     pub(crate) fn current_name(&self, repo: &RepoId) -> RepoId {
         match self {
             Self::Cloud(cloud) => cloud.current_name(repo),
@@ -114,7 +110,6 @@ impl Bitbucket {
     }
 
     /// The number of requests that were sent.
-    #[must_use]
     pub(crate) fn requests_sent(&self) -> usize {
         match self {
             Self::Cloud(cloud) => cloud.http().requests_sent(),
@@ -281,7 +276,6 @@ impl Bitbucket {
     }
 
     /// The id of the current token, where the token contains it.
-    #[must_use]
     pub(crate) fn current_token_id(&self) -> Option<String> {
         match self {
             Self::Cloud(_) => None,
@@ -525,7 +519,6 @@ impl Bitbucket {
         Ok(all.into_iter().find(is_it))
     }
 
-    /// Opens a pull request.
     pub(crate) async fn create_pull_request(
         &self,
         repo: &RepoId,
@@ -596,7 +589,6 @@ impl Bitbucket {
         }
     }
 
-    /// The webhooks of a repository.
     pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.webhooks(repo).await,
@@ -634,7 +626,6 @@ impl Bitbucket {
         }
     }
 
-    /// Creates a webhook.
     pub(crate) async fn create_webhook(
         &self,
         repo: &RepoId,
@@ -661,7 +652,6 @@ impl Bitbucket {
         }
     }
 
-    /// Removes a webhook.
     pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.remove_webhook(repo, id).await,

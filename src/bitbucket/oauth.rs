@@ -29,7 +29,6 @@ pub(crate) struct OAuthClient {
 
 #[derive(Debug)]
 pub(crate) enum OAuthGrant<'a> {
-    /// An authorization code.
     Code {
         code: &'a Secret,
         /// The URL that the browser was redirected to.
@@ -39,7 +38,6 @@ pub(crate) enum OAuthGrant<'a> {
     },
     /// A refresh token, which is valid once.
     Refresh(&'a Secret),
-    /// Client credentials.
     Client,
 }
 
@@ -67,7 +65,6 @@ struct TokenErrorResponse {
 }
 
 impl OAuthClient {
-    #[must_use]
     pub(crate) fn new(
         website: BaseUrl,
         deployment: Deployment,
@@ -94,10 +91,6 @@ impl OAuthClient {
         }
     }
 
-    /// Requests tokens.
-    ///
-    /// # Errors
-    /// [`ApiError::Unauthorized`] for a client, code or refresh token that is not accepted; the others.
     pub(crate) async fn tokens(&self, grant: &OAuthGrant<'_>) -> Result<Tokens, ApiError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         match grant {

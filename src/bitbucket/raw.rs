@@ -51,9 +51,6 @@ pub(crate) enum RawPages {
 
 impl Bitbucket {
     /// The URL that a request is sent to.
-    ///
-    /// # Errors
-    /// [`ApiError::ForeignOrigin`] for another origin, [`ApiError::InvalidPathSegment`] for a path that is no URL.
     pub(crate) fn resolve_url(&self, request: &RawRequest) -> Result<Url, ApiError> {
         let (http, prefix) = match self {
             Self::Cloud(cloud) => (cloud.http(), ""),
@@ -79,9 +76,6 @@ impl Bitbucket {
     }
 
     /// Sends a request. An error status is a response with its failure.
-    ///
-    /// # Errors
-    /// [`ApiError`] where the server sent no response.
     pub(crate) async fn send(&self, request: &RawRequest) -> Result<RawResponse, ApiError> {
         let url = self.resolve_url(request)?;
         let mut signed =
@@ -93,9 +87,6 @@ impl Bitbucket {
     }
 
     /// Sends a request and follows its pages, each requested once.
-    ///
-    /// # Errors
-    /// [`ApiError`] where the server sent no response, or a page after the first is not one.
     pub(crate) async fn all_pages(&self, request: &RawRequest) -> Result<RawPages, ApiError> {
         let url = self.resolve_url(request)?;
         Ok(match self.http().raw_pages(url).await? {

@@ -65,7 +65,6 @@ impl ServerProbe {
     }
 
     /// Whether the body is HTML.
-    #[must_use]
     pub(crate) fn is_page(&self) -> bool {
         let kind = self.media_type.as_deref().unwrap_or_default();
         kind.to_ascii_lowercase().contains("html")

@@ -52,7 +52,6 @@ pub(crate) struct WebhookChange {
     pub changed: bool,
 }
 
-/// The result of a test delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestDelivery {
     /// The HTTP status of the receiver.
@@ -64,7 +63,6 @@ pub(crate) struct TestDelivery {
 impl WebhookSpec {
     /// The events after the change, as the product names them: those of an existing webhook are kept unless the request
     /// is exact.
-    #[must_use]
     pub(crate) fn target_events(&self, before: Option<&StoredWebhook>) -> Vec<String> {
         let kept = before.filter(|_| !self.exact);
         let mut events = kept.map(|before| before.events.clone()).unwrap_or_default();
@@ -84,7 +82,6 @@ impl StoredWebhook {
     }
 
     /// Whether nothing has to be changed. A secret that cannot be seen is not known to be the same.
-    #[must_use]
     pub(crate) fn matches_spec(&self, spec: &WebhookSpec) -> bool {
         self.matches_with_events(spec, &spec.target_events(Some(self)))
     }

@@ -6,7 +6,6 @@ use crate::app::{FILES, VARIABLES};
 use crate::commands::help::program_page;
 use crate::exit_status::ExitStatus;
 
-/// The width of the pages.
 const WIDTH: usize = 100;
 
 /// The reference as Markdown: every command with its help page, then the exit statuses.

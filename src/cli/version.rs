@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::ui::{CommandOutput, TextWriter};
 
-/// The version of the program.
 #[derive(Debug, Serialize)]
 pub(crate) struct Version {
     version: &'static str,

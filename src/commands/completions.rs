@@ -26,10 +26,8 @@ pub(crate) struct Args {
     pub shell: Shell,
 }
 
-/// The name of the program.
 const NAME: &str = "bbconnect";
 
-/// A completion script.
 #[derive(Debug, Serialize)]
 pub(crate) struct CompletionsOutput {
     shell: String,

@@ -55,7 +55,6 @@ pub(crate) struct Args {
     pub path: Vec<String>,
 }
 
-/// A help page.
 #[derive(Debug, Serialize)]
 pub(crate) struct HelpOutput {
     help: String,
@@ -64,7 +63,6 @@ pub(crate) struct HelpOutput {
 }
 
 impl HelpOutput {
-    #[must_use]
     pub(crate) fn new(page: &StyledStr) -> Self {
         Self {
             help: page.to_string(),
@@ -85,9 +83,6 @@ impl Subcommand for Args {
     type Output = HelpOutput;
 
     /// Renders the page of the program or of a topic.
-    ///
-    /// # Errors
-    /// None.
     fn run(&self, app: &App) -> Result<HelpOutput, Error> {
         let root = (app.command_line)();
         let width = page_width(stdout_columns());
@@ -101,7 +96,6 @@ impl Subcommand for Args {
 
 impl Args {
     /// Whether the page is not that of a command, which clap renders.
-    #[must_use]
     pub(crate) fn is_topic(&self) -> bool {
         match &self.path[..] {
             [] => true,
@@ -112,13 +106,11 @@ impl Args {
 }
 
 /// The columns of help pages.
-#[must_use]
 pub(crate) fn page_width(terminal: Option<usize>) -> usize {
     terminal.map_or(MAX_WIDTH, |columns| columns.min(MAX_WIDTH))
 }
 
 /// The page of the program: its commands in groups. `long` as with `--help`.
-#[must_use]
 pub(crate) fn program_page(root: &clap::Command, long: bool, width: usize) -> StyledStr {
     let styles = root.get_styles();
     let (header, literal) = (styles.get_header(), styles.get_literal());
@@ -148,7 +140,6 @@ pub(crate) fn program_page(root: &clap::Command, long: bool, width: usize) -> St
     }
 }
 
-/// The page of a topic.
 fn topic_page(root: &clap::Command, topic: &str, width: usize) -> StyledStr {
     let header = root.get_styles().get_header();
     let definitions = |rows: &[(&str, &'static str)]| definitions(root, rows, width);

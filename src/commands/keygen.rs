@@ -90,9 +90,7 @@ impl Subcommand for Args {
 
     /// Generates key pairs and writes them.
     ///
-    /// # Errors
-    /// If a file exists, a path or the comment is invalid, or the system fails to provide random bytes or to write. No file
-    /// is left behind.
+    /// On an error no file is left behind.
     fn run(&self, app: &App) -> Result<KeygenOutput, Error> {
         let files = if self.stdout {
             Vec::new()
@@ -212,7 +210,6 @@ struct GeneratedKey {
     private: Option<PrivateKey>,
 }
 
-/// A private key in the output.
 #[derive(Debug)]
 struct PrivateKey(Secret);
 

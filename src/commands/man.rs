@@ -46,9 +46,6 @@ impl Subcommand for Args {
     type Output = ManOutput;
 
     /// Writes the manual pages of all commands.
-    ///
-    /// # Errors
-    /// [`Error::Write`] when the directory or a page cannot be written.
     fn run(&self, app: &App) -> Result<ManOutput, Error> {
         let failed = |path: &Path| {
             let path = path.to_owned();

@@ -54,9 +54,6 @@ impl Subcommand for ListArgs {
     type Output = ListOutput;
 
     /// Lists the projects that the connection that applies can see, in the server's order.
-    ///
-    /// # Errors
-    /// Where no connection applies, the workspace is not known, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let workspace = workspace(self.workspace.as_deref(), &selected)?;
@@ -116,9 +113,6 @@ impl Subcommand for CreateArgs {
     type Output = CreateOutput;
 
     /// Creates a project.
-    ///
-    /// # Errors
-    /// A conflict where the key is taken; where no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let workspace = workspace(self.workspace.as_deref(), &selected)?;

@@ -62,9 +62,6 @@ impl Subcommand for Args {
     type Output = StatusOutput;
 
     /// Checks all connections concurrently. Their problems are results, not errors.
-    ///
-    /// # Errors
-    /// Where the file of connections cannot be read, or the named connection does not exist.
     fn run(&self, app: &App) -> Result<StatusOutput, Error> {
         let mut notes = Vec::new();
         let (mut targets, mut unreadable) = (Vec::new(), Vec::new());

@@ -37,9 +37,6 @@ impl Subcommand for ListArgs {
     type Output = ListOutput;
 
     /// Lists the workspaces of the connection that applies, in the server's order.
-    ///
-    /// # Errors
-    /// Where no connection applies, it is not one to Bitbucket Cloud, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let _progress = app.ui.list_progress("listing workspaces");

@@ -73,9 +73,6 @@ impl Connections {
     }
 
     /// A connection with other values for some of its keys.
-    ///
-    /// # Errors
-    /// As [`Connections::get`].
     pub(crate) fn get_completed(
         &self,
         name: &str,
@@ -111,7 +108,6 @@ impl Connections {
         Ok((known, connection))
     }
 
-    /// The name of the default connection.
     #[must_use]
     pub fn default_name(&self) -> Option<&str> {
         self.document.get("default").and_then(Item::as_str)

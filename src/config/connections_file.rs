@@ -21,7 +21,6 @@ pub(crate) struct ConnectionsFile {
 
 impl ConnectionsFile {
     /// The file in a configuration directory; without one there are no connections, and none can be saved.
-    #[must_use]
     pub(crate) fn in_dir(dir: Option<&Path>, lock_timeout: Duration) -> Self {
         Self {
             path: dir.map(|dir| dir.join("connections.toml")),
@@ -37,10 +36,6 @@ impl ConnectionsFile {
     }
 
     /// The connections as this process read them first, or has changed them since. A file that does not exist has none.
-    ///
-    /// # Errors
-    /// [`ConnectionsError::File`], [`ConnectionsError::Untrusted`], [`ConnectionsError::RelativeDir`] and
-    /// [`ConnectionsError::Syntax`].
     pub(crate) fn load(&self) -> Result<Arc<Connections>, ConnectionsError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(connections) = &*loaded {
@@ -52,9 +47,6 @@ impl ConnectionsFile {
     }
 
     /// The connections as they are in the file now: another process may have changed them.
-    ///
-    /// # Errors
-    /// As [`ConnectionsFile::load`].
     pub(crate) fn read(&self) -> Result<Connections, ConnectionsError> {
         let Some(path) = &self.path else {
             return Connections::parse(Path::new(""), "");
@@ -70,9 +62,6 @@ impl ConnectionsFile {
     }
 
     /// Reads, changes and writes the file under its lock. Without a change nothing is written.
-    ///
-    /// # Errors
-    /// Those of `change`, [`ConnectionsError::File`] and [`ConnectionsError::NoConfigDir`].
     pub(crate) fn update<T, E: From<ConnectionsError>>(
         &self,
         change: impl FnOnce(&mut Connections) -> Result<T, E>,
@@ -96,9 +85,6 @@ impl ConnectionsFile {
     }
 
     /// Holds the lock of a connection's OAuth tokens until it is dropped: only one process refreshes them.
-    ///
-    /// # Errors
-    /// [`ConnectionsError::File`], [`ConnectionsError::NoConfigDir`].
     pub(crate) fn lock_tokens(&self, name: &ConnectionName) -> Result<File, ConnectionsError> {
         let path = self.path()?.with_file_name(format!("tokens-{name}"));
         atomic_file::lock(&path, self.lock_timeout)

@@ -16,7 +16,6 @@ pub enum ConnectionsError {
     /// It cannot be read or written.
     #[error("cannot use {}: {source}", path.display())]
     File {
-        /// The file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -30,7 +29,6 @@ pub enum ConnectionsError {
     /// It is not TOML.
     #[error("{} is not valid TOML: {reason}", path.display())]
     Syntax {
-        /// The file.
         path: PathBuf,
         /// Where, and what is wrong; nothing of the file itself, which may hold a command that prints a secret.
         reason: String,
@@ -38,9 +36,7 @@ pub enum ConnectionsError {
     /// A connection in it cannot be read.
     #[error("connection {name} in {} is not valid: {reason}", path.display())]
     Connection {
-        /// The file.
         path: PathBuf,
-        /// Its name there.
         name: String,
         /// What is wrong with it.
         reason: String,

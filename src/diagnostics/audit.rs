@@ -12,7 +12,6 @@ use crate::types::timestamp::Timestamp;
 /// NIST SP 800-131A: RSA keys under 2,048 bits are disallowed.
 const MIN_RSA_BITS: u32 = 2048;
 
-/// The limits of an audit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AuditLimits {
     pub(crate) today: Date,
@@ -22,7 +21,6 @@ pub(crate) struct AuditLimits {
 }
 
 /// The findings of each item, in the order of the items. What passes has none.
-#[must_use]
 pub(crate) fn judge_inventory(items: &[Item], limits: AuditLimits) -> Vec<Vec<Finding>> {
     let shared = owners_by(items, ItemKind::Key, |item| item.fingerprint.as_deref());
     let urls = owners_by(items, ItemKind::Webhook, |item| item.label.as_deref());

@@ -22,7 +22,6 @@ pub(crate) enum Severity {
 
 impl Severity {
     /// The name in JSON and text.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -43,7 +42,6 @@ macro_rules! finding_ids {
 
         impl FindingId {
             /// The name in JSON and text.
-            #[must_use]
             pub(crate) fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
@@ -179,7 +177,6 @@ impl Finding {
         }
     }
 
-    #[must_use]
     pub(crate) fn with_evidence(self, evidence: impl Into<String>) -> Self {
         Self {
             evidence: Some(evidence.into()),
@@ -187,7 +184,6 @@ impl Finding {
         }
     }
 
-    #[must_use]
     pub(crate) fn with_next(self, next: impl Into<String>) -> Self {
         Self {
             next: Some(next.into()),
@@ -195,7 +191,6 @@ impl Finding {
         }
     }
 
-    #[must_use]
     pub(crate) fn with_elapsed(self, elapsed: Duration) -> Self {
         let milliseconds = elapsed.as_millis().try_into().unwrap_or(u64::MAX);
         Self {
@@ -205,7 +200,6 @@ impl Finding {
     }
 
     /// A failure of something that is not required is a warning; a host key that is not the expected one stays a failure.
-    #[must_use]
     pub(crate) fn downgraded(mut self) -> Self {
         if self.level == Severity::Fail && self.exit != ExitStatus::HostKeyMismatch {
             self.level = Severity::Warn;
@@ -215,13 +209,11 @@ impl Finding {
     }
 
     /// The first of some problems, where there is one; else this finding, which has to be one that passed.
-    #[must_use]
     pub(crate) fn unless(self, problems: impl IntoIterator<Item = Option<Self>>) -> Self {
         problems.into_iter().flatten().next().unwrap_or(self)
     }
 
     /// This finding, where it asks for a change.
-    #[must_use]
     pub(crate) fn if_problem(self) -> Option<Self> {
         matches!(self.level, Severity::Warn | Severity::Fail).then_some(self)
     }

@@ -165,6 +165,5 @@ pub(crate) struct LoginFacts {
     pub(crate) access: Result<(), ErrorSummary>,
     /// The server ended the connection because of too many keys.
     pub(crate) too_many_keys: bool,
-    /// The number of keys in the agent.
     pub(crate) agent_keys: Option<usize>,
 }

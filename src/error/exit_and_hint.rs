@@ -15,7 +15,6 @@ use crate::types::scope::GrantedScopes;
 
 impl Error {
     /// The exit status that stands for this error.
-    #[must_use]
     pub(crate) fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage { .. }
@@ -116,7 +115,6 @@ impl Error {
     }
 
     /// What to do about it; a command to paste where there is one.
-    #[must_use]
     pub(crate) fn hint(&self) -> Option<Hint> {
         let hint = match self {
             Self::Usage { hint, .. } | Self::Rejected { hint, .. } => return hint.clone(),

@@ -188,7 +188,6 @@ fn changed_by_hand(settings: &[BoundSetting]) -> String {
 
 impl Error {
     /// An empty hint is none.
-    #[must_use]
     pub(crate) fn usage(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self::Usage {
             message: message.into(),
@@ -197,7 +196,6 @@ impl Error {
     }
 
     /// An empty hint is none.
-    #[must_use]
     pub(crate) fn rejected(
         kind: RejectionKind,
         message: impl Into<String>,
@@ -211,7 +209,6 @@ impl Error {
     }
 
     /// A failed REST request, with the likely causes for this credential where it was rejected.
-    #[must_use]
     pub(crate) fn from_api(error: ApiError, connection: &Connection, prefix: TokenPrefix) -> Self {
         let causes = matches!(error, ApiError::Unauthorized(_))
             .then(|| auth_failure_help(connection, prefix).into());
@@ -220,7 +217,6 @@ impl Error {
 
     /// Whether a secret that was just entered is wrong, so that it can be entered again. A locked account is not: more
     /// attempts would not help.
-    #[must_use]
     pub(crate) fn is_wrong_secret(&self) -> bool {
         matches!(
             self,
@@ -233,7 +229,6 @@ impl Error {
     }
 
     /// Whether the configuration may have been written by another user: nothing is sent, and git's credential helper is silent.
-    #[must_use]
     pub(crate) fn is_untrusted_configuration(&self) -> bool {
         matches!(
             self,
@@ -248,7 +243,6 @@ impl Error {
     }
 
     /// The causes behind the message, nearest first, without those that the message already ends with.
-    #[must_use]
     pub(crate) fn source_chain(&self) -> Vec<String> {
         let mut printed = self.to_string();
         let mut causes = Vec::new();

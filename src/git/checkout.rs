@@ -22,7 +22,6 @@ pub(crate) struct Checkout {
     remotes: Vec<(String, String)>,
 }
 
-/// A value of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConfigValue<'a> {
     pub(crate) value: &'a str,
@@ -73,13 +72,11 @@ impl Checkout {
     }
 
     /// The connection that the configuration names: for the nearest directory, else for the whole repository.
-    #[must_use]
     pub(crate) fn connection(&self) -> Option<ConfigValue<'_>> {
         self.nearest("connection")
     }
 
     /// The repository that the configuration names, as [`Checkout::connection`] does.
-    #[must_use]
     pub(crate) fn repository(&self) -> Option<ConfigValue<'_>> {
         self.nearest("repository")
     }
@@ -108,7 +105,6 @@ impl Checkout {
 
     /// The remotes with their URLs, `origin` first. A remote whose URL `insteadOf` rewrites is listed twice: with the
     /// rewritten URL, then with the configured one.
-    #[must_use]
     pub(crate) fn remotes(&self) -> Vec<(&str, &str)> {
         let remotes = self.remotes.iter();
         remotes
@@ -118,9 +114,6 @@ impl Checkout {
 
     /// Records the connection of this repository, or of one directory of it, in the repository's own configuration.
     /// Returns whether that is a change.
-    ///
-    /// # Errors
-    /// [`GitError`].
     pub(crate) fn set_connection(
         &self,
         service: Option<&Path>,
@@ -130,9 +123,6 @@ impl Checkout {
     }
 
     /// Records the repository that commands act on, as [`Checkout::set_connection`] does.
-    ///
-    /// # Errors
-    /// [`GitError`].
     pub(crate) fn set_repository(
         &self,
         service: Option<&Path>,
@@ -143,9 +133,6 @@ impl Checkout {
 
     /// Records the connection and the repository of another checkout, such as a new clone. What is recorded there already,
     /// whatever it is, was chosen by the user and stays. Returns whether anything was recorded.
-    ///
-    /// # Errors
-    /// [`GitError`].
     pub(crate) fn record_in(
         directory: &Path,
         connection: &str,
@@ -179,9 +166,6 @@ impl Checkout {
     }
 
     /// Renames a connection in the configuration of this repository. The user's global configuration stays as it is.
-    ///
-    /// # Errors
-    /// [`GitError`].
     pub(crate) fn rename_connection(from: &str, to: &str) -> Result<(), GitError> {
         let pattern = r"^bbconnect\.(.*\.)?connection$";
         let listing = ["config", "--local", "--null", "--get-regexp", pattern];

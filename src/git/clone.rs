@@ -11,7 +11,6 @@ use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable
 use crate::sys::signals;
 use crate::sys::subprocess::Stderr;
 
-/// A repository to clone.
 #[derive(Debug)]
 pub(crate) struct CloneSpec {
     /// Without a credential.
@@ -52,8 +51,6 @@ impl CloneSpec {
         arguments
     }
 
-    /// The command for a shell.
-    #[must_use]
     pub(crate) fn command_line(&self) -> String {
         let arguments = self.arguments();
         let words = arguments.iter().map(|word| word.to_string_lossy());
@@ -63,9 +60,6 @@ impl CloneSpec {
     }
 
     /// Clones. After a failure the directory is as it was: absent, or empty.
-    ///
-    /// # Errors
-    /// [`PushError`]; without `shows_progress` with the reason that git gave.
     pub(crate) fn run(&self, shows_progress: bool, limit: Duration) -> Result<(), PushError> {
         // A signal takes effect after the directory was removed.
         let _deferred = signals::defer();

@@ -10,7 +10,6 @@ use zeroize::Zeroizing;
 
 use crate::types::secret::Secret;
 
-/// A request of git.
 #[derive(Debug, Default)]
 pub struct CredentialRequest {
     /// `https`, `http`, or another protocol, which is not supported.
@@ -27,7 +26,6 @@ pub struct CredentialRequest {
     pub supports_authtype: bool,
 }
 
-/// A response of a helper.
 #[derive(Debug)]
 pub enum CredentialResponse {
     /// Git asks the next helper.

@@ -97,7 +97,6 @@ impl HelperConfig {
     }
 
     /// Whether another helper is configured for this server, which would store the credential.
-    #[must_use]
     pub(crate) fn has_others(&self, is_ours: impl Fn(&str) -> bool) -> bool {
         self.all
             .iter()

@@ -32,7 +32,6 @@ pub(crate) struct Setting {
 
 impl EffectiveConfig {
     /// The value of a setting that counts.
-    #[must_use]
     pub(crate) fn setting(&self, key: &str) -> Option<&Setting> {
         let mut settings = self.settings.iter().rev();
         settings.find(|setting| setting.key.eq_ignore_ascii_case(key))

@@ -24,7 +24,6 @@ pub(crate) enum HttpSetting {
 impl HttpSetting {
     const ALL: [Self; 4] = [Self::CaInfo, Self::Cert, Self::Key, Self::Proxy];
 
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CaInfo => "sslCAInfo",
@@ -77,7 +76,6 @@ impl From<&NetworkSettings> for HttpSettings {
 
 impl HttpSettings {
     /// What several connections to one server have in common, and the settings in which they differ.
-    #[must_use]
     pub(crate) fn common(all: &[Self]) -> (Self, Vec<HttpSetting>) {
         let (mut common, mut differing) = (Vec::new(), Vec::new());
         for setting in HttpSetting::ALL {
@@ -93,7 +91,6 @@ impl HttpSettings {
     }
 
     /// Without these settings.
-    #[must_use]
     pub(crate) fn without(mut self, settings: &[HttpSetting]) -> Self {
         self.0.retain(|(setting, _)| !settings.contains(setting));
         self
@@ -105,7 +102,6 @@ impl HttpSettings {
     }
 
     /// The entries of git's configuration for a server.
-    #[must_use]
     pub(crate) fn entries(&self, origin: &str) -> Vec<(String, String)> {
         let entry = |(setting, value): &(HttpSetting, String)| (setting.key(origin), value.clone());
         self.0.iter().map(entry).collect()
@@ -113,9 +109,6 @@ impl HttpSettings {
 
     /// Makes these the settings for a server in one configuration file, and removes those of ours that are not among them.
     /// Returns whether that is a change, and the settings for which the user has another value, which is kept.
-    ///
-    /// # Errors
-    /// [`GitError`].
     pub(crate) fn apply(
         &self,
         scope: ConfigScope,

@@ -8,9 +8,6 @@ use super::error::GitError;
 
 /// The paths, relative to the root of the work tree, of tracked files that contain one of the texts, letter case ignored.
 /// One process; settings of the repository that would start programs or look elsewhere do not apply.
-///
-/// # Errors
-/// [`GitError`] where git cannot search.
 pub(crate) fn tracked_files_containing(
     root: &Path,
     texts: &[&str],

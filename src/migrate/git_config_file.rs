@@ -27,7 +27,6 @@ pub(super) struct Header {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The index of its header.
     pub(super) header: usize,
     /// In lower case.
     pub(super) key: String,
@@ -126,7 +125,6 @@ impl<'a> ConfigFile<'a> {
         })
     }
 
-    /// The key as written.
     fn key(&self, entry: &Entry) -> &str {
         let end = entry.key_at + entry.key.len();
         self.text.get(entry.key_at..end).unwrap_or_default()

@@ -76,9 +76,6 @@ impl ChangedFile {
 
 impl LastRun {
     /// The record; `None` where there is none.
-    ///
-    /// # Errors
-    /// Errors of the system, and for a file that is no record.
     pub(crate) fn load(file: &Path) -> io::Result<Option<Self>> {
         let Some(text) = atomic_file::read(file)? else {
             return Ok(None);
@@ -93,9 +90,6 @@ impl LastRun {
     }
 
     /// Replaces the record; one without files is removed.
-    ///
-    /// # Errors
-    /// Errors of the system.
     pub(crate) fn save(&self, file: &Path) -> io::Result<()> {
         if self.files.is_empty() {
             return match std::fs::remove_file(file) {

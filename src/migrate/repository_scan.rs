@@ -52,7 +52,6 @@ pub(crate) struct Checkout {
 
 impl RepositoryScan {
     /// Scans a directory. `on_count` is called with the number of repositories so far.
-    #[must_use]
     pub(crate) fn scan(dir: &Path, on_count: &mut dyn FnMut(usize)) -> Self {
         let mut walk = Walk {
             root: dir.to_owned(),

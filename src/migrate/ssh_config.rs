@@ -53,7 +53,6 @@ pub(super) struct Word<'a> {
     at: Range<usize>,
 }
 
-/// A setting.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
     pub(super) number: usize,
@@ -347,7 +346,6 @@ fn words(line: &str, start: usize, splits_at_equals: bool) -> Option<Vec<Word<'_
 
 /// The files that a user's configuration includes, in the order in which `ssh` reads them. Paths with variables or tokens
 /// of `ssh` are skipped.
-#[must_use]
 pub(crate) fn client_includes(text: &str, ssh_dir: &Path) -> Vec<PathBuf> {
     let lines = lines(text);
     let included = lines.iter().filter(|line| line.keyword == "include");

@@ -22,7 +22,6 @@ pub(crate) struct SshConfig<'a> {
     files: BTreeMap<PathBuf, Vec<Line<'a>>>,
 }
 
-/// A setting that names a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct FileSetting {
     config: PathBuf,

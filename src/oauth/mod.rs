@@ -69,9 +69,6 @@ impl AuthorizationCode {
 
 impl AuthorizationFlow {
     /// Starts the callback server; on any free port where `port` is 0.
-    ///
-    /// # Errors
-    /// [`OAuthError::Port`], [`OAuthError::Website`].
     pub(crate) fn start(port: u16, request: &AuthorizationRequest<'_>) -> Result<Self, OAuthError> {
         let failed = |source| OAuthError::Port { port, source };
         let server = CallbackServer::bind(port).map_err(failed)?;
@@ -98,7 +95,6 @@ impl AuthorizationFlow {
     }
 
     /// The URL for a browser on this machine. It works once, and contains nothing that could be used elsewhere.
-    #[must_use]
     pub(crate) fn start_url(&self) -> Option<String> {
         let start = self.sign_in.start.as_ref()?;
         Some(format!("http://127.0.0.1:{}{}", self.port, start.path))
@@ -111,16 +107,12 @@ impl AuthorizationFlow {
     }
 
     /// The callback URL.
-    #[must_use]
     pub(crate) fn redirect_uri(&self) -> String {
         redirect_uri(self.port)
     }
 
     /// Waits for the redirect, in a browser or pasted on standard input. Redirects of other sign-ins are rejected;
     /// `reply` gets the answer to a line that is another.
-    ///
-    /// # Errors
-    /// [`OAuthError`].
     pub(crate) async fn wait(
         self,
         timeout: Duration,

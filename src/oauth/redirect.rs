@@ -4,7 +4,6 @@ use url::Url;
 
 use crate::types::secret::Secret;
 
-/// The path of the callback URL.
 pub(super) const CALLBACK_PATH: &str = "/callback";
 
 /// The result of the sign-in, as the redirect URL contains it.

@@ -16,7 +16,6 @@ pub(crate) enum DetectedProtocol {
 }
 
 impl DetectedProtocol {
-    #[must_use]
     pub(crate) fn of(first: &[u8]) -> Self {
         match first {
             [] => Self::Nothing,
@@ -45,7 +44,6 @@ pub(crate) enum BannerResult {
 /// Lines may precede the banner.
 const MAX_BANNER_BYTES: usize = 4096;
 
-#[must_use]
 pub(crate) fn read_banner(mut stream: &TcpStream, timeout: Duration) -> BannerResult {
     let deadline = Instant::now() + timeout;
     let mut received = Vec::new();

@@ -26,7 +26,6 @@ const ATTRIBUTES: [[u8; 3]; 3] = [[0x55, 4, 3], [0x55, 4, 10], [0x55, 4, 11]];
 
 impl CertificateSummary {
     /// Reads a certificate in DER; empty where that is not possible.
-    #[must_use]
     pub(crate) fn of(certificate: &[u8]) -> Self {
         read(certificate).unwrap_or_default()
     }

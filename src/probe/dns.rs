@@ -20,9 +20,6 @@ pub(crate) enum DnsError {
 }
 
 /// The addresses of a host, in the system's order. Names of this machine are not looked up.
-///
-/// # Errors
-/// [`DnsError`].
 pub(crate) fn resolve(
     host: &str,
     port: u16,

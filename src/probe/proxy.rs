@@ -25,7 +25,6 @@ pub(crate) struct Proxy {
     login: Option<Zeroizing<String>>,
 }
 
-/// The protocol of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProxyKind {
     Http,
@@ -66,7 +65,6 @@ impl fmt::Display for Proxy {
 
 impl Proxy {
     /// The proxy for a URL; `configured` is the connection's.
-    #[must_use]
     pub(crate) fn of(
         url: &Url,
         configured: Option<&str>,
@@ -91,16 +89,12 @@ impl Proxy {
     }
 
     /// Whether its URL contains a user name and a password.
-    #[must_use]
     pub(crate) fn has_login(&self) -> bool {
         self.login.is_some()
     }
 }
 
 /// Connects through a proxy: the tunnel for `https`; `None` where the proxy only forwards requests.
-///
-/// # Errors
-/// [`ProxyError`].
 pub(crate) fn connect_via(
     proxy: &Proxy,
     url: &Url,

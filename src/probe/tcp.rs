@@ -35,7 +35,6 @@ pub(crate) struct TcpConnection {
 }
 
 impl TcpFailure {
-    #[must_use]
     pub(crate) fn description(self) -> &'static str {
         match self {
             Self::Refused => "connection refused",
@@ -65,7 +64,6 @@ impl TcpFailure {
 
 impl TcpError {
     /// The failure that says most about the host: a refusal before a timeout.
-    #[must_use]
     pub(crate) fn reason(&self) -> TcpFailure {
         let has = |failure| self.tried.iter().any(|(_, tried)| *tried == failure);
         let order = [
@@ -81,9 +79,6 @@ impl TcpError {
 }
 
 /// Connects to the first address that accepts a connection. Each has its share of the remaining time.
-///
-/// # Errors
-/// [`TcpError`].
 pub(crate) fn connect(
     addresses: &[SocketAddr],
     timeout: Duration,

@@ -48,9 +48,6 @@ pub(crate) enum TlsError {
 }
 
 /// Runs a handshake, and sends nothing else.
-///
-/// # Errors
-/// [`TlsError`].
 pub(crate) fn handshake(
     stream: &TcpStream,
     host: &str,

@@ -22,11 +22,9 @@ pub(super) enum Subject<'a> {
     Remote(CloneUrl),
     /// A URL that was named.
     Url(Cow<'a, CloneUrl>),
-    /// A server.
     Server(&'a BaseUrl),
     /// A URL for which git wants a credential, perhaps of this user.
     Git(Url, Option<&'a str>),
-    /// The key of a connection.
     Key(&'a SshConnection),
     /// A repository whose private SSH key is needed.
     Repository(Cow<'a, RepoRef>),

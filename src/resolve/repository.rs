@@ -36,7 +36,6 @@ pub(crate) enum RepositorySource {
     Variable,
     /// `bbconnect.repository`, for the whole checkout or for a directory.
     GitConfig(Option<String>),
-    /// A remote of the checkout.
     Remote(String),
     /// The connection's own repository.
     Connection(ConnectionName),
@@ -59,7 +58,6 @@ impl fmt::Display for RepositorySource {
 
 impl RepositorySource {
     /// What follows the name of a repository in text; empty where the command line names it.
-    #[must_use]
     pub(crate) fn suffix(&self) -> String {
         if *self == Self::Flag {
             String::new()
@@ -80,7 +78,6 @@ impl fmt::Display for ResolvedRepository {
 }
 
 impl ResolvedRepository {
-    #[must_use]
     pub(crate) fn new(id: RepoId, source: RepositorySource) -> Self {
         Self {
             id,
@@ -90,14 +87,12 @@ impl ResolvedRepository {
     }
 
     /// The same repository under its current name, as far as the responses of the server have shown it.
-    #[must_use]
     pub(crate) fn renamed_by(self, bitbucket: &Bitbucket) -> Self {
         let current = bitbucket.current_name(&self.id);
         self.with_current_name(current)
     }
 
     /// The same repository under the name that the server has for it.
-    #[must_use]
     pub(crate) fn with_current_name(self, current: RepoId) -> Self {
         let is_renamed = self.id.is_renamed_to(&current);
         Self {
@@ -276,7 +271,6 @@ fn remote(
 }
 
 /// The connection's own repository.
-#[must_use]
 pub(crate) fn connection_repository(connection: &Connection) -> Option<RepoId> {
     Some(RepoId {
         namespace: connection.namespace()?.to_owned(),

@@ -24,7 +24,6 @@ pub(crate) enum Target<'a> {
     Repository(&'a RepoRef),
     /// A clone URL for which any suitable connection helps, such as that of `connect`.
     CloneUrl(&'a CloneUrl),
-    /// A server.
     Server(&'a BaseUrl),
     /// A request of git to its credential helper.
     Git {
@@ -39,19 +38,14 @@ pub(crate) enum Target<'a> {
 /// What the connection must be able to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
-    /// Nothing particular.
     Nothing,
-    /// REST.
     Rest,
     /// REST, to change keys: Cloud refuses that to access tokens.
     KeyAdmin,
-    /// A private SSH key.
     SshKey,
 }
 
 impl<'a> Request<'a> {
-    /// A connection for a target.
-    #[must_use]
     pub(crate) fn connection(target: Target<'a>, needs: Needs) -> Self {
         Self {
             target,
@@ -61,7 +55,6 @@ impl<'a> Request<'a> {
     }
 
     /// A connection with REST, and the repository: the named one, or the one that applies here.
-    #[must_use]
     pub(crate) fn repository(named: Option<&'a RepoRef>, needs: Needs) -> Self {
         Self {
             target: named.map_or(Target::Here, Target::Repository),

@@ -62,7 +62,6 @@ impl From<SelectionReason> for String {
 
 impl SelectedConnection {
     /// A connection from the file.
-    #[must_use]
     pub(crate) fn stored(
         name: ConnectionName,
         connection: Connection,
@@ -77,7 +76,6 @@ impl SelectedConnection {
     }
 
     /// Whether the user named it; otherwise it matched, or it is the default.
-    #[must_use]
     pub(crate) fn is_explicit(&self) -> bool {
         match self.reason {
             SelectionReason::Flag | SelectionReason::EnvVar | SelectionReason::GitConfig(_) => true,
@@ -90,15 +88,11 @@ impl SelectedConnection {
     }
 
     /// Whether it is in the file of connections; otherwise it is the environment's.
-    #[must_use]
     pub(crate) fn is_stored(&self) -> bool {
         self.reason != SelectionReason::Environment
     }
 
     /// The workspace that is named, else the connection's. Data Center has none.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] with the hint, on Cloud, where neither names one.
     pub(crate) fn workspace(
         &self,
         named: Option<&str>,

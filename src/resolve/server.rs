@@ -60,7 +60,6 @@ pub(crate) fn git_base_urls(connection: &Connection) -> Vec<Url> {
 }
 
 /// The usual URL of a repository on the server of a connection, for git over HTTP.
-#[must_use]
 pub(crate) fn git_http_url(connection: &Connection, namespace: &str, slug: &str) -> String {
     let bases = git_base_urls(connection);
     let base = bases.first().unwrap_or(connection.base_url.url()).as_str();

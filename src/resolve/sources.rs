@@ -20,26 +20,13 @@ pub(crate) trait Sources {
     fn repository_variable(&self) -> Option<&str>;
 
     /// The checkout that contains the current directory; `None` where there is none.
-    ///
-    /// # Errors
-    /// Where git cannot read it.
     fn checkout(&self) -> Result<Option<&Checkout>, Error>;
 
     /// The connection that the environment describes with `BBCONNECT_TOKEN*`.
-    ///
-    /// # Errors
-    /// Where the variables contradict each other.
     fn environment_connection(&self) -> Result<Option<SelectedConnection>, Error>;
 
-    /// The saved connections.
-    ///
-    /// # Errors
-    /// Where the file cannot be read.
     fn connections(&self) -> Result<Arc<Connections>, Error>;
 
     /// The clone URL that the user's SSH configuration makes of one whose host is an alias; `None` where it is none.
-    ///
-    /// # Errors
-    /// Where the configuration cannot be read.
     fn resolve_ssh_alias(&self, url: &CloneUrl) -> Result<Option<CloneUrl>, Error>;
 }

@@ -12,7 +12,6 @@ use crate::types::ssh_address::SshRemote;
 pub(crate) struct SshConnection {
     pub name: ConnectionName,
     pub connection: Connection,
-    /// The private key.
     pub key: PathBuf,
     /// The repository that the key was registered for.
     pub url: CloneUrl,
@@ -22,7 +21,6 @@ pub(crate) struct SshConnection {
 
 impl SshConnection {
     /// A connection, if it has a key and a clone URL over SSH.
-    #[must_use]
     pub(crate) fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
         let text = connection.clone_url.as_deref()?;
         let url: CloneUrl = text.parse().ok()?;
@@ -37,7 +35,6 @@ impl SshConnection {
     }
 
     /// The repository that the key was registered for.
-    #[must_use]
     pub(crate) fn repository(&self) -> RepoId {
         RepoId {
             namespace: self.url.namespace().unwrap_or_default(),

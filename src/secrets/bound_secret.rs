@@ -8,7 +8,6 @@ use crate::types::secret::Secret;
 
 const VERSION: u32 = 1;
 
-/// A secret as it is stored.
 #[derive(Debug)]
 pub(crate) struct BoundSecret {
     pub secret: Secret,
@@ -31,7 +30,6 @@ struct Entry {
     secret: String,
 }
 
-/// The text of an entry.
 pub(super) fn to_entry(binding: &Binding, secret: &Secret) -> Result<Secret, StoreError> {
     // Large enough not to grow, which would leave a copy behind.
     let mut text = Vec::with_capacity(secret.expose().len() * 2 + 4096);

@@ -13,9 +13,6 @@ use crate::types::secret::{Secret, SecretTextError};
 const SHELL_METACHARACTERS: &str = "|&;<>()$`*?[]#~=%!{}\n";
 
 /// The first line that a command prints within the time limit. It inherits the whole environment: it is the user's own.
-///
-/// # Errors
-/// [`StoreError::Command`] and the variants after it.
 pub(crate) fn secret_from_command(command: &str, limit: Duration) -> Result<Secret, StoreError> {
     let stdout = stdout_of(command, limit)?;
     let line = Secret::first_line(&stdout).map_err(|error| match error {
@@ -30,9 +27,6 @@ pub(crate) fn secret_from_command(command: &str, limit: Duration) -> Result<Secr
 }
 
 /// Everything that a command prints to standard output within the time limit.
-///
-/// # Errors
-/// [`StoreError::Command`] and the variants after it.
 pub(crate) fn output_of_command(command: &str, limit: Duration) -> Result<Secret, StoreError> {
     let stdout = stdout_of(command, limit)?;
     let text = std::str::from_utf8(&stdout).map_err(|_| StoreError::CommandOutputNotText)?;

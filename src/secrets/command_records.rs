@@ -35,7 +35,6 @@ pub(crate) struct CommandRecord {
 }
 
 impl CommandRecord {
-    #[must_use]
     pub(crate) fn new(command: &str, binding: Binding) -> Self {
         Self {
             command_sha256: STANDARD.encode(digest(&SHA256, command.as_bytes())),
@@ -43,7 +42,6 @@ impl CommandRecord {
         }
     }
 
-    #[must_use]
     pub(crate) fn is_of(&self, command: &str) -> bool {
         self.command_sha256 == STANDARD.encode(digest(&SHA256, command.as_bytes()))
     }
@@ -60,7 +58,6 @@ pub(crate) struct CommandRecords {
 
 impl CommandRecords {
     /// The records in a state directory for the connections in a configuration directory.
-    #[must_use]
     pub(crate) fn new(state_dir: &Path, config_dir: &Path, lock_timeout: Duration) -> Self {
         // The same directory by another path has the same records.
         let config_dir = config_dir.canonicalize();
@@ -88,26 +85,17 @@ impl CommandRecords {
     }
 
     /// The record of a connection.
-    ///
-    /// # Errors
-    /// [`StoreError::CommandRecords`] and [`StoreError::Corrupt`].
     pub(crate) fn get(&self, name: &str) -> Result<Option<CommandRecord>, StoreError> {
         self.with_records(|records| records.and_then(|records| records.get(name)).cloned())
     }
 
     /// Whether there are records for this `connections.toml`. As long as there are none, its connections are of an earlier
     /// version.
-    ///
-    /// # Errors
-    /// As [`CommandRecords::get`].
     pub(crate) fn exist(&self) -> Result<bool, StoreError> {
         self.with_records(|records| records.is_some())
     }
 
     /// Creates the records, unless another process has done so.
-    ///
-    /// # Errors
-    /// As [`CommandRecords::get`].
     pub(crate) fn create(
         &self,
         records: BTreeMap<String, CommandRecord>,
@@ -116,9 +104,6 @@ impl CommandRecords {
     }
 
     /// Records a command.
-    ///
-    /// # Errors
-    /// As [`CommandRecords::get`].
     pub(crate) fn insert(&self, name: &str, record: CommandRecord) -> Result<(), StoreError> {
         self.update(|records| {
             records
@@ -128,9 +113,6 @@ impl CommandRecords {
     }
 
     /// Removes the record of a connection. One that does not exist is no error.
-    ///
-    /// # Errors
-    /// As [`CommandRecords::get`].
     pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
         if self.get(name)?.is_none() {
             return Ok(());

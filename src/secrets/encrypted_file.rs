@@ -74,7 +74,6 @@ pub(crate) struct EncryptedFile {
 }
 
 impl EncryptedFile {
-    #[must_use]
     pub(crate) fn in_dir(dir: &Path, passphrase: Secret, lock_timeout: Duration) -> Self {
         Self {
             path: dir.join(FILE_NAME),
@@ -84,7 +83,6 @@ impl EncryptedFile {
         }
     }
 
-    #[must_use]
     pub(crate) fn exists_in(dir: &Path) -> bool {
         dir.join(FILE_NAME).exists()
     }

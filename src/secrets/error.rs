@@ -60,7 +60,6 @@ pub(crate) enum StoreError {
 }
 
 impl StoreError {
-    #[must_use]
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Untrusted(file) => return Some(file.hint()),

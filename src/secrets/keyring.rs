@@ -26,7 +26,6 @@ pub(crate) struct Keyring {
 
 impl Keyring {
     /// The timeout includes the time in which the keyring waits for its user to unlock it.
-    #[must_use]
     pub(crate) fn new(timeout: Duration) -> Self {
         Self { timeout }
     }

@@ -18,7 +18,6 @@ pub(crate) struct PassphraseCache {
 }
 
 impl PassphraseCache {
-    #[must_use]
     pub(crate) fn for_dir(dir: &Path) -> Self {
         Self {
             key: format!("bbconnect:{}", dir.display()),
@@ -28,7 +27,6 @@ impl PassphraseCache {
 
 #[cfg(target_os = "linux")]
 impl PassphraseCache {
-    #[must_use]
     pub(crate) fn get(&self) -> Option<Secret> {
         let bytes = zeroize::Zeroizing::new(
             linux::keyring()?
@@ -89,7 +87,6 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 impl PassphraseCache {
-    #[must_use]
     pub(crate) fn get(&self) -> Option<Secret> {
         None
     }

@@ -35,7 +35,6 @@ pub(crate) enum Service {
 
 impl Service {
     /// The program that the server runs.
-    #[must_use]
     pub(crate) fn command(self) -> &'static str {
         match self {
             Self::Read => "git-upload-pack",
@@ -51,7 +50,6 @@ pub(crate) struct Refs {
     pub(crate) default_branch: Option<String>,
 }
 
-/// A successful check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AccessCheck {
     pub(crate) refs: Refs,
@@ -66,9 +64,6 @@ pub(crate) struct CheckOptions {
 }
 
 /// Requests the references of a repository with one key, as `git fetch` or `git push` does.
-///
-/// # Errors
-/// [`SshError`].
 pub(crate) fn check_access(
     client: &ClientOptions,
     remote: &SshRemote,
@@ -80,9 +75,6 @@ pub(crate) fn check_access(
 
 /// Requests the references of a repository with the user's configuration, agent and keys, as git does without
 /// bbconnect; but with this file of host keys alone.
-///
-/// # Errors
-/// [`SshError`].
 pub(crate) fn check_access_as_user(
     destination: &Destination,
     remote: &SshRemote,
@@ -123,9 +115,6 @@ fn check_access_with_args(
 
 /// The host keys that a server presents where only the user's configuration leads to it: `ssh` itself connects, once for
 /// each algorithm, without a key.
-///
-/// # Errors
-/// [`SshError`] if there are none.
 pub(crate) fn scan_with_config(
     destination: &Destination,
     limit: Duration,
@@ -184,9 +173,6 @@ pub(crate) fn scan_with_config(
 }
 
 /// Connects without a key to find out why a server presents no host key.
-///
-/// # Errors
-/// [`SshError::Process`] if `ssh` cannot be run.
 pub(super) fn diagnose_no_host_key(host: &SshHost, limit: Duration) -> Result<SshError, SshError> {
     let client = ClientOptions::without_key(Path::new("none"));
     let args: Vec<String> = [

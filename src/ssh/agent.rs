@@ -8,13 +8,11 @@ use crate::types::public_key::PublicKey;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// The number of keys in the agent. `None` if there is no agent.
-#[must_use]
 pub(crate) fn agent_keys() -> Option<usize> {
     list_agent().map(|lines| lines.len())
 }
 
 /// Whether the agent has a key, so that its passphrase is not needed.
-#[must_use]
 pub(crate) fn agent_has(key: &PublicKey) -> bool {
     let lines = list_agent().unwrap_or_default();
     let mut keys = lines

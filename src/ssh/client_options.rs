@@ -35,14 +35,11 @@ const COMMAND_LINE_OPTIONS: [&str; 7] = [
 ];
 
 /// The new key during `key rotate`: `KEY.bbconnect-next`. No other program uses this name.
-#[must_use]
 pub(crate) fn next_key_path(key: &Path) -> PathBuf {
     append_suffix(key, ".bbconnect-next")
 }
 
 impl ClientOptions {
-    /// No key.
-    #[must_use]
     pub(crate) fn without_key(known_hosts: &Path) -> Self {
         Self {
             key: None,
@@ -56,9 +53,6 @@ impl ClientOptions {
     /// Options of `ssh` to use only this key and only bbconnect's file of host keys.
     ///
     /// The agent is used only for a key with a passphrase, and then for no other key (`IdentitiesOnly`).
-    ///
-    /// # Errors
-    /// [`SshError::UnsupportedPath`] for a path that cannot be written in an option.
     pub(crate) fn options(&self) -> Result<Vec<String>, SshError> {
         self.options_with(self.key.as_deref().as_slice())
     }
@@ -67,9 +61,6 @@ impl ClientOptions {
     ///
     /// It also names the new key of a rotation, so that a git that runs in the meantime does not fail. If that file does
     /// not exist, `ssh` reports it only after the server has refused the first key.
-    ///
-    /// # Errors
-    /// As [`ClientOptions::options`].
     pub(crate) fn command_line(&self, program: &Path) -> Result<String, SshError> {
         let mut words = vec![program_word(program)];
         let next = self.key.as_deref().map(next_key_path);
@@ -125,9 +116,6 @@ impl ClientOptions {
 }
 
 /// The command for `core.sshCommand` and `GIT_SSH_COMMAND` that uses only this key, and otherwise the user's configuration.
-///
-/// # Errors
-/// As [`ClientOptions::options`].
 pub(crate) fn command_with_key(program: &Path, key: &Path) -> Result<String, SshError> {
     let key = format!("IdentityFile={}", quote_option_value(key)?);
     let program = program_word(program);
@@ -161,7 +149,6 @@ fn quote(word: &str) -> Cow<'_, str> {
 }
 
 /// Whether a command was built by [`ClientOptions::command_line`]: it has the same options in the same order.
-#[must_use]
 pub(crate) fn is_managed_ssh_command(command: &str) -> bool {
     let Ok(words) = shell_words::split(command) else {
         return false;

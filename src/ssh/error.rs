@@ -149,13 +149,11 @@ fn describe_offered(keys: &[(Fingerprint, String)]) -> String {
 
 impl SshError {
     /// Whether the server closed the connection because too many keys were offered. `ssh` reports this in its messages only.
-    #[must_use]
     pub(crate) fn is_too_many_keys(&self) -> bool {
         matches!(self, Self::AuthenticationFailed { messages, .. }
             if messages.contains(TOO_MANY_KEYS))
     }
 
-    #[must_use]
     pub(crate) fn hint(&self) -> Option<Hint> {
         let hint = match self {
             Self::HostKeyChanged { built_in: true, .. } => {

@@ -48,7 +48,6 @@ impl HostConfig {
     }
 }
 
-/// The settings with lists of algorithms.
 const ALGORITHM_LISTS: [&str; 4] = [
     "hostkeyalgorithms",
     "kexalgorithms",
@@ -120,7 +119,6 @@ pub(crate) struct ConfigRoute {
 
 impl Destination {
     /// A server that is reached without the user's configuration.
-    #[must_use]
     pub(crate) fn direct(host: &SshHost) -> Self {
         Self {
             host: host.clone(),
@@ -130,7 +128,6 @@ impl Destination {
     }
 
     /// The server of a URL, with the settings for its host. `has_port`: the URL names the port.
-    #[must_use]
     pub(crate) fn new(
         host: &SshHost,
         has_port: bool,
@@ -172,7 +169,6 @@ impl Destination {
     }
 
     /// With the user's configuration, because git names the server as this remote does.
-    #[must_use]
     pub(crate) fn with_config_for(self, remote: &SshRemote) -> Self {
         let named = || ConfigRoute {
             name: remote.host.name.clone(),
@@ -187,7 +183,6 @@ impl Destination {
     }
 
     /// The setting through which the server is reached.
-    #[must_use]
     pub(crate) fn proxy(&self) -> Option<&ProxySetting> {
         self.route.as_ref()?.proxy.as_ref()
     }
@@ -202,7 +197,6 @@ impl Destination {
     }
 
     /// A repository on the server itself.
-    #[must_use]
     pub(crate) fn remote(&self, remote: &SshRemote) -> SshRemote {
         if self.host == remote.host {
             return remote.clone();
@@ -215,9 +209,6 @@ impl Destination {
 }
 
 /// The settings for a host. `None` where `ssh` prints none that can be used.
-///
-/// # Errors
-/// [`SshError::Process`], and [`SshError::Configuration`] where `ssh` rejects the configuration.
 pub(crate) fn host_config(name: &str, user: Option<&str>) -> Result<Option<HostConfig>, SshError> {
     let command = CommandSpec::new("ssh")
         .args(user.into_iter().flat_map(|user| ["-l", user]))

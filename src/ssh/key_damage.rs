@@ -38,7 +38,6 @@ pub(crate) enum KeyDamage {
 
 impl KeyDamage {
     /// The damage that a text shows.
-    #[must_use]
     pub(super) fn find(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
             return Some(Self::Utf16);

@@ -35,9 +35,6 @@ pub(crate) struct KeyDescription {
 
 impl KeyDescription {
     /// Describes a generated key pair.
-    ///
-    /// # Errors
-    /// Never for a generated key.
     pub(crate) fn from_pair(pair: &KeyPair, files: Option<&KeyFiles>) -> Result<Self, KeyError> {
         Ok(Self {
             kind: pair.key_type().name().to_owned(),
@@ -54,7 +51,6 @@ impl KeyDescription {
     }
 
     /// Describes an existing key pair.
-    #[must_use]
     pub(crate) fn from_file(key: &PrivateKeyFile) -> Self {
         let public = &key.public;
         let bits = public.bits().unwrap_or_default();

@@ -38,7 +38,6 @@ pub(crate) enum KeyFileError {
 }
 
 impl KeyFileError {
-    #[must_use]
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Exists(_) => {
@@ -103,12 +102,10 @@ impl KeyFiles {
         })
     }
 
-    #[must_use]
     pub(crate) fn private(&self) -> &Path {
         &self.private
     }
 
-    #[must_use]
     pub(crate) fn public(&self) -> &Path {
         &self.public
     }
@@ -332,9 +329,6 @@ impl PrivateKeyFile {
     }
 
     /// The content of the file.
-    ///
-    /// # Errors
-    /// [`SshError::KeyFile`] if it cannot be read.
     pub(crate) fn private_text(&self) -> Result<Zeroizing<String>, SshError> {
         let error = |reason: &str| SshError::KeyFile {
             path: self.path.clone(),
@@ -350,7 +344,6 @@ impl PrivateKeyFile {
 
     /// Whether `ssh` refuses the file because other users may read it. Like `ssh`, only the user's own files are checked
     /// (`sshkey_perm_ok` of OpenSSH).
-    #[must_use]
     pub(crate) fn has_insecure_permissions(&self) -> bool {
         #[cfg(unix)]
         {
@@ -427,9 +420,6 @@ fn derive_public(path: &Path, bytes: &[u8]) -> Result<Option<PublicKey>, SshErro
 
 /// The public key of a file, which is a public key or a private key. A public key that stands beside a private key must
 /// belong to it.
-///
-/// # Errors
-/// [`SshError`].
 pub(crate) fn public_key_of(path: &Path) -> Result<PublicKey, SshError> {
     match read_public(path) {
         Err(PublicKeyError::IsPrivate) => PrivateKeyFile::read(path).map(|key| key.public),
@@ -469,7 +459,6 @@ fn read_public(path: &Path) -> Result<PublicKey, PublicKeyError> {
 }
 
 /// `KEY.pub`
-#[must_use]
 pub(crate) fn public_path(private: &Path) -> PathBuf {
     append_suffix(private, ".pub")
 }

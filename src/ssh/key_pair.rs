@@ -28,7 +28,6 @@ pub(crate) enum KeyError {
 }
 
 impl KeyError {
-    #[must_use]
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Comment => {
@@ -49,10 +48,6 @@ impl KeyPair {
     /// Generates a key pair from the operating system's random bytes.
     ///
     /// ECDSA and Ed25519 take less than a millisecond, RSA-4096 0.1 to 0.5 seconds on all processors.
-    ///
-    /// # Errors
-    /// [`KeyError::Comment`] for a comment that is not one visible line, [`KeyError::Random`] and [`KeyError::Rsa`] if the
-    /// system provides no random bytes.
     pub(crate) fn generate(key_type: KeyType, comment: &str) -> Result<Self, KeyError> {
         check_comment(comment)?;
         let data = match key_type {
@@ -69,30 +64,25 @@ impl KeyPair {
         })
     }
 
-    #[must_use]
     pub(crate) fn key_type(&self) -> KeyType {
         self.key_type
     }
 
     /// The algorithm as SSH names it: `ecdsa-sha2-nistp256`, `ssh-rsa`, `ssh-ed25519` (RFC 4253, 5656, 8709).
-    #[must_use]
     pub(crate) fn algorithm(&self) -> String {
         self.key.algorithm().to_string()
     }
 
-    #[must_use]
     pub(crate) fn comment(&self) -> &str {
         self.key.comment().as_str_lossy()
     }
 
     /// `SHA256:` and the unpadded base64 of the public key's hash, as `ssh-keygen -l` prints it.
-    #[must_use]
     pub(crate) fn fingerprint(&self) -> String {
         self.key.fingerprint(HashAlg::Sha256).to_string()
     }
 
     /// The fingerprint as `ssh-keygen -lv` draws it.
-    #[must_use]
     pub(crate) fn randomart(&self) -> String {
         let head = format!(
             "[{} {}]",
@@ -103,18 +93,12 @@ impl KeyPair {
     }
 
     /// The public key on one line, with its comment and without a line break.
-    ///
-    /// # Errors
-    /// Never for a generated key.
     pub(crate) fn public_line(&self) -> Result<String, KeyError> {
         Ok(self.key.public_key().to_openssh()?)
     }
 
     /// The private key in OpenSSH's format; with a passphrase encrypted as `ssh-keygen` does it (aes256-ctr, key from
     /// bcrypt-pbkdf with 16 rounds).
-    ///
-    /// # Errors
-    /// [`KeyError::Random`] if the system provides no random bytes for the salt.
     pub(crate) fn private_pem(
         &self,
         passphrase: Option<&Secret>,
@@ -156,7 +140,6 @@ fn check_comment(comment: &str) -> Result<(), KeyError> {
 
 /// Name of the key file for a repository: `bbconnect_<namespace>_<slug>`, with characters that are safe on every system.
 /// Without a URL `bbconnect`.
-#[must_use]
 pub(crate) fn file_stem(clone_url: Option<&CloneUrl>) -> String {
     let Some(url) = clone_url else {
         return "bbconnect".to_owned();
@@ -178,7 +161,6 @@ pub(crate) fn file_stem(clone_url: Option<&CloneUrl>) -> String {
 }
 
 /// Comment of the key for a repository: `bbconnect:<namespace>/<slug>`. Without a URL `bbconnect`.
-#[must_use]
 pub(crate) fn comment(clone_url: Option<&CloneUrl>) -> String {
     match clone_url {
         None => "bbconnect".to_owned(),

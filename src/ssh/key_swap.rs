@@ -41,7 +41,6 @@ pub(crate) enum Stage {
 }
 
 impl KeySwap {
-    #[must_use]
     pub(crate) fn new(key: &Path) -> Self {
         Self {
             key: key.to_owned(),
@@ -49,18 +48,15 @@ impl KeySwap {
     }
 
     /// Path of the new key.
-    #[must_use]
     pub(crate) fn next(&self) -> PathBuf {
         next_key_path(&self.key)
     }
 
     /// Path of the old key.
-    #[must_use]
     pub(crate) fn old(&self) -> PathBuf {
         append_suffix(&self.key, ".bbconnect-old")
     }
 
-    #[must_use]
     pub(crate) fn stage(&self) -> Stage {
         if self.old().exists() {
             Stage::Swapped
@@ -78,9 +74,6 @@ impl KeySwap {
     /// public one: it fails if the file was replaced in between. So for a while the old key is written in a format that does
     /// not contain its public half (PEM), without a `.pub` file: then `ssh` reads the private key once, and either key is
     /// good. A key for which there is no such format (Ed25519), and one with a passphrase, is replaced at once.
-    ///
-    /// # Errors
-    /// [`SshError::KeyFile`].
     pub(crate) fn swap(&self) -> Result<(), SshError> {
         let old = self.old();
         if !old.exists() {
@@ -137,9 +130,6 @@ impl KeySwap {
     }
 
     /// Flushes the key to the disk, before the old one is removed from the server.
-    ///
-    /// # Errors
-    /// [`SshError::KeyFile`].
     pub(crate) fn sync(&self) -> Result<(), SshError> {
         let files = [self.key.clone(), public_path(&self.key)];
         for path in files.iter().filter(|path| path.exists()) {
@@ -156,9 +146,6 @@ impl KeySwap {
     }
 
     /// Removes the new key, which must not be registered.
-    ///
-    /// # Errors
-    /// [`SshError::KeyFile`].
     pub(crate) fn discard_next(&self) -> Result<(), SshError> {
         let _critical = signals::critical_section();
         let next = self.next();
@@ -167,9 +154,6 @@ impl KeySwap {
     }
 
     /// Removes the other files: the old key last, because it marks an unfinished replacement.
-    ///
-    /// # Errors
-    /// [`SshError::KeyFile`].
     pub(crate) fn finish(&self) -> Result<(), SshError> {
         let _critical = signals::critical_section();
         for private in [self.next(), self.old()] {

@@ -34,7 +34,6 @@ pub(crate) enum Source {
 
 impl Source {
     /// Name in JSON and in the file.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::BuiltIn => "built-in",
@@ -68,7 +67,6 @@ pub(crate) struct KnownHosts {
 }
 
 impl KnownHosts {
-    #[must_use]
     pub(crate) fn in_dir(dir: &Path) -> Self {
         Self {
             path: dir.join("known_hosts"),
@@ -77,21 +75,16 @@ impl KnownHosts {
     }
 
     /// With another time limit for the lock.
-    #[must_use]
     pub(crate) fn with_lock_timeout(mut self, timeout: Duration) -> Self {
         self.lock_timeout = timeout;
         self
     }
 
-    #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Every key of the file that is not revoked, once for each of its names. Hashed names are left out.
-    ///
-    /// # Errors
-    /// [`SshError::KnownHosts`].
     pub(crate) fn all(&self) -> Result<Vec<HostKey>, SshError> {
         let text = self.read_text()?;
         let lines = parse_lines(&text);
@@ -114,9 +107,6 @@ impl KnownHosts {
 
     /// The keys of a server, under its name, a matching pattern or a hashed name, as `ssh` finds them, without those that are
     /// revoked.
-    ///
-    /// # Errors
-    /// [`SshError::KnownHosts`].
     pub(crate) fn keys_for(&self, host: &SshHost) -> Result<Vec<HostKey>, SshError> {
         let (mut keys, revoked) = self.find(host)?;
         keys.retain(|key| !revoked.contains(&key.key));
@@ -124,9 +114,6 @@ impl KnownHosts {
     }
 
     /// The keys that are `@revoked` for a server.
-    ///
-    /// # Errors
-    /// [`SshError::KnownHosts`].
     pub(crate) fn revoked_for(&self, host: &SshHost) -> Result<Vec<PublicKey>, SshError> {
         Ok(self.find(host)?.1)
     }
@@ -159,9 +146,6 @@ impl KnownHosts {
     }
 
     /// Adds keys of a server. Returns whether any was new.
-    ///
-    /// # Errors
-    /// [`SshError::KnownHosts`].
     pub(crate) fn add(
         &self,
         host: &SshHost,

@@ -22,9 +22,6 @@ fn run_local(command: CommandSpec) -> Result<ProcessOutput, ProcessError> {
 }
 
 /// The host keys that a server presents, of every algorithm. They are not authenticated.
-///
-/// # Errors
-/// [`SshError`] if there are none.
 pub(crate) fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, SshError> {
     let seconds = limit.as_secs().clamp(1, 60);
     let command = CommandSpec::new("ssh-keyscan")
@@ -56,9 +53,6 @@ pub(crate) fn scan(host: &SshHost, limit: Duration) -> Result<Vec<PublicKey>, Ss
 
 /// The keys that one of the user's known-hosts files has for a server, also under hashed names. None if the file does not
 /// exist.
-///
-/// # Errors
-/// [`SshError::Process`].
 pub(crate) fn user_known_hosts(file: &Path, host: &SshHost) -> Result<Vec<PublicKey>, SshError> {
     if !file.is_file() {
         return Ok(Vec::new());
@@ -75,9 +69,6 @@ pub(super) fn lines_for(file: &Path, host: &SshHost) -> Result<String, SshError>
 }
 
 /// The version of `ssh`, such as `OpenSSH_9.2p1 Debian-2, OpenSSL 3.0.11`.
-///
-/// # Errors
-/// [`SshError::Process`] if it cannot be started.
 pub(crate) fn version() -> Result<String, SshError> {
     let command = CommandSpec::new("ssh").args(["-V"]).new_process_group();
     let output = command.stderr(Stderr::Capture).run(LOCAL_LIMIT)?;

@@ -45,7 +45,6 @@ impl ContentHash {
     }
 }
 
-/// A file and its backup.
 #[derive(Debug)]
 pub(crate) struct BackedUpFile {
     pub(crate) path: PathBuf,
@@ -73,9 +72,6 @@ pub(crate) enum RestoreState {
 
 impl BackedUpFile {
     /// What restoring would do.
-    ///
-    /// # Errors
-    /// Errors of the system.
     pub(crate) fn state(&self) -> io::Result<RestoreState> {
         let bytes = match read_regular_file(&self.path) {
             Ok(bytes) => bytes,
@@ -97,9 +93,6 @@ impl BackedUpFile {
     }
 
     /// Restores content and permissions, and removes the backup. The caller defers signals.
-    ///
-    /// # Errors
-    /// Errors of the system, and where the file is locked.
     pub(crate) fn restore(&self) -> io::Result<RestoreState> {
         let target = fs::canonicalize(&self.path);
         let _lock = match (self.lock, &target) {
@@ -120,7 +113,6 @@ impl BackedUpFile {
         Ok(RestoreState::Done)
     }
 
-    /// The backup and its content.
     fn find_backup(&self) -> Option<(PathBuf, Vec<u8>)> {
         (1..=MAX_BACKUPS).find_map(|number| {
             let path = backup_name(&self.backup, &self.stamp, number);
@@ -143,9 +135,6 @@ pub(crate) struct EditableFile {
 
 impl EditableFile {
     /// Reads a file. `None` if it does not exist.
-    ///
-    /// # Errors
-    /// Errors of the system, and for anything but a regular file.
     pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
         let bytes = match read_regular_file(path) {
             Ok(bytes) => bytes,
@@ -168,7 +157,6 @@ impl EditableFile {
     }
 
     /// Sets the path of the backup, which is `PATH.bbconnect-STAMP`. By default it is next to the file.
-    #[must_use]
     pub(crate) fn with_backup_path(self, path: PathBuf) -> Self {
         Self {
             backup_path: path,
@@ -176,31 +164,24 @@ impl EditableFile {
         }
     }
 
-    #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The path of the backup without its suffix.
-    #[must_use]
     pub(crate) fn backup_path(&self) -> &Path {
         &self.backup_path
     }
 
-    #[must_use]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The permissions on Unix.
-    ///
-    /// # Errors
-    /// Errors of the system.
     pub(crate) fn mode(&self) -> io::Result<u32> {
         Ok(mode_of(&fs::metadata(&self.path)?))
     }
 
-    #[must_use]
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -241,7 +222,6 @@ impl EditableFile {
     }
 
     /// The bytes of a changed text.
-    #[must_use]
     pub(crate) fn encode(&self, text: &str) -> Vec<u8> {
         if self.is_utf8 {
             return text.as_bytes().to_vec();

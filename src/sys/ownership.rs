@@ -26,7 +26,6 @@ enum Problem {
 
 impl UntrustedFile {
     /// The command that makes it trusted.
-    #[must_use]
     pub(crate) fn hint(&self) -> String {
         let path = self.path.to_string_lossy();
         let path = shell_words::quote(&path);
@@ -41,9 +40,6 @@ impl UntrustedFile {
 
 /// Checks that a file and its directory, also those behind links, belong to the user or to root, and that no other user can
 /// write them. Neither needs to exist. A directory with the sticky bit is accepted: others cannot replace files in it.
-///
-/// # Errors
-/// [`UntrustedFile`].
 pub(crate) fn check_trusted(path: &Path) -> Result<(), UntrustedFile> {
     check_one(parent_dir(path))?;
     check_one(path)?;
@@ -89,7 +85,6 @@ fn problem(_metadata: &Metadata) -> Option<Problem> {
 
 /// Whether only an administrator can change a file.
 #[cfg(unix)]
-#[must_use]
 pub(crate) fn is_system_file(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let is_system = |path: &Path| -> io::Result<bool> {
@@ -105,21 +100,18 @@ pub(crate) fn is_system_file(path: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-#[must_use]
 pub(crate) fn is_system_file(_path: &Path) -> bool {
     false
 }
 
 /// Whether other users can read a file.
 #[cfg(unix)]
-#[must_use]
 pub(crate) fn is_readable_by_others(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     metadata.is_file() && metadata.mode() & 0o044 != 0
 }
 
 #[cfg(not(unix))]
-#[must_use]
 pub(crate) fn is_readable_by_others(_metadata: &Metadata) -> bool {
     false
 }

@@ -29,7 +29,6 @@ impl fmt::Debug for ProxyVariables {
 
 impl ProxyVariables {
     /// The hosts of `NO_PROXY`, separated by commas: curl and git also accept spaces, the library does not.
-    #[must_use]
     pub(crate) fn excluded_hosts(&self) -> String {
         let hosts = self.no.split([',', ' ', '\t']);
         let hosts: Vec<&str> = hosts.filter(|host| !host.is_empty()).collect();
@@ -43,7 +42,6 @@ impl ProxyVariables {
 }
 
 /// The proxy that requests to a URL use. A proxy of the environment is never used for this machine itself.
-#[must_use]
 pub(crate) fn intercept(
     url: &Url,
     configured: Option<&str>,

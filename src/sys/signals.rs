@@ -129,7 +129,6 @@ impl Drop for DeferGuard {
 }
 
 /// Whether a deferred signal has arrived.
-#[must_use]
 pub(crate) fn is_pending() -> bool {
     STATE.pending_signal.load(Ordering::SeqCst) != 0
 }

@@ -111,7 +111,6 @@ pub(crate) struct CommandSpec {
 
 impl CommandSpec {
     /// A program without arguments and input, with inherited standard error.
-    #[must_use]
     pub(crate) fn new(program: &str) -> Self {
         Self {
             program: program.to_owned(),
@@ -130,21 +129,18 @@ impl CommandSpec {
     }
 
     /// Sets the limit for standard output and for standard error, in bytes. A program that prints more is an error.
-    #[must_use]
     pub(crate) fn max_output(mut self, bytes: usize) -> Self {
         self.max_output = bytes;
         self
     }
 
     /// Keeps the beginning of a standard output that is longer than the limit, instead of failing.
-    #[must_use]
     pub(crate) fn cut_stdout(mut self) -> Self {
         self.stdout_may_be_cut = true;
         self
     }
 
     /// Appends arguments.
-    #[must_use]
     pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         let args = args.into_iter().map(|arg| arg.as_ref().to_owned());
         self.args.extend(args);
@@ -153,7 +149,6 @@ impl CommandSpec {
 
     /// Appends text to the command line without quoting, because `cmd` has its own rules for quotes.
     #[cfg(windows)]
-    #[must_use]
     pub(crate) fn raw_arg(mut self, text: impl Into<OsString>) -> Self {
         self.raw_arg = text.into();
         self
@@ -173,7 +168,6 @@ impl CommandSpec {
     }
 
     /// Sets a variable, also one that [`CommandSpec::env_remove_matching`] removes.
-    #[must_use]
     pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (name, value) = (name.as_ref().to_owned(), value.as_ref().to_owned());
         self.env.push((name, value));
@@ -181,14 +175,12 @@ impl CommandSpec {
     }
 
     /// Sets the standard input.
-    #[must_use]
     pub(crate) fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.stdin = input.into();
         self
     }
 
     /// Sets where standard error goes.
-    #[must_use]
     pub(crate) fn stderr(mut self, stderr: Stderr) -> Self {
         self.stderr = stderr;
         self
@@ -196,21 +188,18 @@ impl CommandSpec {
 
     /// Starts the program in its own process group, so that everything it has started can be ended with it. Not for
     /// programs that read from the terminal: the terminal belongs to one group only.
-    #[must_use]
     pub(crate) fn new_process_group(mut self) -> Self {
         self.new_process_group = true;
         self
     }
 
     /// Starts the program in its own process group, unless there is a terminal that it may read from.
-    #[must_use]
     pub(crate) fn new_process_group_without_terminal(mut self) -> Self {
         self.new_process_group = !has_terminal();
         self
     }
 
     /// Lets the program inherit the variables with bbconnect's own secrets.
-    #[must_use]
     pub(crate) fn inherit_secrets(mut self) -> Self {
         self.inherits_secrets = true;
         self
@@ -262,7 +251,6 @@ impl CommandSpec {
 
 /// Opens a page in the user's browser without waiting for it. Returns whether a browser could be started.
 #[cfg(unix)]
-#[must_use]
 pub(crate) fn open_in_browser(url: &str) -> bool {
     use std::os::unix::process::CommandExt as _;
     open::commands(url).into_iter().any(|mut command| {
@@ -282,14 +270,12 @@ pub(crate) fn open_in_browser(url: &str) -> bool {
 
 /// Opens a page in the user's browser without waiting for it. Returns whether a browser could be started.
 #[cfg(not(unix))]
-#[must_use]
 pub(crate) fn open_in_browser(url: &str) -> bool {
     open::that_detached(url).is_ok()
 }
 
 /// Opens a page in the browser that a command starts (`BROWSER`): `%s` stands for the page, which otherwise follows the
 /// command. Returns whether it was started and has not failed.
-#[must_use]
 pub(crate) fn open_with(browser: &str, url: &str) -> bool {
     let Ok(words) = shell_words::split(browser) else {
         return false;

@@ -61,7 +61,6 @@ pub(crate) enum TlsFailure {
 
 impl TlsFailure {
     /// The failure that an error of rustls stands for.
-    #[must_use]
     pub(crate) fn from_error(error: &TlsError) -> Self {
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -93,7 +92,6 @@ impl TlsFailure {
     }
 
     /// The failure in words; `None` where only the error of rustls says what failed.
-    #[must_use]
     pub(crate) fn message(self) -> Option<&'static str> {
         Some(match self {
             Self::UnknownIssuer => "the server's certificate is not signed by a trusted CA",
@@ -108,7 +106,6 @@ impl TlsFailure {
     }
 
     /// What to do about it.
-    #[must_use]
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::UnknownIssuer | Self::Other => {
@@ -134,9 +131,6 @@ impl TlsFailure {
 }
 
 /// The configuration of a TLS client that trusts the system's certificates and those of the settings.
-///
-/// # Errors
-/// [`TlsSetupError`].
 pub(crate) fn client_config(
     settings: &TlsSettings,
 ) -> Result<(ClientConfig, Arc<TrustVerifier>), TlsSetupError> {
@@ -222,7 +216,6 @@ pub(crate) struct TrustVerifier {
 
 impl TrustVerifier {
     /// The certificate that the server sent.
-    #[must_use]
     pub(crate) fn peer_certificate(&self) -> Option<CertificateDer<'static>> {
         self.certificate
             .lock()

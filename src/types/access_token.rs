@@ -10,16 +10,13 @@ use super::secret::Secret;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokenOwner {
-    /// The user name.
     User(String),
-    /// The project key.
     Project(String),
     Repository(RepoId),
 }
 
 impl TokenOwner {
     /// The repository, where the owner is one.
-    #[must_use]
     pub(crate) fn repository(&self) -> Option<String> {
         match self {
             Self::Repository(repository) => Some(repository.to_string()),
@@ -50,7 +47,6 @@ pub(crate) struct NewToken {
 
 impl TokenOwner {
     /// The option of `bbconnect token` for this owner.
-    #[must_use]
     pub(crate) fn as_flag(&self) -> String {
         match self {
             Self::User(_) => "--user".to_owned(),

@@ -14,7 +14,6 @@ pub(crate) struct KindMismatch {
 
 impl KindMismatch {
     /// By the prefix of the secret.
-    #[must_use]
     pub(crate) fn find(connection: &Connection, prefix: TokenPrefix) -> Option<Self> {
         let auth = connection.auth();
         let is_of_cloud = matches!(
@@ -75,7 +74,6 @@ impl KindMismatch {
 }
 
 /// What to check when a credential is rejected, the likeliest cause first.
-#[must_use]
 pub(crate) fn auth_failure_help(connection: &Connection, prefix: TokenPrefix) -> String {
     if prefix == TokenPrefix::AppPassword {
         return causes(AuthMethod::AppPassword).to_owned();

@@ -5,7 +5,6 @@
 
 /// The website, and Git over HTTPS.
 pub(crate) const WEB: &str = "bitbucket.org";
-/// The REST API.
 pub(crate) const API: &str = "api.bitbucket.org";
 /// Git over SSH.
 pub(crate) const SSH: &str = "ssh.bitbucket.org";
@@ -23,19 +22,16 @@ const HTTP: [&str; 3] = [WEB, "www.bitbucket.org", API];
 pub(crate) const SSH_SERVERS: [(&str, u16); 3] = [(SSH, 22), (SSH_ON_443, 443), (RETIRED_SSH, 22)];
 
 /// Whether a host belongs to Bitbucket Cloud. A dot at the end (a fully qualified name) makes no difference.
-#[must_use]
 pub(crate) fn is_cloud(host: &str) -> bool {
     is_http(host) || is_one_of(host, [SSH, SSH_ON_443])
 }
 
 /// Whether a host is Bitbucket Cloud's website or API.
-#[must_use]
 pub(crate) fn is_http(host: &str) -> bool {
     is_one_of(host, HTTP)
 }
 
 /// Whether a host is where Bitbucket Cloud served SSH until 2026-11-12.
-#[must_use]
 pub(crate) fn is_retired_ssh(host: &str) -> bool {
     is_one_of(host, [RETIRED_SSH])
 }

@@ -14,26 +14,22 @@ pub(crate) struct Branch {
 /// A commit, as far as `publish` needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Commit {
-    /// The full hash.
     pub hash: String,
     /// The full hash of the first parent. `None` for a root commit, and for a commit at the boundary of a shallow
     /// repository.
     pub parent: Option<String>,
     /// Name and address, as one text.
     pub author: String,
-    /// The whole message.
     pub message: String,
 }
 
 impl Commit {
     /// The trailer with which `publish` marks its commits.
-    #[must_use]
     pub(crate) fn publish_trailer(&self) -> Option<PublishTrailer> {
         PublishTrailer::parse(&self.message)
     }
 
     /// The first line of the message.
-    #[must_use]
     pub(crate) fn title(&self) -> &str {
         self.message.lines().next().unwrap_or_default()
     }

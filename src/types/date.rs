@@ -18,7 +18,6 @@ pub struct ParseDateError;
 
 impl Date {
     /// The current date in UTC.
-    #[must_use]
     pub(crate) fn today() -> Self {
         Self::of_timestamp(Timestamp::now())
     }
@@ -29,13 +28,11 @@ impl Date {
     }
 
     /// Days from this date to another; negative if the other is earlier.
-    #[must_use]
     pub(crate) fn days_until(self, other: Self) -> i64 {
         (other.0 - self.0).get_days().into()
     }
 
     /// `None` if the result is out of range.
-    #[must_use]
     pub(crate) fn checked_add_days(self, days: i64) -> Option<Self> {
         let span = Span::new().try_days(days).ok()?;
         self.0.checked_add(span).ok().map(Self)

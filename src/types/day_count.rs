@@ -16,7 +16,6 @@ pub(crate) struct ParseDayCountError;
 impl DayCount {
     pub(crate) const TWO_WEEKS: Self = Self(14);
 
-    #[must_use]
     pub(crate) fn count(self) -> i64 {
         i64::from(self.0)
     }

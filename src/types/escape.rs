@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 ///
 /// The set: control characters (C0, C1, DEL), bidirectional formatting (Unicode Standard Annex 9), zero-width and
 /// other invisible characters (fillers, variation selectors), line and paragraph separators, and tag characters.
-#[must_use]
 pub(crate) fn needs_escape(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -18,7 +17,6 @@ pub(crate) fn needs_escape(character: char) -> bool {
 }
 
 /// The text with such characters as escapes: `\n`, `\t`, `\u{1b}`.
-#[must_use]
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(needs_escape) {
         return Cow::Borrowed(text);
@@ -36,7 +34,6 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
 }
 
 /// Removes the error numbers that Rust appends to messages of the system: ` (os error 13)`.
-#[must_use]
 pub(crate) fn strip_os_error_code(message: &str) -> String {
     let mut parts = message.split(" (os error ");
     let mut words = parts.next().unwrap_or_default().to_owned();

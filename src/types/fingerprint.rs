@@ -17,7 +17,6 @@ pub(crate) struct ParseFingerprintError;
 
 impl Fingerprint {
     /// From a public key in SSH's binary form (RFC 4253, section 6.6).
-    #[must_use]
     pub(crate) fn from_key_blob(blob: &[u8]) -> Self {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, blob).as_ref());
@@ -25,7 +24,6 @@ impl Fingerprint {
     }
 
     /// The picture that `ssh-keygen -lv` draws, with a header such as `[RSA 4096]`.
-    #[must_use]
     pub(crate) fn to_randomart(self, header: &str) -> String {
         ssh_key::Fingerprint::Sha256(self.0).to_randomart(header)
     }

@@ -2,7 +2,6 @@
 //! (`core.protectNTFS`, `core.protectHFS`; path.c and utf8.c in git).
 
 /// Whether any git takes a name for `.git`, whatever the file system.
-#[must_use]
 pub(crate) fn is_git_dir_name(name: &str) -> bool {
     // NTFS reads `\` as a separator.
     name.split('\\').any(is_ntfs_git_dir) || is_hfs_git_dir(name)

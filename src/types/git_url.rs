@@ -19,7 +19,6 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'{')
     .remove(b'}');
 
-/// A URL as written.
 #[derive(Debug, Clone)]
 pub(crate) struct GitUrl<'a> {
     text: &'a str,

@@ -26,7 +26,6 @@ impl Hint {
         self
     }
 
-    /// Appends text.
     pub(crate) fn with_text(mut self, text: impl Into<String>) -> Self {
         self.0.push(Part::Text(text.into()));
         self

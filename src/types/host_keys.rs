@@ -23,7 +23,6 @@ const CLOUD_KEYS: [&str; 3] = [
 const RETIRED: &str = "SHA256:zzXQOXSRBEiUtuE8AikJYKwbHaxvSc0ojez9YXaGp1A";
 
 /// The servers with built-in keys.
-#[must_use]
 pub(crate) fn built_in_hosts() -> Vec<SshHost> {
     let hosts = SSH_SERVERS.into_iter();
     hosts
@@ -33,7 +32,6 @@ pub(crate) fn built_in_hosts() -> Vec<SshHost> {
 
 /// Cloud's other servers, one of them on a port that firewalls let through, without the retired one. Empty for servers that
 /// are not Cloud's.
-#[must_use]
 pub(crate) fn alternate_hosts(host: &SshHost) -> Vec<SshHost> {
     let mut hosts = built_in_hosts();
     if !hosts.contains(host) {
@@ -44,7 +42,6 @@ pub(crate) fn alternate_hosts(host: &SshHost) -> Vec<SshHost> {
 }
 
 /// The built-in keys of a server. `None` for servers that are not Cloud's.
-#[must_use]
 pub(crate) fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
     let is_cloud = SSH_SERVERS.contains(&(host.name.as_str(), host.port));
     is_cloud.then(|| {
@@ -54,7 +51,6 @@ pub(crate) fn built_in_keys(host: &SshHost) -> Option<Vec<PublicKey>> {
 }
 
 /// Why a host key must never be trusted.
-#[must_use]
 pub(crate) fn retirement_reason(
     algorithm: Option<&str>,
     fingerprint: Fingerprint,

@@ -24,7 +24,6 @@ pub(crate) enum ItemKind {
 }
 
 impl ItemKind {
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Key => "key",

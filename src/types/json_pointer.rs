@@ -10,7 +10,6 @@ use serde_json::Value;
 pub(crate) struct JsonPointer(String);
 
 impl JsonPointer {
-    #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

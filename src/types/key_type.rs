@@ -21,7 +21,6 @@ pub(crate) enum KeyType {
 
 impl KeyType {
     /// The name on the command line, in file names and in JSON.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ecdsa256 => "ecdsa-256",
@@ -31,7 +30,6 @@ impl KeyType {
     }
 
     /// The size that `ssh-keygen -l` shows, in bits.
-    #[must_use]
     pub(crate) fn bits(self) -> u32 {
         match self {
             Self::Ecdsa256 | Self::Ed25519 => 256,
@@ -40,7 +38,6 @@ impl KeyType {
     }
 
     /// The name that OpenSSH prints, also in the header of randomart.
-    #[must_use]
     pub(crate) fn openssh_name(self) -> &'static str {
         match self {
             Self::Ecdsa256 => "ECDSA",

@@ -21,7 +21,6 @@ const TOP_LEVEL: [&str; 24] = [
 ];
 
 /// The host that a user name or a part of the host looks like. `saved` are the hosts of saved connections.
-#[must_use]
 pub(crate) fn find(user: Option<&str>, host: &str, saved: &[&str]) -> Option<String> {
     let host = host.to_ascii_lowercase();
     let is_same = |known: &str| host == known || host.ends_with(&format!(".{known}"));
@@ -49,7 +48,6 @@ pub(crate) fn find(user: Option<&str>, host: &str, saved: &[&str]) -> Option<Str
 }
 
 /// What a user must know about such a host.
-#[must_use]
 pub(crate) fn warning(host: &str, imitated: &str) -> String {
     format!("the host of this URL is {host}, not {imitated}")
 }
@@ -65,7 +63,6 @@ fn is_inside(known: &str, host: &str) -> bool {
 }
 
 /// Whether a host is a domain that is taken for Bitbucket Cloud's.
-#[must_use]
 pub(crate) fn is_other_domain(host: &str) -> bool {
     let domain = |name: &str| host == name || host.ends_with(&format!(".{name}"));
     OTHER_DOMAINS.into_iter().any(domain)

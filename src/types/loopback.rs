@@ -11,13 +11,11 @@ pub(crate) const ADDRESSES: [IpAddr; 2] = [
 ];
 
 /// Whether a name is `localhost`, or below it.
-#[must_use]
 pub(crate) fn is_name(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Whether the host of an http or https URL is this machine: 127.0.0.0/8, `::1`, or such a name.
-#[must_use]
 pub(crate) fn is_url(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => is_name(name),

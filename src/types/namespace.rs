@@ -34,7 +34,6 @@ pub(crate) struct NewProject {
 
 impl NewProject {
     /// In what a project differs from the requested one, as texts. What the server does not report is no difference.
-    #[must_use]
     pub(crate) fn differences(&self, existing: &Project) -> Vec<String> {
         let is_other = !existing.key.eq_ignore_ascii_case(&self.key);
         let key = is_other.then(|| format!("its key is {}", existing.key));

@@ -47,7 +47,6 @@ impl std::fmt::Debug for Tokens {
 }
 
 impl OAuthSecret {
-    #[must_use]
     pub(crate) fn new(origin: Origin, client_secret: &Secret, tokens: &Tokens) -> Self {
         Self {
             origin,
@@ -62,7 +61,6 @@ impl OAuthSecret {
     }
 
     /// A client secret without tokens yet.
-    #[must_use]
     pub(crate) fn of_client(origin: Origin, client_secret: &Secret) -> Self {
         Self {
             origin,
@@ -74,7 +72,6 @@ impl OAuthSecret {
     }
 
     /// With newer tokens. If the server sent no refresh token, the previous one remains valid.
-    #[must_use]
     pub(crate) fn renewed(&self, tokens: &Tokens) -> Self {
         let mut renewed = Self::new(self.origin.clone(), &self.client_secret(), tokens);
         if renewed.refresh_token.is_none() {
@@ -84,19 +81,16 @@ impl OAuthSecret {
     }
 
     /// `None` if the secret is not one written by [`Self::to_secret`].
-    #[must_use]
     pub(crate) fn from_secret(stored: &Secret) -> Option<Self> {
         serde_json::from_str(stored.expose()).ok()
     }
 
-    #[must_use]
     pub(crate) fn to_secret(&self) -> Secret {
         // A struct of strings and numbers can always be serialised.
         Secret::new(serde_json::to_string(self).unwrap_or_default())
     }
 
     /// `None` if the access token is about to expire.
-    #[must_use]
     pub(crate) fn valid_access_token(&self, now: i64) -> Option<Secret> {
         let is_valid = self
             .expires_at
@@ -104,18 +98,15 @@ impl OAuthSecret {
         is_valid.then(|| Secret::new(self.access_token.clone()))
     }
 
-    #[must_use]
     pub(crate) fn client_secret(&self) -> Secret {
         Secret::new(self.client_secret.clone())
     }
 
-    #[must_use]
     pub(crate) fn refresh_token(&self) -> Option<Secret> {
         self.refresh_token.clone().map(Secret::new)
     }
 
     /// When the access token expires, in seconds since 1970.
-    #[must_use]
     pub(crate) fn expires_at(&self) -> Option<i64> {
         self.expires_at
     }

@@ -22,7 +22,6 @@ pub(crate) enum Operation {
 impl Operation {
     /// What to do about a refusal. Only scopes that are missing are requested, where the server lists those that are
     /// `granted`; `required` are those that it names, where it does.
-    #[must_use]
     pub(crate) fn refusal_hint(
         self,
         deployment: Deployment,
@@ -133,7 +132,6 @@ impl Operation {
 }
 
 /// What to do about a refusal of Cloud, for required scopes.
-#[must_use]
 pub(crate) fn refusal_hint(required: &[String], granted: &GrantedScopes) -> String {
     if granted.is_empty() {
         return format!(

@@ -25,7 +25,6 @@ pub(crate) enum VariableOwner {
 
 impl VariableOwner {
     /// As in JSON.
-    #[must_use]
     pub(crate) fn scope(&self) -> &'static str {
         match self {
             Self::Repository(_) => "repository",
@@ -34,7 +33,6 @@ impl VariableOwner {
         }
     }
 
-    #[must_use]
     pub(crate) fn environment(&self) -> Option<&str> {
         match self {
             Self::Environment { name, .. } => Some(name),
@@ -72,7 +70,6 @@ pub(crate) struct VariableName(String);
 pub(crate) struct ParseVariableNameError;
 
 impl VariableName {
-    #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

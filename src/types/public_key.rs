@@ -34,9 +34,6 @@ pub(crate) enum ParsePublicKeyError {
 
 impl PublicKey {
     /// From SSH's binary form (RFC 4253, section 6.6).
-    ///
-    /// # Errors
-    /// [`ParsePublicKeyError::Malformed`] if the blob does not begin with the name of its algorithm.
     pub(crate) fn from_blob(blob: Vec<u8>, comment: &str) -> Result<Self, ParsePublicKeyError> {
         let name = fields(&blob).next().ok_or(ParsePublicKeyError::Malformed)?;
         let algorithm = std::str::from_utf8(name).map_err(|_| ParsePublicKeyError::Malformed)?;
@@ -52,17 +49,14 @@ impl PublicKey {
     }
 
     /// SSH's name of the algorithm: `ecdsa-sha2-nistp256`.
-    #[must_use]
     pub(crate) fn algorithm(&self) -> &str {
         &self.algorithm
     }
 
-    #[must_use]
     pub(crate) fn comment(&self) -> &str {
         &self.comment
     }
 
-    #[must_use]
     pub(crate) fn with_comment(&self, comment: &str) -> Self {
         Self {
             comment: comment.to_owned(),
@@ -70,19 +64,16 @@ impl PublicKey {
         }
     }
 
-    #[must_use]
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::from_key_blob(&self.blob)
     }
 
     /// Algorithm and base64, without a comment.
-    #[must_use]
     pub(crate) fn to_openssh_without_comment(&self) -> String {
         format!("{} {}", self.algorithm, STANDARD.encode(&self.blob))
     }
 
     /// The size that `ssh-keygen -l` shows, in bits; `None` for unknown algorithms.
-    #[must_use]
     pub(crate) fn bits(&self) -> Option<u32> {
         match self.algorithm.as_str() {
             "ssh-ed25519"
@@ -103,7 +94,6 @@ impl PublicKey {
     }
 
     /// The type in the words of `keygen --type`: `ecdsa-256`, `rsa-4096`, `ed25519`.
-    #[must_use]
     pub(crate) fn kind(&self) -> String {
         match (self.family(), self.bits()) {
             (Some("ed25519"), _) => "ed25519".to_owned(),
@@ -113,7 +103,6 @@ impl PublicKey {
     }
 
     /// The type as `ssh-keygen -l` prints it: `ECDSA`, `RSA`, `ED25519`.
-    #[must_use]
     pub(crate) fn openssh_name(&self) -> String {
         self.family()
             .map_or_else(|| self.algorithm.clone(), str::to_uppercase)
@@ -188,7 +177,6 @@ impl fmt::Display for PublicKey {
 }
 
 /// The keys of lines as in `known_hosts`, without comments and marked lines.
-#[must_use]
 pub(crate) fn known_hosts_keys(lines: &[u8]) -> Vec<PublicKey> {
     let lines = String::from_utf8_lossy(lines);
     let keys = lines.lines().filter_map(|line| {

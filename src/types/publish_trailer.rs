@@ -40,7 +40,6 @@ pub(crate) struct PublishTrailer {
 
 impl PublishTrailer {
     /// The trailers of a new commit.
-    #[must_use]
     pub(crate) fn new(target: PublishTarget, onto: Option<&str>, changes: &ChangedPaths) -> Self {
         Self {
             target,
@@ -51,7 +50,6 @@ impl PublishTrailer {
 
     /// The trailers of a message. Only its last paragraph counts, and only where it consists of trailers
     /// (git-interpret-trailers): elsewhere they are quoted.
-    #[must_use]
     pub(crate) fn parse(message: &str) -> Option<Self> {
         let lines = message.trim_end().lines().rev();
         let last = lines.take_while(|line| !line.trim().is_empty());
@@ -61,7 +59,6 @@ impl PublishTrailer {
 
     /// The trailers that a message quotes, as that of a squash merge does with the messages of the squashed commits:
     /// indented, or as items of a list.
-    #[must_use]
     pub(crate) fn parse_quoted(message: &str) -> Vec<Self> {
         let pairs = |paragraph: &[&str]| {
             let lines = paragraph
@@ -97,19 +94,16 @@ impl PublishTrailer {
         })
     }
 
-    #[must_use]
     pub(crate) fn target(&self) -> &PublishTarget {
         &self.target
     }
 
     /// Whether the commit still has the parent that it was created with.
-    #[must_use]
     pub(crate) fn has_parent(&self, parent: Option<&str>) -> bool {
         self.onto.as_deref() == parent
     }
 
     /// Whether the commit still changes what it was created to change.
-    #[must_use]
     pub(crate) fn matches_changes(&self, changes: &ChangedPaths) -> bool {
         self.change == change_digest(changes)
     }
@@ -135,7 +129,6 @@ pub(crate) struct BlobHasher(Context);
 
 impl BlobHasher {
     /// The size is part of what is hashed: all of the content must be given.
-    #[must_use]
     pub(crate) fn new(size: u64) -> Self {
         let mut context = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
         context.update(format!("blob {size}\0").as_bytes());
@@ -146,7 +139,6 @@ impl BlobHasher {
         self.0.update(content);
     }
 
-    #[must_use]
     pub(crate) fn finish(self) -> String {
         hex(self.0.finish().as_ref())
     }

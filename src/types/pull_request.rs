@@ -10,9 +10,7 @@ pub(crate) struct PullRequest {
     /// `OPEN`, `MERGED`, `DECLINED`; on Cloud also `SUPERSEDED`.
     pub state: Option<String>,
     pub url: Option<String>,
-    /// The source branch.
     pub source: Option<String>,
-    /// The target branch.
     pub target: Option<String>,
     pub draft: Option<bool>,
     pub author: Option<String>,
@@ -38,14 +36,12 @@ pub(crate) struct RequestedFields<'a> {
 
 impl PullRequest {
     /// `source -> target`; a branch that the server does not report is `?`.
-    #[must_use]
     pub(crate) fn branches(&self) -> String {
         let name = |branch: &Option<String>| branch.clone().unwrap_or_else(|| "?".to_owned());
         format!("{} -> {}", name(&self.source), name(&self.target))
     }
 
     /// The requested fields that differ: `title`, `description`, `draft`, `reviewers`.
-    #[must_use]
     pub(crate) fn differing_fields(&self, requested: &RequestedFields<'_>) -> Vec<&'static str> {
         let body = self.body.as_deref().unwrap_or_default();
         let is_reviewer = |name: &String| {
@@ -72,7 +68,6 @@ impl PullRequest {
 }
 
 /// The note for an existing pull request that differs from the request.
-#[must_use]
 pub(crate) fn unchanged_note(differs: &[&str]) -> Option<String> {
     let parts = differs.join(", ");
     (!differs.is_empty()).then(|| format!("the pull request already exists; not updated: {parts}"))
@@ -97,7 +92,6 @@ pub(crate) enum State {
 }
 
 impl State {
-    #[must_use]
     pub(crate) fn plural_label(self) -> &'static str {
         match self {
             Self::Open => "open pull requests",
@@ -112,9 +106,7 @@ impl State {
 pub(crate) struct NewPullRequest {
     pub title: String,
     pub body: Option<String>,
-    /// The source branch.
     pub source: String,
-    /// The target branch.
     pub target: String,
     pub draft: bool,
     pub reviewers: Vec<Reviewer>,

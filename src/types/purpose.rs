@@ -49,7 +49,6 @@ pub(crate) struct RequiredScopes {
 
 impl Purpose {
     /// The name on the command line.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -68,7 +67,6 @@ impl Purpose {
     }
 
     /// The scopes that it needs, in a vocabulary.
-    #[must_use]
     pub(crate) fn needs(self, system: ScopeSystem) -> RequiredScopes {
         let row = self.row();
         let [required, beyond] = match system {
@@ -83,7 +81,6 @@ impl Purpose {
     }
 
     /// The permission on the repository that the account needs, in addition to the scopes of its token.
-    #[must_use]
     pub(crate) fn permission(self) -> Permission {
         match self {
             Self::Read | Self::PullRequest | Self::CreateRepository => Permission::Read,
@@ -98,7 +95,6 @@ impl Purpose {
     }
 
     /// Whether it changes an existing repository, which an archived one does not allow.
-    #[must_use]
     pub(crate) fn changes_repository(self) -> bool {
         match self {
             Self::Read | Self::CreateRepository => false,
@@ -116,13 +112,11 @@ impl Purpose {
     }
 
     /// Whether it registers SSH keys, which Cloud's access tokens cannot do, whatever their scopes.
-    #[must_use]
     pub(crate) fn requires_key_admin(self) -> bool {
         matches!(self, Self::DeployKey | Self::All | Self::Appsmith)
     }
 
     /// Whether its scopes are those of a product's document.
-    #[must_use]
     pub(crate) fn is_preset(self) -> bool {
         matches!(
             self,

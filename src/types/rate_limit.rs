@@ -20,7 +20,6 @@ impl RateLimit {
     /// The limit in the headers of a response; `None` where it has none of them.
     ///
     /// <https://support.atlassian.com/bitbucket-cloud/docs/api-request-limits/>
-    #[must_use]
     pub(crate) fn from_headers<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         let number = |name: &str| header(name)?.trim().parse().ok();
         let near = header("x-ratelimit-nearlimit").and_then(|value| {
@@ -37,7 +36,6 @@ impl RateLimit {
     }
 
     /// Whether few requests are left; `None` where the server does not say.
-    #[must_use]
     pub(crate) fn is_near(&self) -> Option<bool> {
         let by_count = match (self.remaining, self.limit) {
             (Some(0), _) => Some(true),

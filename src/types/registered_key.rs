@@ -19,7 +19,6 @@ pub(crate) enum KeyOwner {
         workspace: Option<String>,
         key: String,
     },
-    /// The account of the credential.
     Account,
 }
 
@@ -41,7 +40,6 @@ pub(crate) enum KeyKind {
     DeployKey,
     /// Data Center: key of a repository or project.
     AccessKey,
-    /// Key of an account.
     UserKey,
 }
 
@@ -76,14 +74,12 @@ pub(crate) struct RegisteredKey {
 
 impl RegisteredKey {
     /// The note that an existing key is not renamed.
-    #[must_use]
     pub(crate) fn title_note(&self, wanted: Option<&str>) -> Option<String> {
         let (label, wanted) = (self.label.as_deref()?, wanted?);
         (label != wanted)
             .then(|| format!("key already registered as {label:?}, not renamed to {wanted:?}"))
     }
 
-    #[must_use]
     pub(crate) fn has_public_key(&self, key: &PublicKey) -> bool {
         self.public_key.as_ref() == Some(key)
     }
@@ -100,7 +96,6 @@ fn as_line<S: Serializer>(key: &Option<PublicKey>, serializer: S) -> Result<S::O
 
 impl KeyOwner {
     /// The option of `bbconnect key` for this owner.
-    #[must_use]
     pub(crate) fn flag(&self) -> String {
         match self {
             Self::Repository(path) => format!("--repo {path}"),
@@ -116,7 +111,6 @@ impl KeyOwner {
         }
     }
 
-    #[must_use]
     pub(crate) fn registers_as(&self, deployment: Deployment) -> KeyKind {
         match (self, deployment) {
             (Self::Account, _) => KeyKind::UserKey,
@@ -129,7 +123,6 @@ impl KeyOwner {
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/>
-    #[must_use]
     pub(crate) fn required_scope(&self, deployment: Deployment) -> &'static str {
         match (self, deployment) {
             (Self::Repository(_), Deployment::Cloud) => {
@@ -153,7 +146,6 @@ impl KeyOwner {
 
 impl KeyOwner {
     /// The repositories that a key has access to beside a single one.
-    #[must_use]
     pub(crate) fn reach(&self) -> Option<String> {
         match self {
             Self::Repository(_) => None,

@@ -45,7 +45,6 @@ pub(crate) struct Repository {
     pub https: Option<String>,
     pub web: Option<String>,
     pub updated_on: Option<Timestamp>,
-    /// The project key.
     #[serde(skip)]
     pub project: Option<String>,
     /// Empty where it has none; `None` where the server does not report it.
@@ -78,7 +77,6 @@ pub(crate) struct NewRepository {
 
 impl NewRepository {
     /// In what a repository differs from the requested one, as texts. What the server does not report is no difference.
-    #[must_use]
     pub(crate) fn differences(&self, existing: &Repository) -> Vec<String> {
         let mut all = Vec::new();
         let same_slug = existing.slug.eq_ignore_ascii_case(&self.repo.slug)
@@ -191,9 +189,6 @@ impl FromStr for RepoRef {
 
 impl RepoRef {
     /// The repository on the server of a connection, with the connection's namespace by default.
-    ///
-    /// # Errors
-    /// [`NoNamespace`] if neither has a workspace or project.
     pub(crate) fn resolve(&self, connection: &Connection) -> Result<RepoId, NoNamespace> {
         let default = connection.namespace().map(str::to_owned);
         match self.namespace.clone().or(default) {
@@ -216,7 +211,6 @@ impl RepoRef {
 
 impl Repository {
     /// In the server's spelling.
-    #[must_use]
     pub(crate) fn path(&self) -> RepoId {
         RepoId {
             namespace: self.namespace.clone(),
@@ -226,8 +220,6 @@ impl Repository {
 }
 
 impl RepoId {
-    /// The web page of its pull requests.
-    #[must_use]
     pub(crate) fn pull_requests_page(&self, connection: &Connection) -> Option<String> {
         let Self { namespace, slug } = self;
         let below_website = match (connection.deployment, namespace.strip_prefix('~')) {
@@ -245,7 +237,6 @@ impl RepoId {
     }
 
     /// Whether two names are of the same repository: servers ignore their case.
-    #[must_use]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.namespace.eq_ignore_ascii_case(&other.namespace)
             && self.slug.eq_ignore_ascii_case(&other.slug)
@@ -253,13 +244,11 @@ impl RepoId {
 
     /// Whether a repository with this name was renamed if the server returns it under another one. Cloud also accepts UUIDs
     /// in braces.
-    #[must_use]
     pub(crate) fn is_renamed_to(&self, current: &Self) -> bool {
         !(self.namespace.starts_with('{') || self.slug.starts_with('{') || self.is_same(current))
     }
 
     /// In the server's spelling: project keys of Data Center are in capitals, though not in every clone URL.
-    #[must_use]
     pub(crate) fn normalized(self, deployment: Deployment) -> Self {
         if deployment == Deployment::Cloud || self.namespace.starts_with('~') {
             return self;

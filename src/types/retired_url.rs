@@ -10,7 +10,6 @@ use crate::types::token_prefix::{TokenPrefix, is_secret_username, is_token};
 const MASK: &str = "***";
 
 /// The URL, or prefix of a URL, with the current SSH host; `None` if nothing changes.
-#[must_use]
 pub(crate) fn with_new_host(text: &str) -> Option<String> {
     let url = GitUrl::parse(text).ok().filter(GitUrl::is_ssh)?;
     cloud_hosts::is_retired_ssh(url.host()).then(|| {
@@ -21,7 +20,6 @@ pub(crate) fn with_new_host(text: &str) -> Option<String> {
 }
 
 /// As [`with_new_host`], for a prefix that may end before the colon: `git@bitbucket.org`.
-#[must_use]
 pub(crate) fn prefix_with_new_host(prefix: &str) -> Option<String> {
     with_new_host(prefix).or_else(|| {
         let (user, host) = prefix.rsplit_once('@')?;
@@ -31,7 +29,6 @@ pub(crate) fn prefix_with_new_host(prefix: &str) -> Option<String> {
 }
 
 /// Whether two URLs, or prefixes of URLs, are the same path on the same host over SSH.
-#[must_use]
 pub(crate) fn is_same_location(one: &str, other: &str) -> bool {
     let location = |text| {
         let url = GitUrl::parse(text).ok().filter(GitUrl::is_ssh)?;
@@ -44,7 +41,6 @@ pub(crate) fn is_same_location(one: &str, other: &str) -> bool {
 }
 
 /// The URL without its password, if Bitbucket Cloud no longer accepts that. Tokens are kept.
-#[must_use]
 pub(crate) fn without_app_password(text: &str) -> Option<String> {
     let url = GitUrl::parse(text).ok().filter(GitUrl::is_http)?;
     if !cloud_hosts::is_http(url.host()) {
@@ -66,7 +62,6 @@ pub(crate) fn without_app_password(text: &str) -> Option<String> {
 }
 
 /// The text for messages: a password, or a user name that is a token, is masked.
-#[must_use]
 pub(crate) fn redact_url(text: &str) -> String {
     let Some(start) = text.find("://").map(|at| at + "://".len()) else {
         return text.to_owned();

@@ -6,7 +6,6 @@ use url::Url;
 use super::clone_url::{CloneUrl, Transport};
 
 /// A web page: http or https, with a host and without a user name.
-#[must_use]
 pub(crate) fn web(link: &str) -> Option<String> {
     let url = Url::parse(link).ok()?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
@@ -15,14 +14,12 @@ pub(crate) fn web(link: &str) -> Option<String> {
 }
 
 /// A clone URL over SSH.
-#[must_use]
 pub(crate) fn ssh(link: &str) -> Option<String> {
     let url: CloneUrl = link.parse().ok()?;
     (url.transport() == Transport::Ssh).then(|| url.ssh())?
 }
 
 /// A clone URL over HTTP, without the user name that some servers put into it.
-#[must_use]
 pub(crate) fn https(link: &str) -> Option<String> {
     let url: CloneUrl = link.parse().ok()?;
     (url.transport() != Transport::Ssh).then(|| url.https())?

@@ -9,7 +9,6 @@ use thiserror::Error;
 
 use super::git_url::{self, GitUrl};
 
-/// The default port of SSH.
 pub(crate) const SSH_PORT: u16 = 22;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,7 +20,6 @@ pub(crate) struct SshHost {
 }
 
 /// Whether a name looks like a `Host` of an SSH configuration: one word, or an end that no domain name has.
-#[must_use]
 pub(crate) fn is_alias_name(name: &str) -> bool {
     // No top-level domain has a dash or an underscore, except in Punycode: `bitbucket.org-work`.
     let last = name.rsplit('.').next().unwrap_or(name);
@@ -48,9 +46,6 @@ pub(crate) struct ParseSshHostError;
 
 impl SshHost {
     /// A host that `ssh` does not take for an option, without characters that have a meaning to it.
-    ///
-    /// # Errors
-    /// [`ParseSshHostError`].
     pub(crate) fn new(name: &str, port: u16) -> Result<Self, ParseSshHostError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let mut name = name.trim_matches(['[', ']']).to_owned();
@@ -65,7 +60,6 @@ impl SshHost {
     }
 
     /// The name in `known_hosts`: `host`, or `[host]:port` for ports other than 22 (sshd(8)), in lower case.
-    #[must_use]
     pub(crate) fn known_hosts_name(&self) -> String {
         self.to_string().to_ascii_lowercase()
     }
@@ -159,7 +153,6 @@ impl SshRemote {
     }
 
     /// The same repository on another server.
-    #[must_use]
     pub(crate) fn with_host(&self, host: SshHost) -> Self {
         Self {
             has_port: host.port != SSH_PORT,
@@ -169,7 +162,6 @@ impl SshRemote {
     }
 
     /// The clone URL: in the scp-like form if the path is relative to the home directory, otherwise `ssh://`.
-    #[must_use]
     pub(crate) fn to_url(&self) -> String {
         let host = if self.host.name.contains(':') {
             format!("[{}]", self.host.name)
@@ -185,7 +177,6 @@ impl SshRemote {
     }
 
     /// The command that git runs on the server, its path quoted for a shell as git does (quote.c).
-    #[must_use]
     pub(crate) fn command(&self, service: &str) -> String {
         let quoted = self.path.replace('\'', "'\\''").replace('!', "'\\!'");
         format!("{service} '{quoted}'")

@@ -19,13 +19,11 @@ pub(crate) struct Timestamp(jiff::Timestamp);
 pub(crate) struct ParseTimestampError;
 
 impl Timestamp {
-    #[must_use]
     pub(crate) fn now() -> Self {
         Self::from(jiff::Timestamp::now())
     }
 
     /// From milliseconds since 1970; `None` if out of range.
-    #[must_use]
     pub(crate) fn from_millis(millis: i64) -> Option<Self> {
         jiff::Timestamp::from_millisecond(millis)
             .ok()
@@ -33,33 +31,28 @@ impl Timestamp {
     }
 
     /// The `Date` field of an HTTP response (RFC 9110, section 5.6.7).
-    #[must_use]
     pub(crate) fn from_http_date(text: &str) -> Option<Self> {
         let zoned = rfc2822::parse(text).ok()?;
         Some(Self::from(zoned.timestamp()))
     }
 
     /// Seconds since 1970.
-    #[must_use]
     pub(crate) fn as_second(self) -> i64 {
         self.0.as_second()
     }
 
     /// The date in UTC.
-    #[must_use]
     pub(crate) fn date(self) -> Date {
         Date::of_timestamp(self.0)
     }
 
     /// `None` if the result is out of range.
-    #[must_use]
     pub(crate) fn checked_add_days(self, days: i64) -> Option<Self> {
         let duration = SignedDuration::from_hours(days.checked_mul(24)?);
         self.0.checked_add(duration).ok().map(Self)
     }
 
     /// Whole days until a later time; 0 if that is in the past.
-    #[must_use]
     pub(crate) fn days_until(self, later: Self) -> i64 {
         (later.0.duration_since(self.0).as_hours() / 24).max(0)
     }
@@ -122,9 +115,6 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// Reads a timestamp; `None` for any other value.
-///
-/// # Errors
-/// Never for JSON.
 pub(crate) fn deserialize_lenient<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {

@@ -15,7 +15,6 @@ impl Connection {
     ///
     /// <https://support.atlassian.com/bitbucket-cloud/docs/access-tokens/>,
     /// <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>
-    #[must_use]
     pub(crate) fn token_page(&self, auth: AuthMethod, level: Option<TokenLevel>) -> Option<String> {
         let user = self.account.as_deref().or(self.credential.username());
         let user = user.map(user_slug::derived);
@@ -32,7 +31,6 @@ impl Connection {
         Some(url.to_string())
     }
 
-    #[must_use]
     pub(crate) fn website(&self) -> Option<Url> {
         match (&self.web_url, self.deployment) {
             (Some(web_url), _) => Url::parse(web_url).ok(),

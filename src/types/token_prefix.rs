@@ -24,7 +24,6 @@ impl TokenPrefix {
         ("BBDC-", Self::HttpAccessToken),
     ];
 
-    #[must_use]
     pub(crate) fn of(token: &str) -> Self {
         Self::PREFIXES
             .into_iter()
@@ -34,7 +33,6 @@ impl TokenPrefix {
 }
 
 /// Whether a text, such as a command, contains a token.
-#[must_use]
 pub(crate) fn contains_token(text: &str) -> bool {
     /// Shorter words are names. The shortest tokens have 36 characters.
     const MIN_LENGTH: usize = 36;
@@ -50,7 +48,6 @@ pub(crate) fn contains_token(text: &str) -> bool {
 }
 
 /// Whether a user name or password, sent to Bitbucket Cloud, is a token and not an app password.
-#[must_use]
 pub(crate) fn is_token(user: &str, password: &str) -> bool {
     let is = |text| {
         let kind = TokenPrefix::of(text);
@@ -62,7 +59,6 @@ pub(crate) fn is_token(user: &str, password: &str) -> bool {
 
 /// Whether the user name of a URL, percent-encoded or not, is a credential: by the prefixes of Bitbucket's and other
 /// sites' tokens, or by its length.
-#[must_use]
 pub(crate) fn is_secret_username(name: &str) -> bool {
     const OTHER_PREFIXES: [&str; 8] = [
         "bbdc-",

@@ -19,11 +19,9 @@ pub(crate) enum FileMode {
 pub(crate) enum FileContent {
     /// A file, which may be too large for memory.
     File(PathBuf),
-    /// The target of a symbolic link.
     LinkTarget(Vec<u8>),
 }
 
-/// A file of the local directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LocalFile {
     /// The path in the repository, with `/`.
@@ -37,7 +35,6 @@ pub(crate) struct LocalFile {
 /// An entry of a commit's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TreeEntry {
-    /// The path in the repository.
     pub path: String,
     /// `None` for an entry without a blob: a submodule.
     pub mode: Option<FileMode>,
@@ -56,13 +53,11 @@ pub(crate) struct TreeDiff {
 }
 
 impl TreeDiff {
-    #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
 
     /// Whether a path is added or changed.
-    #[must_use]
     pub(crate) fn writes(&self, path: &str) -> bool {
         let lists = [&self.added, &self.changed];
         lists
@@ -82,7 +77,6 @@ pub(crate) struct Comparison {
 
 /// Compares the directory with the entries of a tree. `removes` decides about entries that the directory lacks.
 /// Submodules are never removed.
-#[must_use]
 pub(crate) fn diff_trees(
     files: &[LocalFile],
     entries: &[TreeEntry],

@@ -2,7 +2,6 @@
 
 /// The slug that a server derives from most user names: reserved characters of URLs become `_`. Some servers have others,
 /// such as small letters.
-#[must_use]
 pub(crate) fn derived(name: &str) -> String {
     const REPLACED: &str = ":/?#@!$&'()*+,;=%\\[]";
     name.chars()

@@ -90,7 +90,6 @@ fn of_product(names: &Names, deployment: Deployment) -> &'static [&'static str] 
 }
 
 /// The product's names of events, without duplicates.
-#[must_use]
 pub(crate) fn to_product_events(events: &[Event], deployment: Deployment) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for Event(event) in events {
@@ -111,7 +110,6 @@ pub(crate) fn to_product_events(events: &[Event], deployment: Deployment) -> Vec
 }
 
 /// Replaces a product's events by a generic name if all events of that name are present.
-#[must_use]
 pub(crate) fn to_generic_events(natives: &[String], deployment: Deployment) -> Vec<String> {
     let mut generic: Vec<String> = Vec::new();
     for native in natives {
@@ -156,13 +154,11 @@ impl FromStr for WebhookUrl {
 
 impl WebhookUrl {
     /// Whether the URLs are equal after normalisation.
-    #[must_use]
     pub(crate) fn is(&self, other: &str) -> bool {
         self.text == other || Url::parse(other).is_ok_and(|other| other == self.url)
     }
 
     /// Whether the URLs are equal but for a slash at the end of the path.
-    #[must_use]
     pub(crate) fn differs_by_trailing_slash(&self, other: &str) -> bool {
         let without_slash = |url: &Url| {
             let mut url = url.clone();
@@ -176,7 +172,6 @@ impl WebhookUrl {
     }
 
     /// As given. It may contain a password: send it, never print it.
-    #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
@@ -190,7 +185,6 @@ impl fmt::Display for WebhookUrl {
 }
 
 /// Replaces a password in a URL by `***`.
-#[must_use]
 pub(crate) fn without_password(url: &str) -> String {
     let scheme_end = url.find("://").map_or(0, |at| at + 3);
     let (scheme, rest) = url.split_at(scheme_end);
@@ -220,7 +214,6 @@ pub(crate) struct Webhook {
 
 impl Webhook {
     /// The URL without a password.
-    #[must_use]
     pub(crate) fn shown_url(&self) -> String {
         without_password(&self.url)
     }

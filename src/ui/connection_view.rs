@@ -34,7 +34,6 @@ struct SecretLocation {
 
 impl ConnectionView {
     /// `default` is the name of the default connection.
-    #[must_use]
     pub(crate) fn of(
         name: &ConnectionName,
         connection: &Connection,
@@ -99,7 +98,6 @@ impl ConnectionView {
     }
 
     /// The connection in the table of `connection list`.
-    #[must_use]
     pub(crate) fn row(&self) -> [String; 5] {
         let mark = if self.default { "*" } else { "" };
         [

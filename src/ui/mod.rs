@@ -54,9 +54,7 @@ pub(crate) trait CommandOutput: Serialize {
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// For people.
     Text,
-    /// For programs.
     Json,
 }
 
@@ -118,7 +116,6 @@ pub(crate) struct Ui {
 
 impl Ui {
     /// An output with these options.
-    #[must_use]
     pub(crate) fn new(options: OutputOptions) -> Self {
         Self {
             options,
@@ -130,7 +127,6 @@ impl Ui {
     }
 
     /// Prints one value of the JSON document of a result, and errors as text on standard error.
-    #[must_use]
     pub(crate) fn with_pointer(mut self, pointer: Option<JsonPointer>) -> Self {
         if pointer.is_some() {
             self.options.format = Format::Json;
@@ -140,22 +136,17 @@ impl Ui {
     }
 
     /// With the connection that the user named: the commands in hints are then for it.
-    #[must_use]
     pub(crate) fn with_connection_hint(mut self, name: Option<&str>) -> Self {
         self.connection = name.and_then(|name| name.parse().ok());
         self
     }
 
     /// The secrets that are redacted in everything that is written.
-    #[must_use]
     pub(crate) fn redactor(&self) -> &Redactor {
         &self.redactor
     }
 
     /// Writes an outcome, and answers with its exit status.
-    ///
-    /// # Errors
-    /// [`Error::Stdout`] when standard output cannot be written, for another reason than a closed pipe.
     pub(crate) fn print_result<R: CommandOutput>(&self, outcome: &R) -> Result<ExitStatus, Error> {
         let pretty = self.options.stdout_is_terminal;
         match (self.options.format, &self.pointer) {
@@ -196,9 +187,6 @@ impl Ui {
 
     /// Writes the body of a response: byte for byte where a program reads it, but for secrets, `pretty` and escaped on a terminal. With
     /// `--json` the document of the outcome, or that of the failure.
-    ///
-    /// # Errors
-    /// As [`Ui::print_result`], and the failure itself.
     pub(crate) fn print_raw_response<R: CommandOutput>(
         &self,
         outcome: &R,
@@ -232,7 +220,6 @@ impl Ui {
     }
 
     /// Writes why a command failed, and answers with the exit status.
-    #[must_use]
     pub(crate) fn print_error(&self, error: &Error) -> ExitStatus {
         let connection = self.connection.as_ref().map(ToString::to_string);
         let hint = error.hint().map(|hint| hint.render(connection.as_deref()));
@@ -272,21 +259,18 @@ impl Ui {
     }
 
     /// Shows on a terminal that something takes its time, once it has taken half a second.
-    #[must_use]
     pub(crate) fn progress(&self, message: &str) -> Progress {
         let message = self.shows_progress().then_some(message);
         self.progress.start(message, false)
     }
 
     /// As [`Ui::progress`], with the number of entries that were read.
-    #[must_use]
     pub(crate) fn list_progress(&self, message: &str) -> Progress {
         let message = self.shows_progress().then_some(message);
         self.progress.start(message, true)
     }
 
     /// As [`Ui::progress`], for what is part of other work: nothing where that is shown.
-    #[must_use]
     pub(crate) fn progress_unless_active(&self, message: &str) -> Progress {
         let is_shown = self.shows_progress() && !self.progress.is_active();
         self.progress.start(is_shown.then_some(message), false)
@@ -298,7 +282,6 @@ impl Ui {
     }
 
     /// Whether progress is shown on standard error.
-    #[must_use]
     pub(crate) fn shows_progress(&self) -> bool {
         self.options.stderr_is_terminal
             && !self.options.is_dumb_terminal

@@ -16,7 +16,6 @@ const SHOW_AFTER: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(100);
 const FRAMES: [&str; 4] = ["|", "/", "-", "\\"];
 
-/// The line of this process.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProgressLine(Arc<Shared>);
 
@@ -59,6 +58,7 @@ struct VisibleLine {
 }
 
 /// Work in progress. Dropping it removes the line.
+#[must_use = "the line is removed when this is dropped"]
 #[derive(Debug)]
 pub(crate) struct Progress(Option<(ProgressLine, u64)>);
 

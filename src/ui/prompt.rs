@@ -16,9 +16,6 @@ const SHOWN_AT_ONCE: usize = 12;
 
 impl Ui {
     /// Asks for a new secret, hidden, twice.
-    ///
-    /// # Errors
-    /// When the terminal cannot be read.
     pub(crate) fn prompt_new_secret(&self, prompt: &str) -> io::Result<Secret> {
         let question = dialoguer::Password::new()
             .with_prompt(escape(prompt))
@@ -29,9 +26,6 @@ impl Ui {
     }
 
     /// Asks for a secret, hidden.
-    ///
-    /// # Errors
-    /// When the terminal cannot be read.
     pub(crate) fn prompt_secret(&self, prompt: &str) -> io::Result<Secret> {
         let question = dialoguer::Password::new()
             .with_prompt(escape(prompt))
@@ -41,9 +35,6 @@ impl Ui {
     }
 
     /// Asks for a line of text, with what Enter means.
-    ///
-    /// # Errors
-    /// When the terminal cannot be read.
     pub(crate) fn prompt_text(&self, prompt: &str, usual: &str) -> io::Result<String> {
         let question = dialoguer::Input::<String>::new()
             .with_prompt(escape(prompt))
@@ -58,9 +49,6 @@ impl Ui {
     }
 
     /// Asks for one of several, and answers with its place in the list.
-    ///
-    /// # Errors
-    /// [`Error::Cancelled`] for Esc, [`Error::Stdin`] when the terminal cannot be read.
     pub(crate) fn prompt_select(&self, prompt: &str, choices: &[&str]) -> Result<usize, Error> {
         let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let question = dialoguer::Select::new()
@@ -72,9 +60,6 @@ impl Ui {
     }
 
     /// Asks for one of many, with a search, and answers with its place in the list.
-    ///
-    /// # Errors
-    /// [`Error::Cancelled`] for Esc, [`Error::Stdin`] when the terminal cannot be read.
     pub(crate) fn prompt_fuzzy_select(
         &self,
         prompt: &str,
@@ -91,9 +76,6 @@ impl Ui {
     }
 
     /// Asks for yes or no. The answer is a line that can be edited until Enter; an empty one is a no.
-    ///
-    /// # Errors
-    /// When the terminal cannot be read.
     pub(crate) fn prompt_confirm(&self, question: &str) -> io::Result<bool> {
         let answer = self.prompt_answer(&format!("{question} [y/N]"), |answer| match answer {
             "y" | "yes" => Some(true),
@@ -104,9 +86,6 @@ impl Ui {
     }
 
     /// As [`Ui::prompt_confirm`], but only `yes` in full is a yes.
-    ///
-    /// # Errors
-    /// When the terminal cannot be read.
     pub(crate) fn prompt_confirm_in_full(&self, question: &str) -> io::Result<bool> {
         let answer = self.prompt_answer(&format!("{question} (yes/no)"), |answer| match answer {
             "yes" => Some(true),

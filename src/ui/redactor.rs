@@ -42,7 +42,6 @@ impl Redactor {
     }
 
     /// The text without secrets.
-    #[must_use]
     pub(crate) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.redact_bytes(text.as_bytes()) {
             Cow::Borrowed(_) => Cow::Borrowed(text),
@@ -51,7 +50,6 @@ impl Redactor {
     }
 
     /// Bytes of any kind without secrets.
-    #[must_use]
     pub(crate) fn redact_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut redacted = Cow::Borrowed(bytes);
@@ -64,7 +62,6 @@ impl Redactor {
     }
 
     /// A JSON document without secrets in its values. Keys are names of fields, and stay.
-    #[must_use]
     pub(crate) fn redact_json<'a>(&self, document: &'a str) -> Cow<'a, str> {
         if self
             .0

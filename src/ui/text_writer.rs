@@ -68,7 +68,6 @@ impl TextWriter {
         self.push_str("\n");
     }
 
-    /// An empty line.
     pub(crate) fn blank_line(&mut self) {
         self.push_str("\n");
     }

@@ -12,7 +12,6 @@ use super::{Authorization, Http};
 impl Http {
     /// For a server that names the authenticated user in every response (`X-AUSERNAME`), and refuses the list at
     /// `user_list` to anonymous requests.
-    #[must_use]
     pub(in crate::bitbucket) fn with_anonymous_check(
         self,
         user_list: &'static [&'static str],

@@ -22,7 +22,6 @@ const MIN_REDACTED_LEN: usize = 4;
 
 impl Authorization {
     /// The secret, itself and encoded as in the header.
-    #[must_use]
     pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
         let secrets = match self {
             Self::None => Vec::new(),

@@ -125,7 +125,6 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
-    #[must_use]
     pub(crate) fn obstacle(&self) -> Option<ConnectFailure> {
         if let Self::Unreachable { obstacle, .. } = self {
             Some(*obstacle)
@@ -135,7 +134,6 @@ impl ApiError {
     }
 
     /// Whether the server denied access to the resource, as opposed to a failure.
-    #[must_use]
     pub(crate) fn is_access_error(&self) -> bool {
         matches!(
             self,

@@ -105,7 +105,6 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    #[must_use]
     pub(crate) fn new(
         base: BaseUrl,
         authorization: Authorization,

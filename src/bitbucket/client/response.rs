@@ -151,7 +151,6 @@ impl Response {
         self.status
     }
 
-    /// The URL of the request.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
@@ -160,7 +159,6 @@ impl Response {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// A header that is text.
     pub(in crate::bitbucket) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

@@ -23,13 +23,11 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     /// The base URL of the HTTP client must end in `/2.0`.
-    #[must_use]
     pub(crate) fn new(http: Http) -> Self {
         Self { http }
     }
 
     /// The name of a repository after the requests so far: the server redirects those under a former name.
-    #[must_use]
     pub(crate) fn current_name(&self, repo: &RepoId) -> RepoId {
         self.http.renamed(repo).unwrap_or_else(|| repo.clone())
     }

@@ -13,7 +13,6 @@ use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilt
 use crate::types::server_link;
 use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
-/// The largest page.
 const MAX_PAGE_LEN: usize = 100;
 
 /// A repository. `mainbranch` is null where there is none yet.

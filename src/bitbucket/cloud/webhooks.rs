@@ -13,7 +13,6 @@ use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
 use crate::types::webhook::{Webhook, to_generic_events};
 
-/// Read-only fields.
 const READ_ONLY: [&str; 8] = [
     "uuid",
     "subject",

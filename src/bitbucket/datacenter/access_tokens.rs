@@ -62,7 +62,6 @@ impl DataCenter {
         }
     }
 
-    /// The id of the current token.
     pub(in crate::bitbucket) fn current_token_id(&self) -> Option<String> {
         match self.http.authorization() {
             Authorization::Bearer(secret) => token_id(secret.expose()),

@@ -27,7 +27,6 @@ struct Key {
     warning: Option<String>,
 }
 
-/// An access key is a key with a permission.
 #[derive(Debug, Deserialize)]
 struct AccessKey {
     key: Option<Key>,

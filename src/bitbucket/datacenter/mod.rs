@@ -14,7 +14,6 @@ mod webhooks;
 
 use super::client::Http;
 
-/// A Data Center with a credential.
 #[derive(Debug)]
 pub(crate) struct DataCenter {
     http: Http,
@@ -22,7 +21,6 @@ pub(crate) struct DataCenter {
 
 impl DataCenter {
     /// The base URL of the HTTP client must include the context path.
-    #[must_use]
     pub(crate) fn new(http: Http) -> Self {
         let http = http.with_anonymous_check(&["rest", "api", "latest", "users"]);
         Self { http }

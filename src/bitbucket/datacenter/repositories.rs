@@ -12,7 +12,6 @@ use crate::types::server_link;
 /// The largest page; servers reduce larger limits.
 const MAX_PAGE_LEN: usize = 1000;
 
-/// A repository.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RepositoryJson {

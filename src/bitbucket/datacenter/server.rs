@@ -11,7 +11,6 @@ use crate::types::version::Version;
 
 const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"];
 
-/// Common context paths.
 const COMMON_CONTEXT_PATHS: [&str; 4] = ["", "bitbucket", "stash", "git"];
 
 #[derive(Debug, Deserialize)]

@@ -15,7 +15,6 @@ use crate::types::repository::RepoId;
 use crate::types::timestamp::Timestamp;
 use crate::types::webhook::{Webhook, to_generic_events};
 
-/// Read-only fields.
 const READ_ONLY: [&str; 6] = [
     "id",
     "createdDate",

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 
-/// A field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
     key: String,
@@ -27,7 +26,6 @@ impl FromStr for Field {
     }
 }
 
-/// The fields as a query.
 pub(super) fn query(fields: &[Field]) -> Vec<(String, String)> {
     let pairs = fields.iter();
     pairs

@@ -137,9 +137,7 @@ impl Subcommand for Args {
 
     /// Sends the request.
     ///
-    /// # Errors
-    /// Where no connection applies, the path is not on its server, or there was no response. An error status is a
-    /// response with its failure.
+    /// An error status is a response with its failure.
     fn run(&self, app: &App) -> Result<ApiOutput, Error> {
         // Placeholders stand for the repository that every other command would act on.
         let has_placeholder = ["{workspace}", "{project}", "{repo}"]

@@ -50,7 +50,6 @@ pub(super) struct Inventory {
 }
 
 impl Source {
-    /// As in the report.
     pub(super) fn name(&self, is_cloud: bool) -> String {
         match self {
             Self::Workspace(name) => format!("workspace:{name}"),

@@ -71,7 +71,6 @@ pub(crate) struct Args {
 
 impl Args {
     /// Whether the result, and an error, are one JSON document.
-    #[must_use]
     pub(crate) fn wants_json(&self) -> bool {
         self.format == Format::Json
     }
@@ -81,9 +80,6 @@ impl Subcommand for Args {
     type Output = AuditOutput;
 
     /// Lists and checks what is connected. Owners that cannot be read are part of the result.
-    ///
-    /// # Errors
-    /// Where no connection applies, nothing names what to audit, or the list of repositories cannot be read.
     fn run(&self, app: &App) -> Result<AuditOutput, Error> {
         let (selected, bitbucket) = self.client(app)?;
         let is_cloud = bitbucket.is_cloud();

@@ -122,7 +122,6 @@ async fn reach(
     (reach.ok().flatten(), workspaces)
 }
 
-/// A repository as the server returned it.
 struct ServerRepository {
     repository: Result<Repository, ApiError>,
     empty: Option<bool>,

@@ -72,7 +72,6 @@ pub(crate) struct Args {
 
 impl Args {
     /// Whether the result, and an error, are one JSON document.
-    #[must_use]
     pub(crate) fn wants_json(&self) -> bool {
         self.format == Some(Format::Json)
     }
@@ -82,9 +81,6 @@ impl Subcommand for Args {
     type Output = CheckReport;
 
     /// Checks connections. A problem of a credential or a server is a finding, not an error.
-    ///
-    /// # Errors
-    /// Where a named connection does not exist, or none applies.
     fn run(&self, app: &App) -> Result<CheckReport, Error> {
         let started = Instant::now();
         let options = CheckOptions {

@@ -38,9 +38,8 @@ impl Subcommand for Args {
 
     /// Connects a repository over SSH.
     ///
-    /// # Errors
-    /// What cannot work is refused before anything is changed. If a later step fails, the results of the previous ones are
-    /// kept and recognised the next time.
+    /// What cannot work is refused before anything is changed. If a later step fails, the results of the previous ones are kept
+    /// and recognised the next time.
     fn run(&self, app: &App) -> Result<ConnectOutput, Error> {
         let mut steps = StepLog::new(&app.ui);
         let url = match &self.target {

@@ -128,7 +128,6 @@ impl Plan {
         }
     }
 
-    /// The type of a key that is generated.
     pub(super) fn key_type(&self) -> KeyType {
         self.requested_type.unwrap_or(KeyType::Ecdsa256)
     }
@@ -465,7 +464,6 @@ fn fetch_repository(
     }
 }
 
-/// The project of a repository.
 fn project(
     deployment: Deployment,
     repo: &RepoId,

@@ -48,9 +48,7 @@ pub(crate) struct AddOutput {
 impl Subcommand for Args {
     type Output = AddOutput;
 
-    /// # Errors
-    /// Where a value is missing and cannot be prompted for, the credential is rejected, or the name is taken. Nothing is
-    /// saved then.
+    /// On an error nothing is saved.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let args = &self.connection;
         let existing = match &self.name {

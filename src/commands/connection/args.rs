@@ -308,8 +308,6 @@ impl ConnectionArgs {
         Ok(())
     }
 
-    /// # Errors
-    /// Where a flag gives a secret, which a connection with SSH alone does not have.
     pub(super) fn check_no_secret(&self) -> Result<(), Error> {
         if self.token_stdin || self.token_file.is_some() || self.token_command.is_some() {
             return Err(Error::usage(

@@ -12,9 +12,6 @@ use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
 /// Completes a connection with what its server reports, and checks that its repository exists. Returns notes for the user.
-///
-/// # Errors
-/// Where an access token names no owner and the server does not report one, or the repository does not exist.
 pub(super) fn complete(
     connection: &mut Connection,
     name: Option<&ConnectionName>,
@@ -36,9 +33,6 @@ pub(super) fn complete(
 }
 
 /// The owner of a token that is not verified: as it is named, or prompted for.
-///
-/// # Errors
-/// [`Error::Usage`] where it is missing and cannot be prompted for.
 pub(super) fn require_owner(connection: &mut Connection, app: &App) -> Result<(), Error> {
     let is_missing = connection.auth() == AuthMethod::AccessToken && connection.workspace.is_none();
     if is_missing && app.is_interactive() {

@@ -50,8 +50,7 @@ impl Subcommand for Args {
     /// Changes a connection. Its stored secret is bound to the settings that the flags name; a setting that was changed by
     /// hand stays unconfirmed.
     ///
-    /// # Errors
-    /// Where there is no such connection, or the credential is rejected. Nothing is changed then.
+    /// On an error nothing is changed.
     fn run(&self, app: &App) -> Result<EditOutput, Error> {
         let args = &self.connection;
         let connections = app.connection_file().load()?;

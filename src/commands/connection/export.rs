@@ -163,10 +163,6 @@ impl Subcommand for Args {
     type Output = ExportOutput;
 
     /// Exports a connection. Nothing is sent.
-    ///
-    /// # Errors
-    /// Where the connection has nothing that the product could use, its secret or key cannot be read, the text would show a
-    /// secret on a terminal, or the file exists.
     fn run(&self, app: &App) -> Result<ExportOutput, Error> {
         let selected = match &self.name {
             Some(name) => app.select_by_name(name)?,
@@ -249,7 +245,6 @@ fn require_exportable(selected: &SelectedConnection) -> Result<(), Error> {
 }
 
 impl Args {
-    /// A Kubernetes Secret.
     fn kubernetes(
         &self,
         app: &App,

@@ -27,8 +27,6 @@ pub(crate) struct ListOutput {
 impl Subcommand for Args {
     type Output = ListOutput;
 
-    /// # Errors
-    /// Where the file of connections cannot be read.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let connections = app.connection_file().load()?;
         let default = connections.default_name();

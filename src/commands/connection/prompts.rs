@@ -145,7 +145,6 @@ pub(super) fn explain(app: &App, error: &Error) {
     }
 }
 
-/// A secret of a kind.
 pub(super) fn secret(app: &App, connection: &Connection) -> Result<Secret, Error> {
     let auth = connection.auth();
     describe_creation(app, connection, auth);

@@ -61,9 +61,7 @@ struct RemovedKey {
 impl Subcommand for Args {
     type Output = RemoveOutput;
 
-    /// # Errors
-    /// Where there is no such connection, the removal is not confirmed, or the key cannot be removed from the server. The
-    /// connection is not removed then.
+    /// The connection is kept where its key cannot be removed from the server.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let connections = app.connection_file().load()?;
         if !connections.names().contains(&self.name) {

@@ -45,9 +45,6 @@ impl Subcommand for Args {
 
     /// Renames a connection, also in the current checkout. The secret is stored under the new name before it is deleted
     /// under the old one.
-    ///
-    /// # Errors
-    /// Where there is no such connection, or there is one of the new name.
     fn run(&self, app: &App) -> Result<RenameOutput, Error> {
         let (from, connection) = app.connection_file().load()?.get(&self.from)?;
         let done = |action| {

@@ -54,8 +54,6 @@ enum Scope {
 impl Subcommand for Args {
     type Output = UseOutput;
 
-    /// # Errors
-    /// Where there is no such connection, or no repository.
     fn run(&self, app: &App) -> Result<UseOutput, Error> {
         let connections = app.connection_file().load()?;
         let chosen = match &self.name {

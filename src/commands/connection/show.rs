@@ -31,8 +31,6 @@ pub(crate) struct ShowOutput {
 impl Subcommand for Args {
     type Output = ShowOutput;
 
-    /// # Errors
-    /// Where there is no such connection.
     fn run(&self, app: &App) -> Result<ShowOutput, Error> {
         let connections = app.connection_file().load()?;
         let (name, connection) = if let Some(name) = &self.name {

@@ -27,8 +27,6 @@ pub(crate) struct WhichOutput {
 impl Subcommand for Args {
     type Output = WhichOutput;
 
-    /// # Errors
-    /// Where none applies, or the one that is named is not there.
     fn run(&self, app: &App) -> Result<WhichOutput, Error> {
         let selected = app.select()?;
         let connections = app.connection_file().load()?;

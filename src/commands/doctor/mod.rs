@@ -49,9 +49,6 @@ impl Subcommand for Args {
     type Output = DoctorReport;
 
     /// Checks each step. A problem is a step that fails, not an error.
-    ///
-    /// # Errors
-    /// Where a named connection does not exist, none applies, or the report cannot be written.
     fn run(&self, app: &App) -> Result<DoctorReport, Error> {
         if let Some(path) = &self.report {
             report::require_absent(path, self.force)?;

@@ -40,9 +40,6 @@ impl Subcommand for Args {
     type Output = CredentialOutput;
 
     /// Answers git.
-    ///
-    /// # Errors
-    /// Where standard input is not git's, or the secret of the connection that is meant cannot be read.
     fn run(&self, app: &App) -> Result<CredentialOutput, Error> {
         app.disable_warnings();
         let request =

@@ -44,9 +44,6 @@ impl Subcommand for Args {
     type Output = EnvOutput;
 
     /// Works out the variables. Nothing is written, and no secret is among them.
-    ///
-    /// # Errors
-    /// Where no connection applies; taking back needs none.
     fn run(&self, app: &App) -> Result<EnvOutput, Error> {
         let name = self.name.as_deref();
         let named = name.map(|name| app.select_by_name(name)).transpose()?;

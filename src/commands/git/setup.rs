@@ -60,10 +60,6 @@ impl Subcommand for Args {
     type Output = SetupOutput;
 
     /// Sets, or removes, `credential.<url>.helper` and `http.<url>.…` for every server.
-    ///
-    /// # Errors
-    /// Where no connection is for the host, the one that is named is not there or for SSH alone, or git's configuration
-    /// cannot be changed.
     fn run(&self, app: &App) -> Result<SetupOutput, Error> {
         let scope = if self.local {
             ConfigScope::Local

@@ -56,9 +56,6 @@ impl Subcommand for Args {
     type Output = AddOutput;
 
     /// Registers a key, unless it is registered.
-    ///
-    /// # Errors
-    /// If the file has no public key, the credential may not register it, or it is registered with another access.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let public = ssh::public_key_of(&self.key)?;
         let target = self.target.find(app)?;

@@ -37,9 +37,6 @@ impl Subcommand for Args {
     type Output = ListOutput;
 
     /// Lists the keys in the server's order.
-    ///
-    /// # Errors
-    /// If no connection applies, or the server refuses the request.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let target = self.target.resolve_or_single(app)?;
         let _progress = app.ui.list_progress("listing keys");

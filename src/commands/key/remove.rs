@@ -47,9 +47,6 @@ impl Subcommand for Args {
     type Output = RemoveOutput;
 
     /// Removes a key after confirmation.
-    ///
-    /// # Errors
-    /// If the key does not exist, the user does not confirm, or the credential may not remove it.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let target = self.target.find(app)?;
         target.selected.require_key_admin(&target.owner)?;

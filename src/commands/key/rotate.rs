@@ -74,7 +74,6 @@ pub(crate) struct RotateOutput {
 #[derive(Debug, Serialize)]
 struct Rotation {
     connections: Vec<String>,
-    /// The repositories of the connections.
     repositories: Vec<String>,
     action: RotateAction,
     key_path: String,
@@ -131,9 +130,7 @@ impl Subcommand for Args {
 
     /// Replaces a key, or those of all connections.
     ///
-    /// # Errors
-    /// If no connection has a key, the user does not confirm, or a step fails. With `--all` a failure is a part of the
-    /// output.
+    /// With `--all` a failure is a part of the output.
     fn run(&self, app: &App) -> Result<RotateOutput, Error> {
         let all = app.ssh_connections()?;
         if self.all {

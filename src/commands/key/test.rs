@@ -73,9 +73,6 @@ impl Subcommand for Args {
     type Output = TestOutput;
 
     /// Tests read and write access.
-    ///
-    /// # Errors
-    /// [`SshError`].
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
         let (path, url, remote, source) = key_and_repository(self, app)?;
         let key = PrivateKeyFile::read(&path)?;
@@ -113,7 +110,6 @@ impl Subcommand for Args {
     }
 }
 
-/// The key and the repository to test.
 fn key_and_repository(
     args: &Args,
     app: &App,

@@ -37,9 +37,6 @@ impl Subcommand for Args {
     type Output = AddOutput;
 
     /// Adds the host keys of a server to bbconnect's `known_hosts`.
-    ///
-    /// # Errors
-    /// If the key is not confirmed or not the expected one, or the server cannot be reached.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let (destination, evidence) = self.host.find(app, self.accept_host_key)?;
         let trusted = app.ensure_trusted(&destination, evidence)?;

@@ -17,11 +17,7 @@ use crate::ui::TextWriter;
 /// A server: `HOST`, `HOST:PORT`, or a URL on it.
 #[derive(Debug, Clone)]
 pub(crate) enum HostArg {
-    Host {
-        host: SshHost,
-        has_port: bool,
-    },
-    /// The URL of a repository.
+    Host { host: SshHost, has_port: bool },
     Url(Box<CloneUrl>),
 }
 

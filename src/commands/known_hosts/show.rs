@@ -51,9 +51,6 @@ impl Subcommand for Args {
     type Output = ShowOutput;
 
     /// Shows the built-in keys and those in bbconnect's `known_hosts`.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
     fn run(&self, app: &App) -> Result<ShowOutput, Error> {
         let file = app.known_hosts()?;
         let keys = if self.hosts.is_empty() {

@@ -47,9 +47,6 @@ impl Subcommand for Args {
     type Output = VerifyOutput;
 
     /// Requests the host keys of a server and compares them.
-    ///
-    /// # Errors
-    /// If the server cannot be reached, presents a revoked key, or has no trusted key.
     fn run(&self, app: &App) -> Result<VerifyOutput, Error> {
         let (destination, evidence) = self.host.find(app, None)?;
         let host = destination.host.clone();

@@ -10,7 +10,6 @@ use crate::sys::signals;
 use crate::sys::worker_pool;
 use crate::ui::Progress;
 
-/// A file with changes.
 #[derive(Debug)]
 pub(super) struct FilePlan {
     pub(super) file: EditableFile,

@@ -11,8 +11,6 @@ use crate::sys::backup_file::{BackedUpFile, RestoreState};
 use crate::sys::signals;
 use crate::types::escape::strip_os_error_code;
 
-/// # Errors
-/// Where the record cannot be read, or a confirmation is missing.
 pub(super) fn run(
     record: &Path,
     is_dry_run: bool,

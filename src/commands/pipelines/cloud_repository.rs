@@ -31,9 +31,6 @@ impl CloudRepository {
 }
 
 /// The client of Bitbucket Cloud.
-///
-/// # Errors
-/// [`Error::Usage`] on Data Center, which has no Pipelines.
 pub(super) fn require_cloud(
     bitbucket: Bitbucket,
     selected: &SelectedConnection,

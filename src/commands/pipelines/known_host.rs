@@ -144,9 +144,6 @@ impl Subcommand for ListArgs {
     type Output = ListOutput;
 
     /// Lists the trusted hosts, in the server's order.
-    ///
-    /// # Errors
-    /// Where no connection applies, it is not one to Bitbucket Cloud, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let target = CloudRepository::find(app, &self.repo)?;
         let known = target.known_hosts(app)?;
@@ -210,9 +207,6 @@ impl Subcommand for EnsureArgs {
     type Output = EnsureOutput;
 
     /// Adds the host with a key that bbconnect trusts, unless the builds trust such a key.
-    ///
-    /// # Errors
-    /// Where no key of the host is trusted, the builds trust another one, or a request fails.
     fn run(&self, app: &App) -> Result<EnsureOutput, Error> {
         let host = &self.host;
         let trusted = app.locally_trusted_keys(host)?;
@@ -297,9 +291,6 @@ impl Subcommand for RemoveArgs {
     type Output = RemoveOutput;
 
     /// Removes a trusted host.
-    ///
-    /// # Errors
-    /// Where the builds do not trust it, there is no confirmation, or the request fails.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let host = &self.host;
         let target = CloudRepository::find(app, &self.repo)?;

@@ -133,9 +133,6 @@ impl Subcommand for ShowArgs {
     type Output = ShowOutput;
 
     /// Shows the public key.
-    ///
-    /// # Errors
-    /// Where none is set, no connection applies, it is not one to Bitbucket Cloud, or the request fails.
     fn run(&self, app: &App) -> Result<ShowOutput, Error> {
         let target = CloudRepository::find(app, &self.repo)?;
         let key = target.pipelines_key(app)?;
@@ -189,9 +186,6 @@ impl Subcommand for EnsureArgs {
     type Output = EnsureOutput;
 
     /// Sets the key pair, unless the requested one is set.
-    ///
-    /// # Errors
-    /// Where the key cannot be used, another one is set, or a request fails.
     fn run(&self, app: &App) -> Result<EnsureOutput, Error> {
         let given = self
             .key
@@ -316,9 +310,6 @@ impl Subcommand for RemoveArgs {
     type Output = RemoveOutput;
 
     /// Removes the key pair.
-    ///
-    /// # Errors
-    /// Where none is set, there is no confirmation, or the request fails.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let target = CloudRepository::find(app, &self.repo)?;
         let key = target.pipelines_key(app)?;

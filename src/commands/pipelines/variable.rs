@@ -255,9 +255,6 @@ impl Subcommand for ListArgs {
     type Output = ListOutput;
 
     /// Lists the variables of an owner, in the server's order.
-    ///
-    /// # Errors
-    /// Where no connection applies, it is not one to Bitbucket Cloud, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let target = self.owner.find(app)?;
         let variables = target.variables(app)?;
@@ -377,9 +374,6 @@ impl Subcommand for SetArgs {
     type Output = SetOutput;
 
     /// Sets variables. All input is read before the first request; an interrupted run is completed by the same command.
-    ///
-    /// # Errors
-    /// Where the input cannot be read, no connection applies, it is not one to Bitbucket Cloud, or a request fails.
     fn run(&self, app: &App) -> Result<SetOutput, Error> {
         let desired = self.desired(app)?;
         let target = self.owner.find(app)?;
@@ -512,9 +506,6 @@ impl Subcommand for RemoveArgs {
     type Output = RemoveOutput;
 
     /// Removes a variable.
-    ///
-    /// # Errors
-    /// Where it does not exist, there is no confirmation, or the request fails.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let target = self.owner.find(app)?;
         let name = &self.name;

@@ -82,9 +82,6 @@ impl Subcommand for Args {
     type Output = CreateOutput;
 
     /// Opens a pull request. One that is open for the same branches stays as it is: people may have changed it.
-    ///
-    /// # Errors
-    /// Where a branch is not there, there is no difference, no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let body = self.body_file.read(app)?;
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;

@@ -45,9 +45,6 @@ impl Subcommand for Args {
     type Output = ListOutput;
 
     /// Lists pull requests, in the server's order.
-    ///
-    /// # Errors
-    /// Where no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let most = self.limit.get().unwrap_or(usize::MAX);

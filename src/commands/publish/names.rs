@@ -10,7 +10,6 @@ pub(crate) struct RepoDir(String);
 
 impl RepoDir {
     /// Without a slash at either end.
-    #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,7 +36,6 @@ pub(crate) struct BranchName(String);
 
 impl BranchName {
     /// Without `refs/heads/`.
-    #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -8,7 +8,6 @@ use crate::types::pull_request::{PullRequest, unchanged_note};
 use crate::types::tree_diff::TreeDiff;
 use crate::ui::{CommandOutput, TextWriter};
 
-/// An open pull request.
 #[derive(Debug, Serialize)]
 pub(super) struct PullRequestResult {
     id: Option<u64>,

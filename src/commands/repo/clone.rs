@@ -60,9 +60,7 @@ impl Subcommand for Args {
 
     /// Clones a repository. The clone keeps which connection and repository commands in it use.
     ///
-    /// # Errors
-    /// Where the directory is not empty, no connection applies, the repository cannot be read, or git fails. Nothing is left
-    /// behind then.
+    /// On an error nothing is left behind.
     fn run(&self, app: &App) -> Result<CloneOutput, Error> {
         let dir = self.dir()?;
         require_empty(&dir)?;

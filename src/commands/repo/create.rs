@@ -53,9 +53,6 @@ impl Subcommand for Args {
     type Output = CreateOutput;
 
     /// Creates a repository, and waits until it is visible.
-    ///
-    /// # Errors
-    /// A conflict where the name is taken; where no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(Some(&self.repository))?;
         let repo = repository.id;

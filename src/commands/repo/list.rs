@@ -60,9 +60,6 @@ impl Subcommand for Args {
     type Output = ListOutput;
 
     /// Lists repositories that the connection that applies can see, in the server's order.
-    ///
-    /// # Errors
-    /// Where no connection applies, nothing tells whose repositories, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let filter = search(self, &selected)?;

@@ -52,7 +52,6 @@ pub(crate) struct SelectOutput {
 #[serde(rename_all = "lowercase")]
 enum Scope {
     Connection,
-    /// The checkout.
     Repository,
     /// A directory of the checkout.
     Folder,
@@ -62,9 +61,6 @@ impl Subcommand for Args {
     type Output = SelectOutput;
 
     /// Selects a repository and saves the choice.
-    ///
-    /// # Errors
-    /// Where it does not exist, a prompt is needed and disabled, or there is no checkout.
     fn run(&self, app: &App) -> Result<SelectOutput, Error> {
         // A failure of git is reported before a server is asked.
         let checkout = if self.here || self.service.is_some() {

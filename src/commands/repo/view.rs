@@ -47,9 +47,6 @@ impl Subcommand for Args {
     type Output = ViewOutput;
 
     /// Views a repository.
-    ///
-    /// # Errors
-    /// Where no connection applies, it is not there, or the request fails.
     fn run(&self, app: &App) -> Result<ViewOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(Some(&self.repository))?;
         let view = app.block_on(bitbucket.view(&repository.id))?;

@@ -73,9 +73,7 @@ impl Subcommand for Args {
 
     /// Creates a token.
     ///
-    /// # Errors
-    /// [`Error::AlreadyExists`] where a token of that name is there already; where no connection applies, it is to Bitbucket Cloud,
-    /// or the server refuses. A token that was made and could not be kept is revoked again.
+    /// A token that was created and could not be stored is revoked again.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let mut source = source(self, app)?;
         if let Some(name) = &self.save_as {
@@ -263,7 +261,6 @@ pub(crate) struct CreateOutput {
     token: AccessToken,
     secret: Option<RevealedSecret>,
     connection: Option<ConnectionName>,
-    /// The owner for people.
     #[serde(skip)]
     described_owner: String,
 }

@@ -27,7 +27,6 @@ pub(crate) struct ListOutput {
     owner: String,
     repository: Option<String>,
     tokens: Vec<AccessToken>,
-    /// The owner for people.
     #[serde(skip)]
     described_owner: String,
 }
@@ -36,9 +35,6 @@ impl Subcommand for Args {
     type Output = ListOutput;
 
     /// Lists tokens.
-    ///
-    /// # Errors
-    /// Where no connection applies, it is to Bitbucket Cloud, or the server refuses.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, named) = self.place.resolve(app)?;
         let _progress = app.ui.list_progress("listing tokens");

@@ -45,9 +45,6 @@ impl Subcommand for Args {
     type Output = PageOutput;
 
     /// Finds the page. A server is only asked for an account that its page contains and that is not known yet.
-    ///
-    /// # Errors
-    /// Where no connection applies and the kind is not that of a Cloud credential, or it is SSH.
     fn run(&self, app: &App) -> Result<PageOutput, Error> {
         let mut connection = match (app.select(), self.auth) {
             (Ok(chosen), auth)

@@ -39,7 +39,6 @@ pub(crate) struct RevokeOutput {
     repository: Option<String>,
     id: String,
     name: Option<String>,
-    /// The owner for people.
     #[serde(skip)]
     described_owner: String,
 }
@@ -48,10 +47,6 @@ impl Subcommand for Args {
     type Output = RevokeOutput;
 
     /// Revokes a token, once that is confirmed.
-    ///
-    /// # Errors
-    /// [`Error::Rejected`] where there is none, [`Error::AlreadyExists`] where several have the name; where there is no confirmation, or
-    /// the server refuses.
     fn run(&self, app: &App) -> Result<RevokeOutput, Error> {
         let (selected, bitbucket, named) = self.place.resolve(app)?;
         if bitbucket.is_cloud() {

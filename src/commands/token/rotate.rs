@@ -57,9 +57,7 @@ impl Subcommand for Args {
 
     /// Replaces the connection's token.
     ///
-    /// # Errors
-    /// Where the connection has no token whose id can be read off it, the server refuses, or does not accept the new token;
-    /// the connection then has its old token.
+    /// On an error the connection has its old token.
     fn run(&self, app: &App) -> Result<RotateOutput, Error> {
         let selected = app.select()?;
         let (old, id) = own_token(&selected, app)?;

@@ -54,9 +54,6 @@ impl Subcommand for Args {
     type Output = ScopesOutput;
 
     /// Looks up the scopes of purposes. Nothing is asked of a server.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for SSH, which has no scopes.
     fn run(&self, app: &App) -> Result<ScopesOutput, Error> {
         let chosen = app.select().ok().map(|selected| selected.connection);
         let of_connection = chosen.as_ref().map(Connection::auth);

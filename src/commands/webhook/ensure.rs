@@ -123,9 +123,6 @@ impl Subcommand for Args {
     type Output = EnsureOutput;
 
     /// Ensures the webhook.
-    ///
-    /// # Errors
-    /// Where no connection applies, a right is missing, or the request fails.
     fn run(&self, app: &App) -> Result<EnsureOutput, Error> {
         if self.all {
             let (selected, bitbucket) = app.client()?;

@@ -34,9 +34,6 @@ impl Subcommand for Args {
     type Output = ListOutput;
 
     /// Lists the webhooks of a repository, in the server's order. Secrets are not shown.
-    ///
-    /// # Errors
-    /// Where no connection applies, or the request fails.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let _progress = app.ui.list_progress("listing webhooks");

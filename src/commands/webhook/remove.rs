@@ -45,9 +45,6 @@ impl Subcommand for Args {
     type Output = RemoveOutput;
 
     /// Removes a webhook.
-    ///
-    /// # Errors
-    /// Where it does not exist, there is no confirmation, or the request fails.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let asked = app.block_on(bitbucket.webhooks(&repository.id))?;

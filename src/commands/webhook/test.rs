@@ -44,9 +44,6 @@ impl Subcommand for Args {
     type Output = TestOutput;
 
     /// Sends a test delivery.
-    ///
-    /// # Errors
-    /// Where there is no such webhook, on Cloud, or where the request fails.
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);

@@ -47,9 +47,6 @@ pub(crate) enum RsaError {
 }
 
 /// Generates an RSA key pair of 4,096 bits, which takes about 0.1 to 0.5 seconds.
-///
-/// # Errors
-/// [`RsaError`].
 pub(super) fn generate() -> Result<RsaKeypair, RsaError> {
     let [p, q] = generate_prime_pair()?;
     let numbers = RsaComponents::from_primes(&p, &q).ok_or(RsaError::SelfTestFailed)?;

@@ -121,7 +121,6 @@ pub enum CloneUrlError {
 
 impl CloneUrlError {
     /// Whether a URL with this error may be that of a server, or of a page on it.
-    #[must_use]
     pub(crate) fn may_be_server(&self) -> bool {
         matches!(
             self,

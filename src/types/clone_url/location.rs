@@ -10,7 +10,6 @@ use super::names::{
 use crate::types::cloud_hosts;
 use crate::types::deployment::Deployment;
 
-/// The default SSH port of Data Center.
 pub(super) const DATA_CENTER_SSH_PORT: u16 = 7999;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

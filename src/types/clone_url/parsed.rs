@@ -24,7 +24,6 @@ pub struct CloneUrl {
     warnings: Vec<UrlWarning>,
 }
 
-/// A form of a clone URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UrlForm {

@@ -57,7 +57,6 @@ pub(crate) struct AuthError {
 
 impl TokenLevel {
     /// The name on the command line and in JSON.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -68,7 +67,6 @@ impl TokenLevel {
     }
 
     /// The narrowest level of what an access token was given for.
-    #[must_use]
     pub(crate) fn narrowest(repository: Option<&str>, project: Option<&str>) -> Self {
         match (repository, project) {
             (Some(_), _) => Self::Repo,
@@ -80,7 +78,6 @@ impl TokenLevel {
 
 impl AuthMethod {
     /// A secret as it was typed or pasted: a token without quotes and spaces around it, a password unchanged.
-    #[must_use]
     pub(crate) fn normalize_secret(self, secret: Secret) -> Secret {
         match self {
             Self::Password | Self::AppPassword | Self::Ssh => secret,
@@ -93,7 +90,6 @@ impl AuthMethod {
     }
 
     /// The kind of credential that a token with this prefix is.
-    #[must_use]
     pub(crate) fn from_prefix(prefix: TokenPrefix) -> Option<Self> {
         match prefix {
             TokenPrefix::ApiToken => Some(Self::ApiToken),
@@ -105,14 +101,12 @@ impl AuthMethod {
     }
 
     /// Whether a secret with this prefix is a credential of another kind. A password may begin with anything.
-    #[must_use]
     pub(crate) fn contradicts(self, prefix: TokenPrefix) -> bool {
         let is_token = !matches!(self, Self::Password | Self::Ssh);
         is_token && Self::from_prefix(prefix).is_some_and(|auth| auth != self)
     }
 
     /// The name on the command line and in JSON.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ApiToken => "api-token",
@@ -126,8 +120,6 @@ impl AuthMethod {
         }
     }
 
-    /// # Errors
-    /// Where the product does not support this kind of credential.
     pub(crate) fn require_supported_by(self, deployment: Deployment) -> Result<(), AuthError> {
         let is_supported = match self {
             Self::ApiToken | Self::AccessToken | Self::AppPassword | Self::ClientCredentials => {
@@ -148,13 +140,10 @@ impl AuthMethod {
     }
 
     /// Whether its secret contains tokens that are refreshed.
-    #[must_use]
     pub(crate) fn is_oauth(self) -> bool {
         matches!(self, Self::OAuth | Self::ClientCredentials)
     }
 
-    /// The noun for its secret with an article.
-    #[must_use]
     pub(crate) fn secret_with_article(self) -> String {
         let label = self.secret_label();
         let article = if label.starts_with(['a', 'A', 'H']) {
@@ -166,7 +155,6 @@ impl AuthMethod {
     }
 
     /// The noun for its secret in prompts and errors.
-    #[must_use]
     pub(crate) fn secret_label(self) -> &'static str {
         match self {
             Self::ApiToken => "API token",

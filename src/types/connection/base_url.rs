@@ -46,7 +46,6 @@ pub(crate) enum BaseUrlError {
 }
 
 impl BaseUrlError {
-    #[must_use]
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::CloneUrl(error) => return error.hint().unwrap_or_default(),
@@ -112,35 +111,29 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
-    #[must_use]
     pub(crate) fn origin(&self) -> Origin {
         Origin::of(&self.0)
     }
 
-    #[must_use]
     pub(crate) fn url(&self) -> &Url {
         &self.0
     }
 
     /// Whether it is Bitbucket Cloud itself.
-    #[must_use]
     pub(crate) fn is_cloud(&self) -> bool {
         self.0.host_str().is_some_and(cloud_hosts::is_cloud)
     }
 
     /// Whether it is plain HTTP to another machine.
-    #[must_use]
     pub(crate) fn is_insecure(&self) -> bool {
         self.0.scheme() == "http" && !self.is_loopback()
     }
 
-    #[must_use]
     pub(crate) fn is_loopback(&self) -> bool {
         loopback::is_url(&self.0)
     }
 
     /// Whether a link leads to this server, below its context path.
-    #[must_use]
     pub(crate) fn contains(&self, link: &Url) -> bool {
         let context = self.0.path().trim_end_matches('/');
         let rest = link.path().strip_prefix(context);
@@ -150,7 +143,6 @@ impl BaseUrl {
 }
 
 impl Origin {
-    #[must_use]
     pub(crate) fn of(url: &Url) -> Self {
         Self(url.origin().ascii_serialization())
     }

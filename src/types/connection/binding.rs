@@ -32,7 +32,6 @@ pub(crate) struct CaFile {
     pub sha256: Option<String>,
 }
 
-/// A setting that a secret is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BoundSetting {
     BaseUrl,
@@ -40,7 +39,6 @@ pub(crate) enum BoundSetting {
     Proxy,
     /// The path of the file.
     CaCert,
-    /// The content of the file.
     CaContent,
     ClientCert,
     AllowHttp,
@@ -58,7 +56,6 @@ impl BoundSetting {
     ];
 
     /// The key in `connections.toml`.
-    #[must_use]
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::BaseUrl => "base_url",
@@ -107,7 +104,6 @@ impl BoundSetting {
 
 impl Binding {
     /// The present settings of a connection; `ca` is its file of authorities.
-    #[must_use]
     pub(crate) fn new(connection: &Connection, ca: Option<CaFile>) -> Self {
         let website = connection.web_url.as_deref();
         let website = website.and_then(|url| Url::parse(url).ok());
@@ -122,7 +118,6 @@ impl Binding {
     }
 
     /// The binding of the earlier format, which recorded two origins beside the settings.
-    #[must_use]
     pub(crate) fn with_recorded(self, origin: Origin, website: Option<Origin>) -> Self {
         Self {
             origin,
@@ -133,7 +128,6 @@ impl Binding {
     }
 
     /// The settings that differ from those with which the secret was given.
-    #[must_use]
     pub(crate) fn changed_settings(&self, now: &Self) -> Vec<BoundSetting> {
         let path = |ca: &Option<CaFile>| ca.as_ref().map(|ca| ca.path.clone());
         let is_changed = |setting: &BoundSetting| match setting {
@@ -150,7 +144,6 @@ impl Binding {
     }
 
     /// With the values that some settings have now. Others stay those with which the secret was given.
-    #[must_use]
     pub(crate) fn with_settings(mut self, settings: &[BoundSetting], now: &Self) -> Self {
         for setting in settings {
             match setting {
@@ -169,7 +162,6 @@ impl Binding {
 }
 
 /// The flags of `connection edit` that confirm the present values of settings.
-#[must_use]
 pub(crate) fn confirming_flags(settings: &[BoundSetting], connection: &Connection) -> String {
     let flags = settings.iter().map(|setting| setting.flags(connection));
     flags.collect::<Vec<_>>().join(" ")

@@ -83,8 +83,6 @@ impl fmt::Display for RequiredField {
 }
 
 impl RequiredField {
-    /// The flag that gives it.
-    #[must_use]
     pub(crate) fn flag(self) -> &'static str {
         match self {
             Self::Email => "--email ADDRESS",
@@ -146,7 +144,6 @@ impl Credential {
     }
 
     /// Its data without its kind: the inverse of [`Credential::new`].
-    #[must_use]
     pub(crate) fn fields(&self) -> CredentialFields {
         let mut fields = CredentialFields {
             level: self.level(),
@@ -164,7 +161,6 @@ impl Credential {
         fields
     }
 
-    #[must_use]
     pub(crate) fn auth(&self) -> AuthMethod {
         match self {
             Self::ApiToken { .. } => AuthMethod::ApiToken,
@@ -179,7 +175,6 @@ impl Credential {
     }
 
     /// The Atlassian e-mail address of an API token.
-    #[must_use]
     pub(crate) fn email(&self) -> Option<&str> {
         if let Self::ApiToken { email, .. } = self {
             Some(email)
@@ -189,7 +184,6 @@ impl Credential {
     }
 
     /// The user name of a password, or the one that was noted for a token.
-    #[must_use]
     pub(crate) fn username(&self) -> Option<&str> {
         match self {
             Self::AppPassword { username } | Self::Password { username } => Some(username),
@@ -202,7 +196,6 @@ impl Credential {
     }
 
     /// The key of an OAuth consumer (Cloud), or the client id of an incoming link (Data Center).
-    #[must_use]
     pub(crate) fn client_id(&self) -> Option<&str> {
         if let Self::OAuth { client_id, .. } | Self::ClientCredentials { client_id, .. } = self {
             Some(client_id)
@@ -212,7 +205,6 @@ impl Credential {
     }
 
     /// What an access token or HTTP access token belongs to.
-    #[must_use]
     pub(crate) fn level(&self) -> Option<TokenLevel> {
         if let Self::AccessToken { level, .. } | Self::HttpAccessToken { level, .. } = self {
             *level

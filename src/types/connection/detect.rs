@@ -177,7 +177,6 @@ fn is_host_and_port(text: &str) -> bool {
 
 impl DetectedServer {
     /// The base URL over HTTP: that of an SSH URL is assumed on the same host.
-    #[must_use]
     pub(crate) fn http_base_url(&self) -> BaseUrl {
         let url = self.base_url.url();
         let host = url.host_str().filter(|_| url.scheme() == "ssh");

@@ -23,7 +23,6 @@ pub(crate) use super::token_prefix::{TokenPrefix, contains_token};
 use super::date::Date;
 use super::deployment::Deployment;
 
-/// A connection, as it is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
     pub(crate) deployment: Deployment,
@@ -65,7 +64,6 @@ pub(crate) struct NetworkSettings {
 }
 
 impl Connection {
-    #[must_use]
     pub(crate) fn new(deployment: Deployment, base_url: BaseUrl, credential: Credential) -> Self {
         Self {
             deployment,
@@ -85,18 +83,15 @@ impl Connection {
     }
 
     /// A connection that sends no credential: SSH alone, or anonymous requests.
-    #[must_use]
     pub(crate) fn without_credential(deployment: Deployment, base_url: BaseUrl) -> Self {
         Self::new(deployment, base_url, Credential::Ssh { username: None })
     }
 
-    #[must_use]
     pub(crate) fn auth(&self) -> AuthMethod {
         self.credential.auth()
     }
 
     /// The workspace, project and repository, as far as it has them, such as `acme/site`.
-    #[must_use]
     pub(crate) fn scope(&self) -> Option<String> {
         let parts = [&self.workspace, &self.project, &self.repository];
         let parts: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
@@ -105,7 +100,6 @@ impl Connection {
 
     /// What the credential belongs to, as far as it is known: that of a user is known once the server reported the
     /// account.
-    #[must_use]
     pub(crate) fn level(&self) -> Option<TokenLevel> {
         match &self.credential {
             Credential::AccessToken { level, .. } | Credential::HttpAccessToken { level, .. } => {
@@ -120,19 +114,16 @@ impl Connection {
         }
     }
 
-    #[must_use]
     pub(crate) fn store(&self) -> Option<StoreKind> {
         self.secret.as_ref().map(|secret| secret.source.kind())
     }
 
     /// The command that prints its secret.
-    #[must_use]
     pub(crate) fn token_command(&self) -> Option<&str> {
         self.secret.as_ref()?.source.command()
     }
 
     /// Whether a server rejected the secret that git sent.
-    #[must_use]
     pub(crate) fn is_rejected(&self) -> bool {
         self.secret
             .as_ref()
@@ -141,7 +132,6 @@ impl Connection {
 
     /// A workspace, project or repository that cannot be part of a URL, and what it is: an empty one names another
     /// resource, and the URL standard resolves `.` and `..`.
-    #[must_use]
     pub(crate) fn invalid_path_segment(&self) -> Option<(&'static str, &str)> {
         let names = [
             ("workspace", &self.workspace),
@@ -155,7 +145,6 @@ impl Connection {
     }
 
     /// The default workspace (Cloud) or project (Data Center).
-    #[must_use]
     pub(crate) fn namespace(&self) -> Option<&str> {
         match self.deployment {
             Deployment::Cloud => self.workspace.as_deref(),

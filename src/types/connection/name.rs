@@ -30,7 +30,6 @@ pub enum ConnectionNameError {
 
 impl ConnectionName {
     /// The name of the connection that environment variables describe.
-    #[must_use]
     pub(crate) fn environment() -> Self {
         Self("environment".to_owned())
     }

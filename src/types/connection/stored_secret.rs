@@ -22,7 +22,6 @@ pub(crate) enum StoreKind {
 
 impl StoreKind {
     /// The name in files, on the command line and in JSON.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Keyring => "keyring",
@@ -33,7 +32,6 @@ impl StoreKind {
     }
 
     /// The source of this kind; `None` for a command that is not given.
-    #[must_use]
     pub(crate) fn source(self, command: Option<String>) -> Option<SecretSource> {
         match self {
             Self::Keyring => Some(SecretSource::Keyring),
@@ -55,7 +53,6 @@ pub(crate) enum SecretSource {
 }
 
 impl SecretSource {
-    #[must_use]
     pub(crate) fn kind(&self) -> StoreKind {
         match self {
             Self::Keyring => StoreKind::Keyring,
@@ -65,7 +62,6 @@ impl SecretSource {
         }
     }
 
-    #[must_use]
     pub(crate) fn command(&self) -> Option<&str> {
         match self {
             Self::Command(command) => Some(command),
@@ -95,7 +91,6 @@ pub(crate) struct EarlierBinding {
 
 impl StoredSecret {
     /// A secret that is stored with its binding.
-    #[must_use]
     pub(crate) fn new(source: SecretSource) -> Self {
         Self {
             source,

@@ -26,18 +26,15 @@ impl GrantedScopes {
     }
 
     /// Names that are not in the table: they imply nothing that is.
-    #[must_use]
     pub(crate) fn unknown(&self) -> &[String] {
         &self.unknown
     }
 
-    #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.scopes.is_empty() && self.unknown.is_empty()
     }
 
     /// Those of the required scopes that are not granted. Names that are not in the table are compared as they are.
-    #[must_use]
     pub(crate) fn missing(&self, required: &[String]) -> Vec<String> {
         let is_granted = |name: &&String| match name.parse::<Scope>() {
             Ok(scope) => self.contains(scope),
@@ -48,7 +45,6 @@ impl GrantedScopes {
     }
 
     /// Whether a scope is granted: itself, implied by another, or by its equivalent in another vocabulary.
-    #[must_use]
     pub(crate) fn contains(&self, wanted: Scope) -> bool {
         if self.uses(wanted.vocabulary()) {
             return self.implies(wanted);
@@ -66,7 +62,6 @@ impl GrantedScopes {
 
     /// The scopes that are unnecessary when only these are needed. Where an unnecessary scope implies a needed one, that is
     /// named in its place.
-    #[must_use]
     pub(crate) fn excess_over(&self, wanted: &[Scope]) -> Vec<Excess> {
         let needed_in = |system| {
             let translated = wanted
@@ -98,7 +93,6 @@ impl GrantedScopes {
     }
 
     /// Whether any scope is of this vocabulary.
-    #[must_use]
     pub(crate) fn uses(&self, system: ScopeSystem) -> bool {
         self.scopes.iter().any(|scope| scope.vocabulary() == system)
     }

@@ -43,7 +43,6 @@ pub(crate) struct NotAScope {
 
 impl ScopeSystem {
     /// The vocabulary of a kind of credential; `None` for one that has no scopes.
-    #[must_use]
     pub(crate) fn of(auth: AuthMethod, deployment: Deployment) -> Option<Self> {
         match auth {
             AuthMethod::OAuth if deployment != Deployment::Cloud => Some(Self::DataCenter),
@@ -60,19 +59,16 @@ impl ScopeSystem {
 
 impl Scope {
     /// Its name, as it is ticked and listed.
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         self.0.name
     }
 
     /// Whose word it is.
-    #[must_use]
     pub(crate) fn vocabulary(self) -> ScopeSystem {
         self.0.system
     }
 
     /// What one must be allowed on a repository to use it there.
-    #[must_use]
     pub(crate) fn permission(self) -> Permission {
         if self.name().contains("pullrequest") {
             return Permission::Read;
@@ -87,7 +83,6 @@ impl Scope {
     }
 
     /// The name of the check box that selects it. On the page of API tokens that is the name of the scope.
-    #[must_use]
     pub(crate) fn checkbox(self) -> String {
         let (family, action) = match self.vocabulary() {
             ScopeSystem::ApiToken => return self.name().to_owned(),
@@ -118,7 +113,6 @@ impl Scope {
 
     /// Whether the page where a credential is created offers it. Access tokens have few scopes; the narrower the token, the
     /// fewer.
-    #[must_use]
     pub(crate) fn is_selectable(self, auth: AuthMethod, level: Option<TokenLevel>) -> bool {
         if auth != AuthMethod::AccessToken || self.vocabulary() != ScopeSystem::Classic {
             return true;
@@ -144,7 +138,6 @@ impl Scope {
     }
 
     /// The equivalent in another vocabulary; empty where there is none.
-    #[must_use]
     pub(crate) fn equivalents_in(self, system: ScopeSystem) -> Vec<Self> {
         if system == self.vocabulary() {
             return vec![self];
