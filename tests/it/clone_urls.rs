@@ -107,6 +107,30 @@ fn url_forms_match_the_table() {
 }
 
 #[test]
+fn a_token_in_place_of_the_user_is_dropped() {
+    for (input, user) in [
+        (
+            "https://hunter2:x-oauth-basic@bitbucket.org/acme/site",
+            None,
+        ),
+        ("https://hunter2:@git.example.com/scm/web/site.git", None),
+        ("https://ATCTT3xFfGN0hunter2@bitbucket.org/acme/site", None),
+        ("https://jane:hunter2@bitbucket.org/acme/site", Some("jane")),
+        ("https://jane@bitbucket.org/acme/site", Some("jane")),
+    ] {
+        let url = parse(input).expect(input);
+        assert_eq!(url.user(), user, "{input}");
+        let shown = format!("{:?} {url:?}", url.notes());
+        assert_eq!(
+            shown.contains("EmbeddedSecret"),
+            input.contains("hunter2"),
+            "{input}"
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
 fn errors_never_contain_the_password() {
     for input in [
         "https://jane:hunter2@bitbucket.org",

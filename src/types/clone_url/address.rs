@@ -428,6 +428,13 @@ fn port(url: &GitUrl<'_>, transport: Transport) -> Result<Option<u16>, CloneUrlE
 /// The user name, and whether the user information contained a secret, which is dropped.
 fn user(userinfo: &str, transport: Transport) -> Result<(Option<String>, bool), CloneUrlError> {
     let (name, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    // Other hosts take a token as the user name, with a placeholder or nothing as its password.
+    if transport != Transport::Ssh
+        && userinfo.contains(':')
+        && matches!(password, "" | "x-oauth-basic")
+    {
+        return Ok((None, true));
+    }
     let name = path::decode(name).map_err(|_| CloneUrlError::User("invalid percent-encoding"))?;
     let had_password = !password.is_empty();
     if name.is_empty() && transport == Transport::Ssh {
