@@ -183,17 +183,17 @@ impl App {
         here: bool,
     ) -> Result<Vec<GitServer>, Error> {
         if host.is_some_and(|host| host.trim().is_empty()) {
-            return Err(Error::Usage {
-                message: "--host is empty".to_owned(),
-                hint: Some("leave out --host to configure the hosts of all connections".into()),
-            });
+            return Err(Error::usage(
+                "--host is empty",
+                "leave out --host to configure the hosts of all connections",
+            ));
         }
         // Not repeated: it may be a password.
         if host.is_some_and(|host| host.contains('@')) {
-            return Err(Error::Usage {
-                message: "--host is a URL with a user name or password".to_owned(),
-                hint: Some("pass the host alone, as in --host git.example.com".into()),
-            });
+            return Err(Error::usage(
+                "--host is a URL with a user name or password",
+                "pass the host alone, as in --host git.example.com",
+            ));
         }
         let connections = self.connection_file().load()?;
         let names = match self.explicit_name() {
@@ -222,11 +222,10 @@ impl App {
                 None if names.is_empty()
                     && self.environment.first_connection_variable().is_some() =>
                 {
-                    Error::Usage {
-                        message: "git cannot be configured for a connection that is not saved"
-                            .to_owned(),
-                        hint: Some("eval \"$(bbconnect git env)\"".into()),
-                    }
+                    Error::usage(
+                        "git cannot be configured for a connection that is not saved",
+                        "eval \"$(bbconnect git env)\"",
+                    )
                 }
                 None => Error::NoConnection(names),
             });

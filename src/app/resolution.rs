@@ -123,13 +123,11 @@ impl App {
     ) -> Result<(SelectedConnection, Bitbucket, ResolvedRepository), Error> {
         let resolved = self.resolve(&Request::repository(named, Needs::Rest))?;
         let (selected, Some(repository)) = (resolved.connection, resolved.repository) else {
-            return Err(Error::Usage {
-                message: "no repository specified".to_owned(),
-                hint: Some(
-                    Hint::from("pass --repo NAMESPACE/SLUG, or set a default: ")
-                        .with_command("repo select"),
-                ),
-            });
+            return Err(Error::usage(
+                "no repository specified",
+                Hint::from("pass --repo NAMESPACE/SLUG, or set a default: ")
+                    .with_command("repo select"),
+            ));
         };
         let bitbucket = self.authenticated_client(&selected)?;
         Ok((selected, bitbucket, repository))

@@ -156,10 +156,7 @@ pub(crate) fn usage_error(
             format!("see {help}"),
         ),
     };
-    Error::Usage {
-        message,
-        hint: Some(hint.into()),
-    }
+    Error::usage(message, hint)
 }
 
 /// A value that a parser of ours refused. The value itself is not repeated.

@@ -42,13 +42,13 @@ impl Subcommand for ListArgs {
         let _progress = app.ui.list_progress("listing workspaces");
         let asked = app.block_on(bitbucket.workspaces())?;
         let Some(workspaces) = asked.map_err(|error| selected.describe_api_error(error))? else {
-            return Err(Error::Usage {
-                message: format!(
+            return Err(Error::usage(
+                format!(
                     "{} is a Data Center, which has projects instead of workspaces",
                     selected.connection.base_url
                 ),
-                hint: Some(Hint::command("project list")),
-            });
+                Hint::command("project list"),
+            ));
         };
         Ok(ListOutput { workspaces })
     }

@@ -128,9 +128,11 @@ pub(super) fn named(
             source: RepositorySource::Flag,
         })),
         (Target::Here, Some(text)) if request.with_repository => {
-            let reference = text.parse().map_err(|error: RepoRefError| Error::Usage {
-                message: format!("BBCONNECT_REPO: {error}"),
-                hint: Some("set BBCONNECT_REPO=NAMESPACE/SLUG".into()),
+            let reference = text.parse().map_err(|error: RepoRefError| {
+                Error::usage(
+                    format!("BBCONNECT_REPO: {error}"),
+                    "set BBCONNECT_REPO=NAMESPACE/SLUG",
+                )
             })?;
             Ok(Some(NamedRepository {
                 reference,
@@ -201,14 +203,12 @@ fn configured(
     let Some(configured) = checkout.repository() else {
         return Ok(None);
     };
-    let reference: RepoRef =
-        configured
-            .value
-            .parse()
-            .map_err(|error: RepoRefError| Error::Usage {
-                message: format!("bbconnect.repository in the git configuration: {error}"),
-                hint: Some("git config bbconnect.repository NAMESPACE/SLUG".into()),
-            })?;
+    let reference: RepoRef = configured.value.parse().map_err(|error: RepoRefError| {
+        Error::usage(
+            format!("bbconnect.repository in the git configuration: {error}"),
+            "git config bbconnect.repository NAMESPACE/SLUG",
+        )
+    })?;
     let is_here = match &reference.url {
         Some(url) => is_on_server(&selected.connection, url),
         None => match checkout.connection() {

@@ -101,10 +101,10 @@ impl SelectedConnection {
         let connection = &self.connection;
         let workspace = named.or(connection.workspace.as_deref());
         if connection.deployment == Deployment::Cloud && workspace.is_none() {
-            return Err(Error::Usage {
-                message: format!("connection {} has no workspace", self.name),
-                hint: Some(hint.into()),
-            });
+            return Err(Error::usage(
+                format!("connection {} has no workspace", self.name),
+                hint,
+            ));
         }
         Ok(workspace.map(str::to_owned))
     }

@@ -258,10 +258,7 @@ mod tests {
 
     #[test]
     fn an_error_tells_kind_message_hint_and_exit() {
-        let usage = Error::Usage {
-            message: "no".to_owned(),
-            hint: None,
-        };
+        let usage = Error::usage("no", "");
         let expected = "{\"schema\":\"bbconnect/error@1\",\"error\":{\"kind\":\"usage\",\"message\":\"no\",\
                         \"hint\":null,\"exit\":2}}\n";
         assert_eq!(

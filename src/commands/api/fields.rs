@@ -49,10 +49,10 @@ pub(super) fn body(fields: &[Field]) -> Result<Value, Error> {
 }
 
 fn unreadable(key: &str) -> Error {
-    Error::Usage {
-        message: format!("field `{key}` conflicts with another field"),
-        hint: Some("use name=value, object[name]=value or list[]=value".into()),
-    }
+    Error::usage(
+        format!("field `{key}` conflicts with another field"),
+        "use name=value, object[name]=value or list[]=value",
+    )
 }
 
 fn insert_at_path(into: &mut Value, path: &[&str], value: Value) -> Option<()> {

@@ -229,17 +229,14 @@ fn request(
 ) -> Result<RawRequest, Error> {
     let method = args.method.clone().unwrap_or(Method::GET);
     if args.method.is_none() && self::method(&args.path).is_ok() {
-        return Err(Error::Usage {
-            message: format!("no path after {}", args.path),
-            hint: Some("see bbconnect api --help".into()),
-        });
+        return Err(Error::usage(
+            format!("no path after {}", args.path),
+            "see bbconnect api --help",
+        ));
     }
     let carries = ![Method::GET, Method::HEAD, Method::DELETE].contains(&method);
     if args.paginate && method != Method::GET {
-        return Err(Error::Usage {
-            message: "--paginate requires GET".to_owned(),
-            hint: None,
-        });
+        return Err(Error::usage("--paginate requires GET", ""));
     }
     let input = args
         .input
@@ -308,17 +305,17 @@ fn expand_placeholders(
             continue;
         }
         let Some(value) = value else {
-            return Err(Error::Usage {
-                message: format!("connection {} has no {flag}", chosen.name),
-                hint: Some(format!("replace {placeholder} by its value").into()),
-            });
+            return Err(Error::usage(
+                format!("connection {} has no {flag}", chosen.name),
+                format!("replace {placeholder} by its value"),
+            ));
         };
         // The URL standard resolves these, also when they are encoded.
         if matches!(value.as_str(), "" | "." | "..") {
-            return Err(Error::Usage {
-                message: format!("`{value}` is not a valid path segment"),
-                hint: Some(format!("replace {placeholder} by the name").into()),
-            });
+            return Err(Error::usage(
+                format!("`{value}` is not a valid path segment"),
+                format!("replace {placeholder} by the name"),
+            ));
         }
         let encoded = utf8_percent_encode(value, PLACEHOLDER_ENCODE_SET).to_string();
         path = path.replace(placeholder, &encoded);

@@ -203,10 +203,10 @@ impl Args {
             own.filter(|_| self.workspace.is_none())
         });
         if is_cloud && workspace.is_none() {
-            return Err(Error::Usage {
-                message: format!("the connection {} names no workspace", selected.name),
-                hint: Some("pass --workspace WORKSPACE".into()),
-            });
+            return Err(Error::usage(
+                format!("the connection {} names no workspace", selected.name),
+                "pass --workspace WORKSPACE",
+            ));
         }
         let filter = RepositoryFilter {
             workspace: workspace.clone(),

@@ -75,10 +75,10 @@ pub(super) fn targets(
         targets.collect::<Result<Vec<_>, _>>()?
     } else if !names.is_empty() {
         if app.named_connection().is_some() {
-            return Err(Error::Usage {
-                message: "connections are named as arguments and with --connection".to_owned(),
-                hint: Some("omit --connection".into()),
-            });
+            return Err(Error::usage(
+                "connections are named as arguments and with --connection",
+                "omit --connection",
+            ));
         }
         let mut distinct: Vec<&String> = Vec::new();
         for name in names {

@@ -110,10 +110,10 @@ fn first_free_name(connections: &Connections, url: &CloneUrl) -> Result<Connecti
     match (free, names.first()) {
         (Some(name), _) => Ok(name.clone()),
         (None, Some(name)) => Err(name_conflict(name)),
-        (None, None) => Err(Error::Usage {
-            message: "the repository's name is not a valid connection name".to_owned(),
-            hint: Some("pass --name NAME".into()),
-        }),
+        (None, None) => Err(Error::usage(
+            "the repository's name is not a valid connection name",
+            "pass --name NAME",
+        )),
     }
 }
 

@@ -88,10 +88,10 @@ impl Plan {
             && deployment == Deployment::Cloud
             && matches!(server.method, RegistrationMethod::Manual { .. })
         {
-            return Err(Error::Usage {
-                message: "the repository's project is unknown without an API credential".to_owned(),
-                hint: Some("leave out --project, or run `bbconnect connection add`".into()),
-            });
+            return Err(Error::usage(
+                "the repository's project is unknown without an API credential",
+                "leave out --project, or run `bbconnect connection add`",
+            ));
         }
         let ssh_url = match alias.as_ref().and_then(CloneUrl::ssh) {
             Some(alias) => alias,
@@ -217,10 +217,7 @@ impl Plan {
             (None, None) => {
                 let server: Result<DetectedServer, BaseUrlError> =
                     self.clone_url(&self.remote).parse();
-                let server = server.map_err(|error| Error::Usage {
-                    message: error.to_string(),
-                    hint: None,
-                })?;
+                let server = server.map_err(|error| Error::usage(error.to_string(), ""))?;
                 Connection::without_credential(self.deployment, server.base_url)
             }
         };
@@ -236,12 +233,7 @@ impl Plan {
 
 /// Refuses contradictory flags.
 fn validate_flags(args: &Args, deployment: Deployment) -> Result<(), Error> {
-    let usage = |message: &str, hint: &str| {
-        Err(Error::Usage {
-            message: message.to_owned(),
-            hint: Some(hint.into()),
-        })
-    };
+    let usage = |message: &str, hint: &str| Err(Error::usage(message.to_owned(), hint));
     let is_cloud = deployment == Deployment::Cloud;
     match args.register {
         Some(Register::DeployKey) if is_cloud && args.write => usage(
@@ -533,10 +525,10 @@ fn ssh_url(
 }
 
 fn ssh_url_unknown() -> Error {
-    Error::Usage {
-        message: "the SSH address of this repository is unknown".to_owned(),
-        hint: Some("use the SSH clone URL of the repository".into()),
-    }
+    Error::usage(
+        "the SSH address of this repository is unknown",
+        "use the SSH clone URL of the repository",
+    )
 }
 
 #[cfg(test)]

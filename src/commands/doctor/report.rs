@@ -16,10 +16,10 @@ use crate::sys::atomic_file;
 /// Refuses an existing file before anything is checked.
 pub(super) fn require_absent(path: &Path, force: bool) -> Result<(), Error> {
     if path.is_dir() {
-        return Err(Error::Usage {
-            message: format!("{} is a directory", path.display()),
-            hint: Some("pass the path of a file".into()),
-        });
+        return Err(Error::usage(
+            format!("{} is a directory", path.display()),
+            "pass the path of a file",
+        ));
     }
     if path.exists() && !force {
         return Err(Error::AlreadyExists {

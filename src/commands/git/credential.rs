@@ -42,13 +42,8 @@ impl Subcommand for Args {
     /// Answers git.
     fn run(&self, app: &App) -> Result<CredentialOutput, Error> {
         app.disable_warnings();
-        let request =
-            CredentialRequest::read(&app.read_stdin_until_blank_line()?).map_err(|error| {
-                Error::Usage {
-                    message: error.to_string(),
-                    hint: Some("run `bbconnect git setup`".into()),
-                }
-            })?;
+        let request = CredentialRequest::read(&app.read_stdin_until_blank_line()?)
+            .map_err(|error| Error::usage(error.to_string(), "run `bbconnect git setup`"))?;
         let (answer, remark) = self.answer(app, &request).or_else(|error| {
             if error.is_untrusted_configuration() {
                 app.ui.debug(&error.to_string());

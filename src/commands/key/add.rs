@@ -65,10 +65,10 @@ impl Subcommand for Args {
         let deployment = selected.connection.deployment;
         let is_deploy_key = deployment == Deployment::Cloud && *owner != KeyOwner::Account;
         if self.write && is_deploy_key {
-            return Err(Error::Usage {
-                message: "deploy keys of Bitbucket Cloud are read-only".to_owned(),
-                hint: Some("leave out --write, or pass --user".into()),
-            });
+            return Err(Error::usage(
+                "deploy keys of Bitbucket Cloud are read-only",
+                "leave out --write, or pass --user",
+            ));
         }
         selected.require_key_admin(owner)?;
         let target = target.require_writable(app)?;

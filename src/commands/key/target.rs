@@ -138,10 +138,10 @@ impl KeyOwnerArgs {
 }
 
 fn no_repository(selected: &SelectedConnection) -> Error {
-    Error::Usage {
-        message: format!("connection {} has no repository", selected.name),
-        hint: Some("pass --repo NAMESPACE/SLUG, --project KEY or --user".into()),
-    }
+    Error::usage(
+        format!("connection {} has no repository", selected.name),
+        "pass --repo NAMESPACE/SLUG, --project KEY or --user",
+    )
 }
 
 fn project(selected: &SelectedConnection, text: &str) -> Result<KeyOwner, Error> {
@@ -152,10 +152,10 @@ fn project(selected: &SelectedConnection, text: &str) -> Result<KeyOwner, Error>
     let is_cloud = selected.connection.deployment == Deployment::Cloud;
     let workspace = workspace.or_else(|| selected.connection.workspace.clone());
     if is_cloud && workspace.is_none() {
-        return Err(Error::Usage {
-            message: "the workspace of the project is unknown".to_owned(),
-            hint: Some(format!("pass --project WORKSPACE/{key}").into()),
-        });
+        return Err(Error::usage(
+            "the workspace of the project is unknown",
+            format!("pass --project WORKSPACE/{key}"),
+        ));
     }
     Ok(KeyOwner::Project {
         workspace: workspace.filter(|_| is_cloud),

@@ -117,9 +117,11 @@ fn key_and_repository(
     let url = args.repo.as_ref().and_then(|repo| repo.url.clone());
     if let (Some(key), Some(url)) = (&args.key, url) {
         let remote = url.ssh().and_then(|ssh| ssh.parse().ok());
-        let remote = remote.ok_or_else(|| Error::Usage {
-            message: "the SSH address of this repository is unknown".to_owned(),
-            hint: Some("use the SSH clone URL of the repository".into()),
+        let remote = remote.ok_or_else(|| {
+            Error::usage(
+                "the SSH address of this repository is unknown",
+                "use the SSH clone URL of the repository",
+            )
         })?;
         return Ok((key.clone(), url, remote, RepositorySource::Flag));
     }

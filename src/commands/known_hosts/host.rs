@@ -66,10 +66,7 @@ impl HostArg {
         app: &App,
         accepted: Option<Fingerprint>,
     ) -> Result<(Destination, HostKeyEvidence), Error> {
-        let unknown = || Error::Usage {
-            message: "the SSH address of this server is unknown".to_owned(),
-            hint: Some("use HOST:PORT".into()),
-        };
+        let unknown = || Error::usage("the SSH address of this server is unknown", "use HOST:PORT");
         match self {
             Self::Host { host, has_port } => {
                 // The connection is found by the host, so any repository will do.

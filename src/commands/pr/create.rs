@@ -135,10 +135,10 @@ async fn create_in(
     };
     let (source, target) = (short_branch_name(&args.source), short_branch_name(&target));
     if source == target {
-        return Err(Error::Usage {
-            message: format!("{source} is both source and target"),
-            hint: Some("pass another --source or --target".into()),
-        });
+        return Err(Error::usage(
+            format!("{source} is both source and target"),
+            "pass another --source or --target",
+        ));
     }
     let differ = branches_differ(bitbucket, repo, source, target, &refused).await?;
     let open = bitbucket.open_pull_request(repo, source, target).await;

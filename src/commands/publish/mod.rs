@@ -286,13 +286,13 @@ impl Args {
     }
 
     fn empty_dir(&self) -> Error {
-        Error::Usage {
-            message: format!(
+        Error::usage(
+            format!(
                 "{} is empty, so every published file would be removed",
                 self.dir.display()
             ),
-            hint: Some("check whether the command that creates the files has failed".into()),
-        }
+            "check whether the command that creates the files has failed",
+        )
     }
 
     fn commit_message(&self) -> String {

@@ -132,10 +132,10 @@ fn unchanged(requested: &NewRepository, repository: Repository) -> Result<Create
 /// On Data Center the project is the namespace.
 fn project(args: &Args, repo: &RepoId, is_cloud: bool) -> Result<Option<String>, Error> {
     match &args.project {
-        Some(key) if !is_cloud && !key.eq_ignore_ascii_case(&repo.namespace) => Err(Error::Usage {
-            message: format!("{repo} is in the project {}, not in {key}", repo.namespace),
-            hint: Some(format!("use {key}/{}", repo.slug).into()),
-        }),
+        Some(key) if !is_cloud && !key.eq_ignore_ascii_case(&repo.namespace) => Err(Error::usage(
+            format!("{repo} is in the project {}, not in {key}", repo.namespace),
+            format!("use {key}/{}", repo.slug),
+        )),
         project => Ok(project.clone()),
     }
 }

@@ -125,13 +125,13 @@ fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter
         }),
         Deployment::DataCenter | Deployment::Unknown => {
             if args.workspace.as_deref().is_some() {
-                return Err(Error::Usage {
-                    message: format!(
+                return Err(Error::usage(
+                    format!(
                         "{} is a Data Center, which has projects instead of workspaces",
                         connection.base_url
                     ),
-                    hint: Some("pass --project KEY".into()),
-                });
+                    "pass --project KEY",
+                ));
             }
             let project = args.project.clone().or_else(|| connection.project.clone());
             Ok(RepositoryFilter { project, ..filter })

@@ -159,10 +159,10 @@ fn save_default_repository(
     repo: &RepoId,
 ) -> Result<bool, Error> {
     if selected.reason == SelectionReason::Environment {
-        return Err(Error::Usage {
-            message: "the environment connection is not saved".to_owned(),
-            hint: Some(format!("pass --here, or set BBCONNECT_REPO={repo}").into()),
-        });
+        return Err(Error::usage(
+            "the environment connection is not saved",
+            format!("pass --here, or set BBCONNECT_REPO={repo}"),
+        ));
     }
     let mut connection = selected.connection.clone();
     let namespace = match connection.deployment {

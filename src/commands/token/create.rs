@@ -162,10 +162,10 @@ fn source(args: &Args, app: &App) -> Result<SecretSource, Error> {
         None => app.default_store(),
         Some(StoreKind::Keyring) => Ok(SecretSource::Keyring),
         Some(StoreKind::File) => Ok(SecretSource::File),
-        Some(StoreKind::Command | StoreKind::Environment) => Err(Error::Usage {
-            message: "a new token cannot be stored in a command".to_owned(),
-            hint: Some("pass --store keyring or --store file, or leave out --save-as".into()),
-        }),
+        Some(StoreKind::Command | StoreKind::Environment) => Err(Error::usage(
+            "a new token cannot be stored in a command",
+            "pass --store keyring or --store file, or leave out --save-as",
+        )),
     }
 }
 
@@ -196,14 +196,14 @@ fn permissions(args: &Args, owner: Option<&TokenOwner>) -> Result<Vec<&'static s
         .iter()
         .find(|name| is_of_repository && name.starts_with("PROJECT"));
     match too_wide {
-        Some(name) => Err(Error::Usage {
-            message: format!("tokens of a repository cannot have {name}"),
-            hint: Some("pass --project KEY".into()),
-        }),
-        None if least.is_empty() => Err(Error::Usage {
-            message: "no permission specified".to_owned(),
-            hint: Some("pass --permission REPO_READ or --for PURPOSE".into()),
-        }),
+        Some(name) => Err(Error::usage(
+            format!("tokens of a repository cannot have {name}"),
+            "pass --project KEY",
+        )),
+        None if least.is_empty() => Err(Error::usage(
+            "no permission specified",
+            "pass --permission REPO_READ or --for PURPOSE",
+        )),
         None => Ok(least),
     }
 }

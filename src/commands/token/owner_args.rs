@@ -61,10 +61,10 @@ impl Login {
         )?;
         match (secret, &self.username) {
             (None, None) => app.authenticated_client(selected),
-            (None, Some(_)) => Err(Error::Usage {
-                message: "--username requires a password".to_owned(),
-                hint: Some("pass --token-stdin, --token-file FILE or --token-command 'CMD'".into()),
-            }),
+            (None, Some(_)) => Err(Error::usage(
+                "--username requires a password",
+                "pass --token-stdin, --token-file FILE or --token-command 'CMD'",
+            )),
             (Some(secret), _) => {
                 let login = self.connection(selected);
                 Ok(app.client_with_secret(&login, login.auth().normalize_secret(secret)))
@@ -180,10 +180,10 @@ pub(super) async fn owner(
 
 /// Cloud has no API for tokens.
 pub(super) fn not_on_cloud() -> Error {
-    Error::Usage {
-        message: "Bitbucket Cloud has no API for tokens".to_owned(),
-        hint: Some(Hint::command("token page").with_text(" --open")),
-    }
+    Error::usage(
+        "Bitbucket Cloud has no API for tokens",
+        Hint::command("token page").with_text(" --open"),
+    )
 }
 
 /// What the server said, with what may be behind a refusal to make or revoke tokens.

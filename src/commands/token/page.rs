@@ -58,11 +58,11 @@ impl Subcommand for Args {
             (_, Some(auth)) if auth.require_supported_by(Deployment::Cloud).is_ok() => cloud()?,
             (Err(error), _) => return Err(error),
             (Ok(_), _) => {
-                return Err(Error::Usage {
-                    message: "this type of token requires a Data Center, but the connection is to Bitbucket \
-                        Cloud".to_owned(),
-                    hint: Some("pass --connection NAME of a Data Center".into()),
-                });
+                return Err(Error::usage(
+                    "this type of token requires a Data Center, but the connection is to Bitbucket \
+                        Cloud",
+                    "pass --connection NAME of a Data Center",
+                ));
             }
         };
         let auth = self.auth.unwrap_or(connection.auth());
@@ -78,12 +78,12 @@ impl Subcommand for Args {
             let known = connection.account.take();
             connection.account = known.or_else(|| account(app));
         }
-        let url = connection
-            .token_page(auth, level)
-            .ok_or_else(|| Error::Usage {
-                message: "SSH-only connections have no token".to_owned(),
-                hint: Some(super::scopes::kinds_with_a_token().into()),
-            })?;
+        let url = connection.token_page(auth, level).ok_or_else(|| {
+            Error::usage(
+                "SSH-only connections have no token",
+                super::scopes::kinds_with_a_token(),
+            )
+        })?;
         let opened = self.open.then(|| app.open_in_browser(&url));
         Ok(PageOutput {
             auth,
@@ -105,10 +105,7 @@ fn account(app: &App) -> Option<String> {
 }
 
 fn cloud() -> Result<Connection, Error> {
-    let base = BaseUrl::parse(API_BASE_URL).map_err(|error| Error::Usage {
-        message: error.to_string(),
-        hint: None,
-    })?;
+    let base = BaseUrl::parse(API_BASE_URL).map_err(|error| Error::usage(error.to_string(), ""))?;
     Ok(Connection::without_credential(Deployment::Cloud, base))
 }
 

@@ -105,9 +105,8 @@ impl Subcommand for Args {
 /// The connection's token and its id, where another can be put in its place.
 fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String), Error> {
     let connection = &selected.connection;
-    let usage = |message: String, hint: &str| Error::Usage {
-        message,
-        hint: Some(Hint::command("token create").with_text(hint)),
+    let usage = |message: String, hint: &str| {
+        Error::usage(message, Hint::command("token create").with_text(hint))
     };
     if connection.auth() != AuthMethod::HttpAccessToken {
         if connection.deployment == Deployment::Cloud {

@@ -64,10 +64,10 @@ impl Subcommand for Args {
         let level = level.and_then(Connection::level);
         let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
         let Some(system) = ScopeSystem::of(auth, deployment) else {
-            return Err(Error::Usage {
-                message: "SSH-only connections have no scopes".to_owned(),
-                hint: Some(kinds_with_a_token().into()),
-            });
+            return Err(Error::usage(
+                "SSH-only connections have no scopes",
+                kinds_with_a_token(),
+            ));
         };
         let all = self.purposes.iter().map(|purpose| purpose.needs(system));
         let (mut scopes, mut beyond) = (Vec::new(), Vec::new());

@@ -174,10 +174,10 @@ fn desired_webhook(
         .as_ref()
         .is_some_and(|secret| secret.expose().len() > 128);
     if is_too_long && selected.connection.deployment == Deployment::Cloud {
-        return Err(Error::Usage {
-            message: "secret is longer than 128 characters (limit of Bitbucket Cloud)".to_owned(),
-            hint: None,
-        });
+        return Err(Error::usage(
+            "secret is longer than 128 characters (limit of Bitbucket Cloud)",
+            "",
+        ));
     }
     Ok(WebhookSpec {
         receiver: args.url.clone(),
