@@ -146,10 +146,7 @@ impl OAuthClient {
         let now = Timestamp::now().as_second();
         let is_token = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
         if !is_token(&granted.access_token) {
-            return Err(ApiError::Decode {
-                path: "access_token".to_owned(),
-                reason: "not a token response".to_owned(),
-            });
+            return Err(ApiError::decode("access_token", "not a token response"));
         }
         let refresh = granted.refresh_token.as_str().filter(|text| is_token(text));
         let scopes = granted

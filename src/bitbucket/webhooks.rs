@@ -126,7 +126,7 @@ pub(super) fn text(raw: &Map<String, Value>, key: &str) -> Option<String> {
 
 /// The URL of a webhook. A missing one is an error, because that webhook could be the one to update.
 pub(super) fn url(raw: &Map<String, Value>) -> Result<String, ApiError> {
-    text(raw, "url").ok_or_else(|| unreadable("url", "not a string"))
+    text(raw, "url").ok_or_else(|| ApiError::decode("url", "not a string"))
 }
 
 /// The events of a webhook; none where the field is absent.
@@ -138,12 +138,5 @@ pub(super) fn events(raw: &Map<String, Value>) -> Result<Vec<String>, ApiError> 
         let names = events.iter().map(|name| name.as_str().map(str::to_owned));
         names.collect()
     });
-    names.ok_or_else(|| unreadable("events", "not a list of event names"))
-}
-
-fn unreadable(field: &str, reason: &str) -> ApiError {
-    ApiError::Decode {
-        path: field.to_owned(),
-        reason: reason.to_owned(),
-    }
+    names.ok_or_else(|| ApiError::decode("events", "not a list of event names"))
 }

@@ -12,10 +12,7 @@ use super::{Authorization, Http};
 impl Http {
     /// For a server that names the authenticated user in every response (`X-AUSERNAME`), and refuses the list at
     /// `user_list` to anonymous requests.
-    pub(in crate::bitbucket) fn with_anonymous_check(
-        self,
-        user_list: &'static [&'static str],
-    ) -> Self {
+    pub(crate) fn with_anonymous_check(self, user_list: &'static [&'static str]) -> Self {
         let has_credential = !matches!(self.authorization, Authorization::None);
         self.anonymous_check
             .set(has_credential.then_some(user_list));
@@ -23,7 +20,7 @@ impl Http {
     }
 
     /// Leaves the proof of authentication to the caller.
-    pub(in crate::bitbucket) fn disable_anonymous_check(&self) {
+    pub(crate) fn disable_anonymous_check(&self) {
         self.anonymous_check.set(None);
     }
 

@@ -125,6 +125,12 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
+    /// The body of a response does not have the expected structure at a path.
+    pub(crate) fn decode(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        let (path, reason) = (path.into(), reason.into());
+        Self::Decode { path, reason }
+    }
+
     pub(crate) fn obstacle(&self) -> Option<ConnectFailure> {
         if let Self::Unreachable { obstacle, .. } = self {
             Some(*obstacle)

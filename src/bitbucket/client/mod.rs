@@ -18,6 +18,7 @@ use std::fmt;
 
 use reqwest::Method;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use url::Url;
 
 pub(crate) use authorization::Authorization;
@@ -153,10 +154,26 @@ impl Http {
         &self,
         segments: &[&str],
         query: &[(&str, &str)],
-        signed: WithAuth,
     ) -> Result<Response, ApiError> {
         let url = self.build_url(segments, query)?;
-        self.send(&Request::new(Method::GET, url, signed)).await
+        self.send(&Request::new(Method::GET, url, WithAuth::Yes))
+            .await
+    }
+
+    /// Sends a GET request without the credential. Any status is a response.
+    pub(super) async fn get_anonymous(&self, segments: &[&str]) -> Result<Response, ApiError> {
+        let url = self.build_url(segments, &[])?;
+        self.send(&Request::new(Method::GET, url, WithAuth::No))
+            .await
+    }
+
+    /// The JSON document of a successful GET request.
+    pub(super) async fn get_json<T: DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, ApiError> {
+        self.get(segments, query).await?.json()
     }
 
     /// Sends a request with a JSON body. Any status is a response.
@@ -190,7 +207,7 @@ impl Http {
     }
 
     /// A URL below the base URL, context path included, with each segment encoded.
-    pub(in crate::bitbucket) fn build_url(
+    pub(crate) fn build_url(
         &self,
         segments: &[&str],
         query: &[(&str, &str)],

@@ -60,7 +60,7 @@ impl<T> Page<T> {
 }
 
 /// What a URL returned whose pages were followed.
-pub(in crate::bitbucket) enum RawList {
+pub(crate) enum RawList {
     Entries(Vec<Value>),
     /// The first response is not a page of a list.
     NotAList(Response),
@@ -71,7 +71,7 @@ impl Http {
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/intro/#pagination>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/intro/#paged-apis>
-    pub(in crate::bitbucket) async fn pages<T: DeserializeOwned>(
+    pub(crate) async fn pages<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         query: &[(&str, &str)],
@@ -80,7 +80,7 @@ impl Http {
     }
 
     /// At most `most` entries from the start of a list, with no more pages than necessary.
-    pub(in crate::bitbucket) async fn pages_up_to<T: DeserializeOwned>(
+    pub(crate) async fn pages_up_to<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         query: &[(&str, &str)],
@@ -90,7 +90,7 @@ impl Http {
     }
 
     /// All entries of a list whose first page has been received.
-    pub(in crate::bitbucket) async fn pages_from<T: DeserializeOwned>(
+    pub(crate) async fn pages_from<T: DeserializeOwned>(
         &self,
         response: &Response,
     ) -> Result<Vec<T>, ApiError> {
@@ -105,7 +105,7 @@ impl Http {
     }
 
     /// At most `most` entries of the list at a URL that was built or checked here.
-    pub(in crate::bitbucket) async fn pages_at<T: DeserializeOwned>(
+    pub(crate) async fn pages_at<T: DeserializeOwned>(
         &self,
         first: Url,
         most: usize,
@@ -142,7 +142,7 @@ impl Http {
     }
 
     /// The time limit of a list, whatever its number of pages.
-    pub(in crate::bitbucket) fn list_timeout(&self) -> Duration {
+    pub(crate) fn list_timeout(&self) -> Duration {
         self.settings.timeout * LIST_TIMEOUT_FACTOR
     }
 
@@ -223,7 +223,7 @@ impl Http {
     }
 
     /// All entries of a list of unknown structure, duplicates included.
-    pub(in crate::bitbucket) async fn raw_pages(&self, first: Url) -> Result<RawList, ApiError> {
+    pub(crate) async fn raw_pages(&self, first: Url) -> Result<RawList, ApiError> {
         let progress = ListProgress::default();
         self.within_list_timeout(&progress, self.fetch_raw_pages(first, &progress))
             .await
@@ -280,10 +280,7 @@ impl Http {
 
     fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
         if let Some(next) = &page.next {
-            let invalid = |reason: String| ApiError::Decode {
-                path: "next".to_owned(),
-                reason,
-            };
+            let invalid = |reason: String| ApiError::decode("next", reason);
             let url = first
                 .join(next)
                 .map_err(|_| invalid("next page without a valid URL".to_owned()))?;

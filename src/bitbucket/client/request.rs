@@ -13,14 +13,14 @@ const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
 
 /// Whether a request has the `Authorization` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::bitbucket) enum WithAuth {
+pub(crate) enum WithAuth {
     Yes,
     No,
 }
 
 /// A request that can be sent repeatedly.
 #[derive(Debug, Clone)]
-pub(in crate::bitbucket) struct Request {
+pub(crate) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) signed: WithAuth,
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Body {
 
 impl Request {
     /// A request without a body. The URL must be built or checked by [`super::Http`].
-    pub(in crate::bitbucket) fn new(method: Method, url: Url, signed: WithAuth) -> Self {
+    pub(crate) fn new(method: Method, url: Url, signed: WithAuth) -> Self {
         Self {
             idempotent: method.is_idempotent(),
             method,
@@ -57,7 +57,7 @@ impl Request {
     }
 
     /// A request whose URL the user wrote: a write to a renamed repository is refused.
-    pub(in crate::bitbucket) fn with_literal_url(self) -> Self {
+    pub(crate) fn with_literal_url(self) -> Self {
         Self {
             has_literal_url: true,
             ..self
@@ -65,20 +65,20 @@ impl Request {
     }
 
     /// Overrides the method: the request must not be sent again.
-    pub(in crate::bitbucket) fn not_idempotent(self) -> Self {
+    pub(crate) fn not_idempotent(self) -> Self {
         Self {
             idempotent: false,
             ..self
         }
     }
 
-    pub(in crate::bitbucket) fn with_json(self, body: &impl Serialize) -> Result<Self, ApiError> {
+    pub(crate) fn with_json(self, body: &impl Serialize) -> Result<Self, ApiError> {
         let bytes =
             serde_json::to_vec(body).map_err(|error| ApiError::ClientConfig(error.to_string()))?;
         Ok(self.with_body("application/json", bytes))
     }
 
-    pub(in crate::bitbucket) fn with_body(self, media_type: &str, bytes: Vec<u8>) -> Self {
+    pub(crate) fn with_body(self, media_type: &str, bytes: Vec<u8>) -> Self {
         let body = Body {
             media_type: media_type.to_owned(),
             bytes,

@@ -23,7 +23,7 @@ pub(super) const MAX_MESSAGE_CHARS: usize = 1000;
 
 /// A response of any status.
 #[derive(Debug)]
-pub(in crate::bitbucket) struct Response {
+pub(crate) struct Response {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -72,7 +72,7 @@ impl Response {
     }
 
     /// The same response without secrets, which a server may repeat in an error.
-    pub(in crate::bitbucket) fn redact(self, secrets: &[Zeroizing<String>]) -> Self {
+    pub(crate) fn redact(self, secrets: &[Zeroizing<String>]) -> Self {
         let is_there = |secret: &&Zeroizing<String>| {
             let bytes = secret.as_bytes();
             self.body.len() >= bytes.len()
@@ -104,7 +104,7 @@ impl Response {
     }
 
     /// Whether an error is proof of Bitbucket: its body has the structure that no proxy or gateway sends.
-    pub(in crate::bitbucket) fn is_from_bitbucket(&self) -> bool {
+    pub(crate) fn is_from_bitbucket(&self) -> bool {
         self.error_body().is_present()
     }
 
@@ -147,7 +147,7 @@ impl Response {
             && !self.error_body().is_present()
     }
 
-    pub(in crate::bitbucket) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 
@@ -155,15 +155,15 @@ impl Response {
         &self.url
     }
 
-    pub(in crate::bitbucket) fn text(&self) -> std::borrow::Cow<'_, str> {
+    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    pub(in crate::bitbucket) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
+    pub(crate) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    pub(in crate::bitbucket) fn error_body(&self) -> ErrorBody {
+    pub(crate) fn error_body(&self) -> ErrorBody {
         if self.is_json() {
             serde_json::from_slice(&self.body).unwrap_or_default()
         } else {
@@ -172,7 +172,7 @@ impl Response {
     }
 
     /// Whether the response of a Data Center shows that the request was authenticated.
-    pub(in crate::bitbucket) fn is_authenticated(&self) -> bool {
+    pub(crate) fn is_authenticated(&self) -> bool {
         self.header("x-ausername")
             .is_some_and(|name| !name.is_empty())
             || self.error_body().is_permission_error()
@@ -192,46 +192,43 @@ impl Response {
             .contains(MESSAGE)
     }
 
-    pub(in crate::bitbucket) fn is_json(&self) -> bool {
+    pub(crate) fn is_json(&self) -> bool {
         self.header(CONTENT_TYPE)
             .is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
     }
 
     /// The body of a successful response, which is an object.
-    pub(in crate::bitbucket) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         // serde would read an array as the fields of an object.
         let is_array = self.body.trim_ascii_start().starts_with(b"[");
         if is_array && self.is_json() && self.status.is_success() {
-            return Err(ApiError::Decode {
-                path: ".".to_owned(),
-                reason: "a list instead of an object".to_owned(),
-            });
+            return Err(ApiError::decode(".", "a list instead of an object"));
         }
         self.json_of_any_type()
     }
 
     /// The body of a successful response.
-    pub(in crate::bitbucket) fn json_of_any_type<T: DeserializeOwned>(
-        &self,
-    ) -> Result<T, ApiError> {
+    pub(crate) fn json_of_any_type<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         self.success()?;
         if !self.is_json() {
             return Err(self.not_json());
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
-        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| ApiError::Decode {
-            path: error.path().to_string(),
-            reason: strip_value(&error.inner().to_string()),
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            ApiError::decode(
+                error.path().to_string(),
+                strip_value(&error.inner().to_string()),
+            )
         })
     }
 
     /// The body of an error, where it is JSON of this structure.
-    pub(in crate::bitbucket) fn error_json<T: DeserializeOwned>(&self) -> Option<T> {
+    pub(crate) fn error_json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
     }
 
     /// The body as JSON; null where it is not JSON.
-    pub(in crate::bitbucket) fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         if self.is_json() {
             serde_json::from_slice(&self.body).unwrap_or_default()
         } else {
@@ -239,12 +236,12 @@ impl Response {
         }
     }
 
-    pub(in crate::bitbucket) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.body
     }
 
     /// Turns an error status into an error.
-    pub(in crate::bitbucket) fn success(&self) -> Result<(), ApiError> {
+    pub(crate) fn success(&self) -> Result<(), ApiError> {
         if self.status.is_success() {
             Ok(())
         } else {
@@ -254,7 +251,7 @@ impl Response {
 
     /// The error for an unsuccessful response. The status decides, whatever the media type; the text of a proxy or
     /// gateway never becomes the message.
-    pub(in crate::bitbucket) fn error(&self) -> ApiError {
+    pub(crate) fn error(&self) -> ApiError {
         let body = self.error_body();
         let plain_text = self.plain_text_message();
         let is_own = body.is_present() || plain_text.is_some();
@@ -304,7 +301,7 @@ impl Response {
 
     /// The scopes of the credential: in a header, separated by commas, spaces, or both, or in the body of a 403 of Cloud.
     /// Empty where they are unknown.
-    pub(in crate::bitbucket) fn granted_scopes(&self) -> Vec<String> {
+    pub(crate) fn granted_scopes(&self) -> Vec<String> {
         let listed = self.header("x-oauth-scopes").unwrap_or_default();
         let names = listed.split([',', ' ']).filter(|name| !name.is_empty());
         let listed: Vec<String> = names.map(str::to_owned).collect();
@@ -322,7 +319,7 @@ impl Response {
     }
 
     /// The error for a response that is not JSON: from a login page, a proxy, or another program.
-    pub(in crate::bitbucket) fn not_json(&self) -> ApiError {
+    pub(crate) fn not_json(&self) -> ApiError {
         // Parameters may contain anything, also parts of the request.
         let kind = self.header(CONTENT_TYPE).and_then(|kind| {
             let name = kind.split(';').next()?.trim();
@@ -337,7 +334,7 @@ impl Response {
 }
 
 /// Deserializes `null` as an absent value. For `#[serde(default, deserialize_with = "null_as_default")]`.
-pub(in crate::bitbucket) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -357,7 +354,7 @@ fn strip_value(reason: &str) -> String {
 
 /// The body of an error: Cloud's `{"error": {…}}` or Data Center's `{"errors": […]}`. Every field may have any type.
 #[derive(Debug, Default, Deserialize)]
-pub(in crate::bitbucket) struct ErrorBody {
+pub(crate) struct ErrorBody {
     #[serde(default)]
     error: Value,
     #[serde(default)]

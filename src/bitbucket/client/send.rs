@@ -27,17 +27,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 impl Http {
     /// Sends a request within its time limit. Any status is a response.
-    pub(in crate::bitbucket) async fn send(&self, request: &Request) -> Result<Response, ApiError> {
+    pub(crate) async fn send(&self, request: &Request) -> Result<Response, ApiError> {
         let deadline = Instant::now() + self.settings.timeout + request.upload_allowance();
         let response = Box::pin(self.follow_redirects(request, deadline)).await?;
         Box::pin(self.require_authenticated(request, response, deadline)).await
     }
 
     /// Sends one GET request without the credential, so plain http is allowed. No redirects, no retries.
-    pub(in crate::bitbucket) async fn get_once_unauthenticated(
-        &self,
-        url: Url,
-    ) -> Result<Response, ApiError> {
+    pub(crate) async fn get_once_unauthenticated(&self, url: Url) -> Result<Response, ApiError> {
         let request = Request::new(Method::GET, url, WithAuth::No);
         let within = tokio::time::timeout(self.settings.timeout, self.send_once(&request)).await;
         within.unwrap_or_else(|_| Err(self.timeout_error()))
@@ -235,7 +232,7 @@ impl Http {
     }
 
     /// The proxy, `scheme://host:port`, without its user name and password.
-    pub(in crate::bitbucket) fn proxy(&self) -> Option<String> {
+    pub(crate) fn proxy(&self) -> Option<String> {
         let HttpSettings {
             proxy,
             proxy_variables,

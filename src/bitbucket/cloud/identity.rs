@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::Cloud;
-use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::identity::{CredentialContext, Identity, Scopes};
 use crate::types::connection::{AuthMethod, TokenLevel};
 
@@ -22,14 +22,14 @@ impl Cloud {
     /// Requests the current user, or the resource of an access token, which has no user.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/#api-user-get>
-    pub(in crate::bitbucket) async fn identify(
+    pub(crate) async fn identify(
         &self,
         credential: &CredentialContext,
     ) -> Result<Identity, ApiError> {
         if credential.auth == Some(AuthMethod::AccessToken) {
             return self.identify_access_token(credential).await;
         }
-        let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
+        let response = self.http.get(&["user"], &[]).await?;
         match response.status() {
             StatusCode::GONE if credential.auth == Some(AuthMethod::AppPassword) => {
                 Err(ApiError::Unauthorized(response.error().to_string()))
@@ -48,10 +48,7 @@ impl Cloud {
                 let account = names.into_iter().flatten().next();
                 if account.is_none() {
                     // Some proxies respond to every request with an empty success.
-                    return Err(ApiError::Decode {
-                        path: "nickname".to_owned(),
-                        reason: "no user".to_owned(),
-                    });
+                    return Err(ApiError::decode("nickname", "no user"));
                 }
                 Ok(Identity {
                     account,
@@ -87,7 +84,7 @@ impl Cloud {
             ),
             (None, None) => (vec!["workspaces", workspace], TokenLevel::Workspace),
         };
-        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let response = self.http.get(&segments, &[]).await?;
         let identity = || {
             let identity = valid(&response);
             Identity {
@@ -118,7 +115,7 @@ impl Cloud {
     /// `/user` refuses a valid access token with 403, because it has no user, and an invalid one with 401. A 401 is no
     /// proof where the resource was readable: it may be public.
     async fn check_refusal(&self, shown: StatusCode) -> Result<Identity, ApiError> {
-        let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
+        let response = self.http.get(&["user"], &[]).await?;
         match response.status() {
             StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
             StatusCode::OK if response.json::<User>().is_ok() => Ok(valid(&response)),

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::ApiError;
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{
     Access, KeyKind, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
@@ -53,10 +53,7 @@ impl Cloud {
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-get>,
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-get>
-    pub(in crate::bitbucket) async fn keys(
-        &self,
-        owner: &KeyOwner,
-    ) -> Result<Vec<RegisteredKey>, ApiError> {
+    pub(crate) async fn keys(&self, owner: &KeyOwner) -> Result<Vec<RegisteredKey>, ApiError> {
         let path_segments = self.keys_path(owner).await?;
         self.list_keys(&path_segments, owner).await
     }
@@ -65,7 +62,7 @@ impl Cloud {
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-post>,
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-post>
-    pub(in crate::bitbucket) async fn register_key(
+    pub(crate) async fn register_key(
         &self,
         owner: &KeyOwner,
         key: &NewKey,
@@ -119,11 +116,7 @@ impl Cloud {
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-key-id-delete>,
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-key-id-delete>
-    pub(in crate::bitbucket) async fn remove_key(
-        &self,
-        owner: &KeyOwner,
-        id: &str,
-    ) -> Result<(), ApiError> {
+    pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
         let mut path_segments = self.keys_path(owner).await?;
         path_segments.push(id.to_owned());
         self.http
@@ -158,12 +151,10 @@ impl Cloud {
                 vec!["workspaces", workspace, "projects", key, "deploy-keys"]
             }
             KeyOwner::Account => {
-                let response = self.http.get(&["user"], &[], WithAuth::Yes).await?;
-                let User { uuid, account_id } = response.json()?;
-                let id = uuid.or(account_id).ok_or_else(|| ApiError::Decode {
-                    path: "uuid".to_owned(),
-                    reason: "no user".to_owned(),
-                })?;
+                let User { uuid, account_id } = self.http.get_json(&["user"], &[]).await?;
+                let id = uuid
+                    .or(account_id)
+                    .ok_or_else(|| ApiError::decode("uuid", "no user"))?;
                 return Ok(vec!["users".to_owned(), id, "ssh-keys".to_owned()]);
             }
         };
@@ -176,10 +167,7 @@ fn as_strs(path_segments: &[String]) -> Vec<&str> {
 }
 
 fn no_id() -> ApiError {
-    ApiError::Decode {
-        path: "id".to_owned(),
-        reason: "no key".to_owned(),
-    }
+    ApiError::decode("id", "no key")
 }
 
 /// A key is unique among users and workspaces, and a deploy key may not be a user's. The status is that of any other

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::Cloud;
 use super::identity::is_cloud_error;
-use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::identity::{CredentialContext, Identity, ScopeProbe, VisibleRepositories};
 use crate::types::connection::AuthMethod;
 use crate::types::permission::Permission;
@@ -51,7 +51,7 @@ impl Cloud {
     /// The account's permission on a repository. An access token has no account, and is refused.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-user-workspaces-workspace-permissions-repositories-get>
-    pub(in crate::bitbucket) async fn permission(
+    pub(crate) async fn permission(
         &self,
         repo: &RepoId,
         name: Option<&str>,
@@ -66,7 +66,7 @@ impl Cloud {
         let name = name.unwrap_or(&repo.slug).replace(['\\', '"'], "");
         let query = [("q", format!("repository.name=\"{name}\""))];
         let query = query.each_ref().map(|(key, value)| (*key, value.as_str()));
-        let response = self.http.get(&segments, &query, WithAuth::Yes).await?;
+        let response = self.http.get(&segments, &query).await?;
         if matches!(
             response.status(),
             StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
@@ -95,7 +95,7 @@ impl Cloud {
     }
 
     /// Tests a scope. A 403 often lists all scopes of the credential.
-    pub(in crate::bitbucket) async fn probe_scope(
+    pub(crate) async fn probe_scope(
         &self,
         scope: Scope,
         credential: &CredentialContext,
@@ -103,7 +103,7 @@ impl Cloud {
         let Some(segments) = resource_of_scope(scope, credential) else {
             return Ok(ScopeProbe::Inconclusive);
         };
-        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let response = self.http.get(&segments, &[]).await?;
         let granted = response.granted_scopes();
         Ok(match response.status() {
             StatusCode::FORBIDDEN if !granted.is_empty() => ScopeProbe::Granted(granted),
@@ -127,24 +127,21 @@ impl Cloud {
     /// does not list them.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-gpg/#api-users-selected-user-gpg-keys-get>
-    pub(in crate::bitbucket) async fn scopes_from_403(
+    pub(crate) async fn scopes_from_403(
         &self,
         identity: &Identity,
     ) -> Result<Option<Vec<String>>, ApiError> {
         let Some(id) = identity.id.as_deref() else {
             return Ok(None);
         };
-        let response = self
-            .http
-            .get(&["users", id, "gpg-keys"], &[], WithAuth::Yes)
-            .await?;
+        let response = self.http.get(&["users", id, "gpg-keys"], &[]).await?;
         Ok(Some(response.granted_scopes()).filter(|granted| !granted.is_empty()))
     }
 
     /// The repositories of a workspace that the credential can access.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-get>
-    pub(in crate::bitbucket) async fn visible_repositories(
+    pub(crate) async fn visible_repositories(
         &self,
         workspace: Option<&str>,
     ) -> Result<Option<VisibleRepositories>, ApiError> {
@@ -153,11 +150,10 @@ impl Cloud {
         };
         // Public repositories of the workspace are visible without membership.
         let query = [("role", "member"), ("pagelen", "100")];
-        let response = self
+        let page: Repositories = self
             .http
-            .get(&["repositories", workspace], &query, WithAuth::Yes)
+            .get_json(&["repositories", workspace], &query)
             .await?;
-        let page: Repositories = response.json()?;
         let seen = page.values.len();
         let keys = page
             .values

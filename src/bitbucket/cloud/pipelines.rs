@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Cloud;
 use super::repositories::repo_path;
-use crate::bitbucket::client::{ApiError, Response, WithAuth, null_as_default};
+use crate::bitbucket::client::{ApiError, Response, null_as_default};
 use crate::types::pipelines::{Variable, VariableOwner};
 use crate::types::public_key::PublicKey;
 use crate::types::repository::RepoId;
@@ -159,7 +159,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pipelines/#api-repositories-workspace-repo-slug-pipelines-config-ssh-key-pair-get>
     pub(crate) async fn pipelines_key(&self, repo: &RepoId) -> Result<Option<PublicKey>, ApiError> {
         let path = repo_path(repo, &["pipelines_config", "ssh", "key_pair"]);
-        let response = self.http.get(&path, &[], WithAuth::Yes).await?;
+        let response = self.http.get(&path, &[]).await?;
         if response.status() == StatusCode::NOT_FOUND {
             // Also the status of a repository that cannot be seen.
             self.repository(repo).await?;
@@ -185,10 +185,10 @@ impl Cloud {
         });
         let response = self.http.write(Method::PUT, &path, &[], &body).await?;
         match public_key(&response)? {
-            Some(set) if set != *public => Err(ApiError::Decode {
-                path: "public_key".to_owned(),
-                reason: "it is another key than the one that was sent".to_owned(),
-            }),
+            Some(set) if set != *public => Err(ApiError::decode(
+                "public_key",
+                "it is another key than the one that was sent",
+            )),
             Some(_) | None => Ok(()),
         }
     }
@@ -283,10 +283,8 @@ fn public_key(response: &Response) -> Result<Option<PublicKey>, ApiError> {
         return Ok(None);
     };
     let key = line.trim().parse();
-    key.map(Some).map_err(|_| ApiError::Decode {
-        path: "public_key".to_owned(),
-        reason: "it is not a public key".to_owned(),
-    })
+    key.map(Some)
+        .map_err(|_| ApiError::decode("public_key", "it is not a public key"))
 }
 
 /// A response that describes another resource than the one that was written is no success.
@@ -294,8 +292,8 @@ fn require_echo(field: &str, found: &str, sent: &str) -> Result<(), ApiError> {
     if found == sent {
         return Ok(());
     }
-    Err(ApiError::Decode {
-        path: field.to_owned(),
-        reason: format!("it is {}, not {sent}", Value::from(found)),
-    })
+    Err(ApiError::decode(
+        field,
+        format!("it is {}, not {sent}", Value::from(found)),
+    ))
 }

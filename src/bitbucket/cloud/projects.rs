@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::ApiError;
 use crate::types::namespace::{NewProject, Project, Workspace};
 
 /// The largest page of most lists.
@@ -47,7 +47,7 @@ impl Cloud {
     /// The workspaces of the account. Cloud removed the list over all workspaces on 2026-04-14 (CHANGE-2770).
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-user-workspaces-get>
-    pub(in crate::bitbucket) async fn workspaces(&self) -> Result<Vec<Workspace>, ApiError> {
+    pub(crate) async fn workspaces(&self) -> Result<Vec<Workspace>, ApiError> {
         let all: Vec<Access> = self
             .http
             .pages(&["user", "workspaces"], &[PAGE_LENGTH, ("sort", "slug")])
@@ -67,10 +67,7 @@ impl Cloud {
     /// The projects of a workspace.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-projects-get>
-    pub(in crate::bitbucket) async fn projects(
-        &self,
-        workspace: &str,
-    ) -> Result<Vec<Project>, ApiError> {
+    pub(crate) async fn projects(&self, workspace: &str) -> Result<Vec<Project>, ApiError> {
         let all: Vec<ProjectJson> = self
             .http
             .pages(&["workspaces", workspace, "projects"], &[PAGE_LENGTH])
@@ -81,20 +78,16 @@ impl Cloud {
     /// A project of a workspace.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-projects/#api-workspaces-workspace-projects-project-key-get>
-    pub(in crate::bitbucket) async fn project(
-        &self,
-        workspace: &str,
-        key: &str,
-    ) -> Result<Project, ApiError> {
+    pub(crate) async fn project(&self, workspace: &str, key: &str) -> Result<Project, ApiError> {
         let segments = ["workspaces", workspace, "projects", key];
-        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        Ok(response.json::<ProjectJson>()?.project())
+        let response: ProjectJson = self.http.get_json(&segments, &[]).await?;
+        Ok(response.project())
     }
 
     /// Creates a project; `None` where its key exists.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-projects/#api-workspaces-workspace-projects-post>
-    pub(in crate::bitbucket) async fn create_project(
+    pub(crate) async fn create_project(
         &self,
         workspace: &str,
         new: &NewProject,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Cloud;
 use super::repositories::{bbql_string, repo_path};
-use crate::bitbucket::client::{ApiError, Response, WithAuth, null_as_default};
+use crate::bitbucket::client::{ApiError, Response, null_as_default};
 use crate::bitbucket::pull_requests::CreateOutcome;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
 use crate::types::repository::{RepoId, Repository};
@@ -152,7 +152,7 @@ impl Cloud {
     /// Pull requests for a repository.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
-    pub(in crate::bitbucket) async fn pull_requests(
+    pub(crate) async fn pull_requests(
         &self,
         repo: &RepoId,
         state: State,
@@ -177,7 +177,7 @@ impl Cloud {
     /// Open pull requests from one branch to another.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
-    pub(in crate::bitbucket) async fn open_pull_requests_between(
+    pub(crate) async fn open_pull_requests_between(
         &self,
         repo: &RepoId,
         source: &str,
@@ -199,7 +199,7 @@ impl Cloud {
     /// Opens a pull request.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-post>
-    pub(in crate::bitbucket) async fn create_pull_request(
+    pub(crate) async fn create_pull_request(
         &self,
         repo: &RepoId,
         pull_request: &NewPullRequest,
@@ -254,11 +254,7 @@ impl Cloud {
         let spec = format!("{source}..{target}");
         let response = self
             .http
-            .get(
-                &repo_path(repo, &["diffstat", &spec]),
-                &[("pagelen", "1")],
-                WithAuth::Yes,
-            )
+            .get(&repo_path(repo, &["diffstat", &spec]), &[("pagelen", "1")])
             .await;
         source == target
             || response
@@ -269,7 +265,7 @@ impl Cloud {
     /// The default reviewers. The API does not add them by itself.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-effective-default-reviewers-get>
-    pub(in crate::bitbucket) async fn default_reviewers(
+    pub(crate) async fn default_reviewers(
         &self,
         repository: &Repository,
     ) -> Result<Vec<Reviewer>, ApiError> {
@@ -281,7 +277,7 @@ impl Cloud {
         ];
         let all: Vec<DefaultReviewer> = self.http.pages(&segments, &[("pagelen", "100")]).await?;
         // Access tokens have no user.
-        let response = self.http.get(&["user"], &[], WithAuth::Yes).await;
+        let response = self.http.get(&["user"], &[]).await;
         let own = match response.and_then(|response| response.json::<User>()) {
             Ok(user) => user.uuid,
             Err(error) if error.is_access_error() => None,
@@ -297,7 +293,7 @@ impl Cloud {
     /// A member by uuid, account id, nickname or name.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-members-get>
-    pub(in crate::bitbucket) async fn reviewer(
+    pub(crate) async fn reviewer(
         &self,
         repo: &RepoId,
         name: &str,

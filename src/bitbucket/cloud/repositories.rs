@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Cloud;
-use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
+use crate::bitbucket::client::{ApiError, null_as_default};
 use crate::bitbucket::repository_list::RepositoryList;
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
@@ -105,20 +105,17 @@ impl Cloud {
     /// A repository.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-get>
-    pub(in crate::bitbucket) async fn repository(
-        &self,
-        repo: &RepoId,
-    ) -> Result<Repository, ApiError> {
+    pub(crate) async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
         let segments = ["repositories", &repo.namespace, &repo.slug];
-        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        response.json::<RepositoryJson>()?.named(repo)
+        let response: RepositoryJson = self.http.get_json(&segments, &[]).await?;
+        response.named(repo)
     }
 
     /// Repositories of a workspace, or of all workspaces of the account: Cloud removed the list over all workspaces on
     /// 2026-04-14 (CHANGE-2770).
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-get>
-    pub(in crate::bitbucket) async fn repositories(
+    pub(crate) async fn repositories(
         &self,
         filter: &RepositoryFilter,
     ) -> Result<RepositoryList, ApiError> {
@@ -180,7 +177,7 @@ impl Cloud {
     /// Whether a repository has no branch. Its `size` and its main branch are no proof.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
-    pub(in crate::bitbucket) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
+    pub(crate) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
         let segments = [
             "repositories",
             &repo.namespace,
@@ -188,17 +185,14 @@ impl Cloud {
             "refs",
             "branches",
         ];
-        let response = self
-            .http
-            .get(&segments, &[("pagelen", "1")], WithAuth::Yes)
-            .await?;
-        Ok(response.json::<Branches>()?.values.is_empty())
+        let response: Branches = self.http.get_json(&segments, &[("pagelen", "1")]).await?;
+        Ok(response.values.is_empty())
     }
 
     /// Creates a repository; `None` where it exists. Cloud responds with 400 then, as to other errors.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-post>
-    pub(in crate::bitbucket) async fn create_repository(
+    pub(crate) async fn create_repository(
         &self,
         new: &NewRepository,
     ) -> Result<Option<Repository>, ApiError> {
@@ -241,7 +235,7 @@ impl Cloud {
     /// A branch, found with a filter, because not every server accepts a name with a slash in the path.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
-    pub(in crate::bitbucket) async fn branch(
+    pub(crate) async fn branch(
         &self,
         repo: &RepoId,
         name: &str,
@@ -323,10 +317,7 @@ impl RepositoryJson {
     /// The repository, which must have a name.
     fn named(self, requested: &RepoId) -> Result<Repository, ApiError> {
         if self.full_name.is_none() && self.slug.is_none() {
-            return Err(ApiError::Decode {
-                path: "full_name".to_owned(),
-                reason: "no repository".to_owned(),
-            });
+            return Err(ApiError::decode("full_name", "no repository"));
         }
         Ok(self.repository(requested))
     }

@@ -28,10 +28,7 @@ impl Cloud {
     /// The webhooks of a repository, without their secrets.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-get>
-    pub(in crate::bitbucket) async fn webhooks(
-        &self,
-        repo: &RepoId,
-    ) -> Result<Vec<StoredWebhook>, ApiError> {
+    pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
         let all: Vec<Map<String, Value>> = self
             .http
             .pages(&repo_path(repo, &["hooks"]), &[("pagelen", "100")])
@@ -42,7 +39,7 @@ impl Cloud {
     /// The webhooks of a workspace, which are called for all of its repositories.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-hooks-get>
-    pub(in crate::bitbucket) async fn workspace_webhooks(
+    pub(crate) async fn workspace_webhooks(
         &self,
         workspace: &str,
     ) -> Result<Vec<StoredWebhook>, ApiError> {
@@ -55,7 +52,7 @@ impl Cloud {
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-post>,
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-put>
-    pub(in crate::bitbucket) async fn write_webhook(
+    pub(crate) async fn write_webhook(
         &self,
         repo: &RepoId,
         before: Option<StoredWebhook>,
@@ -105,11 +102,7 @@ impl Cloud {
     /// Removes a webhook.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-delete>
-    pub(in crate::bitbucket) async fn remove_webhook(
-        &self,
-        repo: &RepoId,
-        id: &str,
-    ) -> Result<(), ApiError> {
+    pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
         self.http
             .delete(&repo_path(repo, &["hooks", id]), &[])
             .await?

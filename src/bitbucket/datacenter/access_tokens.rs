@@ -62,7 +62,7 @@ impl DataCenter {
         }
     }
 
-    pub(in crate::bitbucket) fn current_token_id(&self) -> Option<String> {
+    pub(crate) fn current_token_id(&self) -> Option<String> {
         match self.http.authorization() {
             Authorization::Bearer(secret) => token_id(secret.expose()),
             Authorization::None | Authorization::Basic { .. } => None,
@@ -72,10 +72,7 @@ impl DataCenter {
     /// The tokens of a user, project or repository.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-get>
-    pub(in crate::bitbucket) async fn tokens(
-        &self,
-        owner: &TokenOwner,
-    ) -> Result<Vec<AccessToken>, ApiError> {
+    pub(crate) async fn tokens(&self, owner: &TokenOwner) -> Result<Vec<AccessToken>, ApiError> {
         let request = |mut url: Url| {
             url.query_pairs_mut().append_pair("limit", "100");
             Request::new(Method::GET, url, WithAuth::Yes)
@@ -88,7 +85,7 @@ impl DataCenter {
     /// Creates a token. All fields but the secret are read leniently: the secret is returned only once.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-put>
-    pub(in crate::bitbucket) async fn create_token(
+    pub(crate) async fn create_token(
         &self,
         owner: &TokenOwner,
         name: &str,
@@ -108,12 +105,12 @@ impl DataCenter {
         };
         let created: Value = self.send_for(owner, None, request).await?.json()?;
         let Some(secret) = created.get("token").and_then(Value::as_str) else {
-            return Err(ApiError::Decode {
-                path: "token".to_owned(),
-                reason: format!(
+            return Err(ApiError::decode(
+                "token",
+                format!(
                     "the response does not contain the new token; a token {name} may exist now"
                 ),
-            });
+            ));
         };
         let secret = Secret::new(secret.to_owned());
         let token = serde_json::from_value(created).unwrap_or_else(|_| AccessTokenJson {
@@ -130,11 +127,7 @@ impl DataCenter {
     /// Revokes a token.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-delete>
-    pub(in crate::bitbucket) async fn revoke_token(
-        &self,
-        owner: &TokenOwner,
-        id: &str,
-    ) -> Result<(), ApiError> {
+    pub(crate) async fn revoke_token(&self, owner: &TokenOwner, id: &str) -> Result<(), ApiError> {
         let request = |url| Request::new(Method::DELETE, url, WithAuth::Yes);
         self.send_for(owner, Some(id), request).await?.success()
     }

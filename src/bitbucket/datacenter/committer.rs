@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::client::WithAuth;
 use crate::types::commit::Signature;
 
 #[derive(Debug, Deserialize)]
@@ -18,17 +17,13 @@ impl DataCenter {
     /// have no account.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-userslug-get>
-    pub(in crate::bitbucket) async fn committer(&self) -> Option<Signature> {
+    pub(crate) async fn committer(&self) -> Option<Signature> {
         let users = ["rest", "api", "latest", "users"];
-        let response = self
-            .http
-            .get(&users, &[("limit", "1")], WithAuth::Yes)
-            .await
-            .ok()?;
+        let response = self.http.get(&users, &[("limit", "1")]).await.ok()?;
         let account = super::identity::user_name(&response)?;
         let request = |slug: String| async move {
             let segments = [&users[..], &[slug.as_str()]].concat();
-            self.http.get(&segments, &[], WithAuth::Yes).await
+            self.http.get(&segments, &[]).await
         };
         let response = self.with_user_slug(&account, request).await.ok()?;
         let user: User = response.json().ok()?;

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::identity::{CredentialContext, Identity};
 use crate::types::connection::{AuthMethod, TokenLevel};
 
@@ -27,16 +27,13 @@ impl DataCenter {
     /// Requests the list of users, which requires a login: elsewhere a request with an invalid token counts as anonymous.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-get>
-    pub(in crate::bitbucket) async fn identify(
+    pub(crate) async fn identify(
         &self,
         credential: &CredentialContext,
     ) -> Result<Identity, ApiError> {
         self.http.disable_anonymous_check();
         let segments = ["rest", "api", "latest", "users"];
-        let response = self
-            .http
-            .get(&segments, &[("limit", "1")], WithAuth::Yes)
-            .await?;
+        let response = self.http.get(&segments, &[("limit", "1")]).await?;
         let name = user_name(&response);
         let is_page = || {
             let users = response.json::<Users>().ok().and_then(|page| page.values);
@@ -47,10 +44,7 @@ impl DataCenter {
                 self.authenticated_identity(credential, name).await
             }
             StatusCode::OK if !response.is_json() => Err(response.not_json()),
-            StatusCode::OK if !is_page() => Err(ApiError::Decode {
-                path: "values".to_owned(),
-                reason: "not a list of users".to_owned(),
-            }),
+            StatusCode::OK if !is_page() => Err(ApiError::decode("values", "not a list of users")),
             // Without a user name, the list is a proof only where anonymous requests are refused.
             StatusCode::OK => {
                 self.require_denied_anonymously(&segments).await?;
@@ -96,7 +90,7 @@ impl DataCenter {
                 .into_iter()
                 .flat_map(|slug| ["repos", slug]),
         );
-        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
+        let response = self.http.get(&segments, &[]).await?;
         let account = user_name(&response);
         if account.is_none() {
             if response.status() == StatusCode::UNAUTHORIZED {
@@ -119,7 +113,7 @@ impl DataCenter {
 
     /// Fails where the resource is visible to anonymous requests.
     async fn require_denied_anonymously(&self, segments: &[&str]) -> Result<(), ApiError> {
-        let anonymous = self.http.get(segments, &[], WithAuth::No).await?;
+        let anonymous = self.http.get_anonymous(segments).await?;
         if anonymous.status() == StatusCode::OK {
             let reason = "the response is the same as to anonymous requests, and names no user";
             return Err(ApiError::Indeterminate(reason.to_owned()));

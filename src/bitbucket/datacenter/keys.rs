@@ -50,10 +50,7 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-get>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-get>
-    pub(in crate::bitbucket) async fn keys(
-        &self,
-        owner: &KeyOwner,
-    ) -> Result<Vec<RegisteredKey>, ApiError> {
+    pub(crate) async fn keys(&self, owner: &KeyOwner) -> Result<Vec<RegisteredKey>, ApiError> {
         let segments = keys_path(owner);
         if *owner == KeyOwner::Account {
             let all: Vec<Key> = self.http.pages(&segments, &[]).await?;
@@ -69,7 +66,7 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-post>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-post>
-    pub(in crate::bitbucket) async fn register_key(
+    pub(crate) async fn register_key(
         &self,
         owner: &KeyOwner,
         key: &NewKey,
@@ -108,10 +105,7 @@ impl DataCenter {
         } else {
             response.json::<AccessKey>()?.registered()
         };
-        let created = created.ok_or_else(|| ApiError::Decode {
-            path: "id".to_owned(),
-            reason: "no key".to_owned(),
-        })?;
+        let created = created.ok_or_else(|| ApiError::decode("id", "no key"))?;
         Ok(RegisterOutcome::Created(RegisteredKey {
             public_key: Some(key.public.clone()),
             fingerprint: Some(key.public.fingerprint()),
@@ -123,7 +117,7 @@ impl DataCenter {
     /// Changes the permission of an access key.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-keyid-permission-permission-put>
-    pub(in crate::bitbucket) async fn set_key_access(
+    pub(crate) async fn set_key_access(
         &self,
         owner: &KeyOwner,
         id: &str,
@@ -144,11 +138,7 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-keyid-delete>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-keyid-delete>
-    pub(in crate::bitbucket) async fn remove_key(
-        &self,
-        owner: &KeyOwner,
-        id: &str,
-    ) -> Result<(), ApiError> {
+    pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
         let mut segments = keys_path(owner);
         segments.push(id);
         let response = self.http.delete(&segments, &[]).await?;

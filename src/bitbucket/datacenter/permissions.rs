@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::DataCenter;
 use super::repositories::{RepositoryJson, repo_path};
-use crate::bitbucket::client::{ApiError, Response, WithAuth};
+use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::identity::{CredentialContext, ScopeProbe, VisibleRepositories};
 use crate::types::connection::AuthMethod;
 use crate::types::permission::Permission;
@@ -32,7 +32,7 @@ impl DataCenter {
     /// filtered by write permission.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
-    pub(in crate::bitbucket) async fn permission(
+    pub(crate) async fn permission(
         &self,
         repo: &RepoId,
         name: Option<&str>,
@@ -49,7 +49,7 @@ impl DataCenter {
     }
 
     /// Tests a permission on the repository or project of the credential.
-    pub(in crate::bitbucket) async fn probe_scope(
+    pub(crate) async fn probe_scope(
         &self,
         scope: Scope,
         credential: &CredentialContext,
@@ -79,10 +79,7 @@ impl DataCenter {
             },
             ("PROJECT_ADMIN", _) => {
                 let segments = [own_project.as_slice(), &["permissions", "users"]].concat();
-                let response = self
-                    .http
-                    .get(&segments, &[("limit", "1")], WithAuth::Yes)
-                    .await?;
+                let response = self.http.get(&segments, &[("limit", "1")]).await?;
                 probe_result(permitted(&response))
             }
             _ => ScopeProbe::Inconclusive,
@@ -92,14 +89,11 @@ impl DataCenter {
     /// The repositories that the credential can access, with their URLs.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
-    pub(in crate::bitbucket) async fn visible_repositories(
-        &self,
-    ) -> Result<VisibleRepositories, ApiError> {
-        let response = self
+    pub(crate) async fn visible_repositories(&self) -> Result<VisibleRepositories, ApiError> {
+        let page: Repositories = self
             .http
-            .get(&REPOSITORIES, &[("limit", "100")], WithAuth::Yes)
+            .get_json(&REPOSITORIES, &[("limit", "100")])
             .await?;
-        let page: Repositories = response.json()?;
         let links = page.values.iter().flat_map(|repository| {
             let clone = repository.links.clone.iter();
             let over_http = clone.filter(|link| link.name.as_deref() != Some("ssh"));
@@ -128,7 +122,7 @@ impl DataCenter {
 
     /// Whether a resource is readable that is not public.
     async fn reads(&self, segments: &[&str]) -> Result<ScopeProbe, ApiError> {
-        let response = self.http.get(segments, &[], WithAuth::Yes).await?;
+        let response = self.http.get(segments, &[]).await?;
         Ok(match permitted(&response) {
             Some(true) if response.json::<Resource>()?.public != Some(false) => {
                 ScopeProbe::Inconclusive
@@ -139,10 +133,7 @@ impl DataCenter {
 
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
     async fn administers(&self, repo: &RepoId) -> Result<Option<bool>, ApiError> {
-        let response = self
-            .http
-            .get(&repo_path(repo, &["webhooks"]), &[], WithAuth::Yes)
-            .await?;
+        let response = self.http.get(&repo_path(repo, &["webhooks"]), &[]).await?;
         Ok(permitted(&response))
     }
 
@@ -159,7 +150,7 @@ impl DataCenter {
         ];
         // The filter is by name, which may differ from the slug.
         query.extend(name.map(|name| ("name", name)));
-        let response = self.http.get(&REPOSITORIES, &query, WithAuth::Yes).await?;
+        let response = self.http.get(&REPOSITORIES, &query).await?;
         if !response.status().is_success() {
             return Ok(None);
         }

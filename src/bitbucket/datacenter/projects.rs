@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
-use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
+use crate::bitbucket::client::{ApiError, null_as_default};
 use crate::types::namespace::{NewProject, Project};
 
 #[derive(Debug, Deserialize)]
@@ -32,7 +32,7 @@ impl DataCenter {
     /// The projects that are visible to the account.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-get>
-    pub(in crate::bitbucket) async fn projects(&self) -> Result<Vec<Project>, ApiError> {
+    pub(crate) async fn projects(&self) -> Result<Vec<Project>, ApiError> {
         let all: Vec<ProjectJson> = self
             .http
             .pages(&["rest", "api", "latest", "projects"], &[("limit", "100")])
@@ -43,16 +43,16 @@ impl DataCenter {
     /// A project.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-get>
-    pub(in crate::bitbucket) async fn project(&self, key: &str) -> Result<Project, ApiError> {
+    pub(crate) async fn project(&self, key: &str) -> Result<Project, ApiError> {
         let segments = ["rest", "api", "latest", "projects", key];
-        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        Ok(response.json::<ProjectJson>()?.project())
+        let response: ProjectJson = self.http.get_json(&segments, &[]).await?;
+        Ok(response.project())
     }
 
     /// Creates a project; `None` where its key or name exists.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-post>
-    pub(in crate::bitbucket) async fn create_project(
+    pub(crate) async fn create_project(
         &self,
         new: &NewProject,
     ) -> Result<Option<Project>, ApiError> {

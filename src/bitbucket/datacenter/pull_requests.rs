@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::DataCenter;
 use super::repositories::{HEADS, repo_path};
-use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
+use crate::bitbucket::client::{ApiError, null_as_default};
 use crate::bitbucket::pull_requests::CreateOutcome;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
 use crate::types::repository::{RepoId, Repository};
@@ -97,7 +97,7 @@ impl DataCenter {
     /// Pull requests for a repository.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-get>
-    pub(in crate::bitbucket) async fn pull_requests(
+    pub(crate) async fn pull_requests(
         &self,
         repo: &RepoId,
         state: State,
@@ -121,7 +121,7 @@ impl DataCenter {
     /// Open pull requests from a branch.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-get>
-    pub(in crate::bitbucket) async fn open_pull_requests_from(
+    pub(crate) async fn open_pull_requests_from(
         &self,
         repo: &RepoId,
         source: &str,
@@ -143,7 +143,7 @@ impl DataCenter {
     /// Opens a pull request. A conflict is a 409 that names its exception.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-post>
-    pub(in crate::bitbucket) async fn create_pull_request(
+    pub(crate) async fn create_pull_request(
         &self,
         repo: &RepoId,
         pull_request: &NewPullRequest,
@@ -198,17 +198,14 @@ impl DataCenter {
     /// The default reviewers. The web interface adds them, the API does not.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-default-reviewers-latest-projects-projectkey-repos-repositoryslug-reviewers-get>
-    pub(in crate::bitbucket) async fn default_reviewers(
+    pub(crate) async fn default_reviewers(
         &self,
         repository: &Repository,
         source: &str,
         target: &str,
     ) -> Result<Vec<Reviewer>, ApiError> {
         let repo = repository.path();
-        let response = self
-            .http
-            .get(&repo_path(&repo, &[]), &[], WithAuth::Yes)
-            .await?;
+        let response = self.http.get(&repo_path(&repo, &[]), &[]).await?;
         let own = super::identity::user_name(&response);
         let id = response
             .json::<Numbered>()?
@@ -232,7 +229,7 @@ impl DataCenter {
             ("sourceRefId", source.as_str()),
             ("targetRefId", target.as_str()),
         ];
-        let response = self.http.get(&segments, &query, WithAuth::Yes).await?;
+        let response = self.http.get(&segments, &query).await?;
         let (Users::Flat(users) | Users::Page { values: users }) = response.json_of_any_type()?;
         Ok(users
             .into_iter()

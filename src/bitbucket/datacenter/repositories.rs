@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
-use crate::bitbucket::client::{ApiError, WithAuth, null_as_default};
+use crate::bitbucket::client::{ApiError, null_as_default};
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::server_link;
@@ -88,22 +88,16 @@ impl DataCenter {
     /// A repository.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-repositoryslug-get>
-    pub(in crate::bitbucket) async fn repository(
-        &self,
-        repo: &RepoId,
-    ) -> Result<Repository, ApiError> {
-        let response = self
-            .http
-            .get(&repo_path(repo, &[]), &[], WithAuth::Yes)
-            .await?;
-        response.json::<RepositoryJson>()?.named(repo)
+    pub(crate) async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
+        let response: RepositoryJson = self.http.get_json(&repo_path(repo, &[]), &[]).await?;
+        response.named(repo)
     }
 
     /// Repositories of a project, or of the server.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-get>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
-    pub(in crate::bitbucket) async fn repositories(
+    pub(crate) async fn repositories(
         &self,
         filter: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
@@ -151,13 +145,10 @@ impl DataCenter {
     /// The default branch, also before it exists; `None` where the server reports none.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-default-branch-get>
-    pub(in crate::bitbucket) async fn default_branch(
-        &self,
-        repo: &RepoId,
-    ) -> Result<Option<String>, ApiError> {
+    pub(crate) async fn default_branch(&self, repo: &RepoId) -> Result<Option<String>, ApiError> {
         let response = self
             .http
-            .get(&repo_path(repo, &["default-branch"]), &[], WithAuth::Yes)
+            .get(&repo_path(repo, &["default-branch"]), &[])
             .await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(None);
@@ -175,19 +166,16 @@ impl DataCenter {
     /// Whether a repository has no branch. The default branch has a name before it exists.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
-    pub(in crate::bitbucket) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
+    pub(crate) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
         let segments = repo_path(repo, &["branches"]);
-        let response = self
-            .http
-            .get(&segments, &[("limit", "1")], WithAuth::Yes)
-            .await?;
-        Ok(response.json::<Branches>()?.values.is_empty())
+        let response: Branches = self.http.get_json(&segments, &[("limit", "1")]).await?;
+        Ok(response.values.is_empty())
     }
 
     /// Creates a repository; `None` where its name exists. The server derives the slug.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-post>
-    pub(in crate::bitbucket) async fn create_repository(
+    pub(crate) async fn create_repository(
         &self,
         new: &NewRepository,
     ) -> Result<Option<Repository>, ApiError> {
@@ -222,7 +210,7 @@ impl DataCenter {
     /// A branch.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
-    pub(in crate::bitbucket) async fn branch(
+    pub(crate) async fn branch(
         &self,
         repo: &RepoId,
         name: &str,
@@ -264,10 +252,7 @@ impl RepositoryJson {
     /// The repository, which must have a name.
     fn named(self, requested: &RepoId) -> Result<Repository, ApiError> {
         if self.slug.is_none() {
-            return Err(ApiError::Decode {
-                path: "slug".to_owned(),
-                reason: "no repository".to_owned(),
-            });
+            return Err(ApiError::decode("slug", "no repository"));
         }
         Ok(self.repository(requested))
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::client::{ApiError, WithAuth};
+use crate::bitbucket::client::ApiError;
 use crate::bitbucket::server_probe::ServerProbe;
 use crate::types::connection::{BaseUrl, DetectedServer};
 use crate::types::ssh_settings::SshSettings;
@@ -53,28 +53,24 @@ impl DataCenter {
     /// The server's version, requested without the credential.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
-    pub(in crate::bitbucket) async fn version(&self) -> Result<Option<String>, ApiError> {
-        let response = self.http.get(&PROPERTIES, &[], WithAuth::No).await?;
+    pub(crate) async fn version(&self) -> Result<Option<String>, ApiError> {
+        let response = self.http.get_anonymous(&PROPERTIES).await?;
         let properties: Properties = response.json()?;
         match (&properties.version, &properties.display_name) {
             (_, Some(name)) if name != PRODUCT => Err(ApiError::NotBitbucket {
                 url: self.http.base().to_string(),
                 name: name.clone(),
             }),
-            (None, None) => Err(ApiError::Decode {
-                path: "version".to_owned(),
-                reason: "neither a product nor a version is named".to_owned(),
-            }),
+            (None, None) => Err(ApiError::decode(
+                "version",
+                "neither a product nor a version is named",
+            )),
             _ => Ok(properties.version),
         }
     }
 
     /// Whether the server has at least this version; a hidden version counts as new enough.
-    pub(in crate::bitbucket) async fn is_at_least(
-        &self,
-        major: u32,
-        minor: u32,
-    ) -> Result<bool, ApiError> {
+    pub(crate) async fn is_at_least(&self, major: u32, minor: u32) -> Result<bool, ApiError> {
         let version = self.version().await?;
         let mut numbers = version
             .as_deref()
@@ -91,7 +87,7 @@ impl DataCenter {
     /// without a login, and the state also while the server starts.
     ///
     /// <https://confluence.atlassian.com/bitbucketserver/monitor-your-bitbucket-instance-776640075.html>
-    pub(in crate::bitbucket) async fn probe(&self) -> Result<ServerProbe, ApiError> {
+    pub(crate) async fn probe(&self) -> Result<ServerProbe, ApiError> {
         let url = self.http.build_url(&["status"], &[])?;
         let mut probe = ServerProbe::from_response(&self.http.get_once_unauthenticated(url).await?);
         let is_ready = probe
@@ -116,7 +112,7 @@ impl DataCenter {
     }
 
     /// Tries the target of the root's redirect, and common context paths.
-    pub(in crate::bitbucket) async fn find_context_path(&self) -> Option<BaseUrl> {
+    pub(crate) async fn find_context_path(&self) -> Option<BaseUrl> {
         let base = self.http.base().url();
         let mut paths: Vec<String> = Vec::new();
         let mut root = base.clone();
@@ -157,10 +153,9 @@ impl DataCenter {
     /// The SSH settings. They require a login.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-settings-get>
-    pub(in crate::bitbucket) async fn ssh_settings(&self) -> Result<SshSettings, ApiError> {
+    pub(crate) async fn ssh_settings(&self) -> Result<SshSettings, ApiError> {
         let segments = ["rest", "ssh", "latest", "settings"];
-        let response = self.http.get(&segments, &[], WithAuth::Yes).await?;
-        let settings: Settings = response.json()?;
+        let settings: Settings = self.http.get_json(&segments, &[]).await?;
         let fingerprint = settings.fingerprint.and_then(|key| key.value);
         Ok(SshSettings {
             enabled: settings.enabled,

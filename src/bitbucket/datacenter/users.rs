@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::client::{ApiError, Authorization, Response, WithAuth};
+use crate::bitbucket::client::{ApiError, Authorization, Response};
 use crate::types::user_slug;
 
 const USERS: [&str; 4] = ["rest", "api", "latest", "users"];
@@ -53,7 +53,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-get>
     async fn listed_slug(&self, name: &str) -> Option<String> {
         let query = [("filter", name), ("limit", "100")];
-        let response = self.http.get(&USERS, &query, WithAuth::Yes).await.ok()?;
+        let response = self.http.get(&USERS, &query).await.ok()?;
         let page: Page = response.json().ok()?;
         let is_it = |user: &User| user.name.as_deref() == Some(name);
         page.values.into_iter().find(is_it)?.slug

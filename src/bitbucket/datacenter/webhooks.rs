@@ -44,10 +44,7 @@ impl DataCenter {
     /// The webhooks of a repository, with their secrets in plain text.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
-    pub(in crate::bitbucket) async fn webhooks(
-        &self,
-        repo: &RepoId,
-    ) -> Result<Vec<StoredWebhook>, ApiError> {
+    pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
         let all: Vec<Map<String, Value>> = self
             .http
             .pages(&repo_path(repo, &["webhooks"]), &[])
@@ -56,7 +53,7 @@ impl DataCenter {
     }
 
     /// As [`DataCenter::webhooks`], with their last deliveries.
-    pub(in crate::bitbucket) async fn webhooks_with_statistics(
+    pub(crate) async fn webhooks_with_statistics(
         &self,
         repo: &RepoId,
     ) -> Result<Vec<StoredWebhook>, ApiError> {
@@ -68,10 +65,7 @@ impl DataCenter {
     /// The webhooks of a project itself, with their last deliveries. Servers before 8.8 have none.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-webhooks-get>
-    pub(in crate::bitbucket) async fn project_webhooks(
-        &self,
-        key: &str,
-    ) -> Result<Vec<StoredWebhook>, ApiError> {
+    pub(crate) async fn project_webhooks(&self, key: &str) -> Result<Vec<StoredWebhook>, ApiError> {
         let path = ["rest", "api", "latest", "projects", key, "webhooks"];
         let all: Result<Vec<Map<String, Value>>, _> =
             self.http.pages(&path, &WITH_STATISTICS).await;
@@ -86,7 +80,7 @@ impl DataCenter {
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-post>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-put>
-    pub(in crate::bitbucket) async fn write_webhook(
+    pub(crate) async fn write_webhook(
         &self,
         repo: &RepoId,
         before: Option<StoredWebhook>,
@@ -173,11 +167,7 @@ impl DataCenter {
     /// Removes a webhook.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-delete>
-    pub(in crate::bitbucket) async fn remove_webhook(
-        &self,
-        repo: &RepoId,
-        id: &str,
-    ) -> Result<(), ApiError> {
+    pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
         let segments = repo_path(repo, &["webhooks", id]);
         self.http.delete(&segments, &[]).await?.success()
     }
@@ -185,7 +175,7 @@ impl DataCenter {
     /// Sends a test delivery. Without the URL it fails, although the documentation says that it is optional.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-test-post>
-    pub(in crate::bitbucket) async fn test_webhook(
+    pub(crate) async fn test_webhook(
         &self,
         repo: &RepoId,
         webhook: &StoredWebhook,
