@@ -1,7 +1,7 @@
 //! Where a key is registered: at its repository, at the project of that, or at the account.
 
 use super::App;
-use super::key_registration::OnAccessMismatch;
+use super::key_registration::{KeyRegistry, OnAccessMismatch};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::{Needs, SelectedConnection, SshConnection, Target};
@@ -138,13 +138,13 @@ impl KeyLocation {
                 Access::Read
             }),
         };
-        let (registered, action) = app.register_key(
-            &self.selected,
-            &self.bitbucket,
-            &self.owner,
-            &key,
-            OnAccessMismatch::Upgrade,
-        )?;
+        let registry = KeyRegistry {
+            app,
+            selected: &self.selected,
+            bitbucket: &self.bitbucket,
+            owner: &self.owner,
+        };
+        let (registered, action) = registry.register(&key, OnAccessMismatch::Upgrade)?;
         Ok((action == Action::Created).then_some(registered.id))
     }
 

@@ -67,34 +67,29 @@ impl SelectedConnection {
     }
 }
 
-impl App {
-    /// Account and scopes of the credential.
-    pub(crate) fn identify(
-        &self,
-        selected: &SelectedConnection,
-        bitbucket: &Bitbucket,
-    ) -> Result<Identity, Error> {
-        let context = CredentialContext::from(&selected.connection);
-        let identity = self.block_on(bitbucket.identify(&context))?;
-        identity.map_err(|error| selected.describe_api_error(error))
-    }
+/// The keys of a repository, a project or the account, changed with the credential of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyRegistry<'a> {
+    pub app: &'a App,
+    pub selected: &'a SelectedConnection,
+    pub bitbucket: &'a Bitbucket,
+    pub owner: &'a KeyOwner,
+}
 
+impl KeyRegistry<'_> {
     /// Registers a key, unless it is registered.
     ///
     /// # Errors
     /// [`Error::Rejected`] if the key is registered with another access, or elsewhere and may not be registered twice, or
     /// the server refuses the type of key; [`Error::Api`].
-    pub(crate) fn register_key(
-        &self,
-        selected: &SelectedConnection,
-        bitbucket: &Bitbucket,
-        owner: &KeyOwner,
+    pub(crate) fn register(
+        self,
         key: &NewKey,
         otherwise: OnAccessMismatch,
     ) -> Result<(RegisteredKey, Action), Error> {
-        let _progress = self.ui.progress("registering the public key");
-        let response = self.block_on(bitbucket.register_key(owner, key))?;
-        let registered = response.map_err(|error| {
+        let _progress = self.app.ui.progress("registering the public key");
+        let response = self.bitbucket.register_key(self.owner, key);
+        let registered = self.app.block_on(response)?.map_err(|error| {
             if let ApiError::ClientError {
                 status: 400,
                 message,
@@ -106,7 +101,7 @@ impl App {
                     "use a key of another type: run `bbconnect keygen --type rsa-4096`",
                 );
             }
-            selected.describe_key_error(error, owner)
+            self.describe(error)
         })?;
         match registered {
             RegisterOutcome::Created(created) => Ok((created, Action::Created)),
@@ -117,32 +112,27 @@ impl App {
                  another key",
             )),
             RegisterOutcome::AlreadyRegistered(existing) => {
-                self.reconcile_existing(selected, bitbucket, owner, key, existing, otherwise)
+                self.reconcile(key, existing, otherwise)
             }
         }
     }
 
-    /// What [`App::register_key`] would do, as far as the list of keys shows.
+    /// What [`KeyRegistry::register`] would do, as far as the list of keys shows.
     ///
     /// Some keys are refused only by the server.
-    pub(crate) fn plan_key_registration(
-        &self,
-        selected: &SelectedConnection,
-        bitbucket: &Bitbucket,
-        owner: &KeyOwner,
+    pub(crate) fn plan(
+        self,
         key: &NewKey,
         otherwise: OnAccessMismatch,
     ) -> Result<(RegisteredKey, Action), Error> {
-        let keys = self.keys(selected, bitbucket, owner)?;
-        self.require_key_scopes(selected, bitbucket, owner)?;
-        match keys
-            .into_iter()
-            .find(|known| known.has_public_key(&key.public))
-        {
+        let keys = self.keys()?;
+        self.require_scopes()?;
+        let mut keys = keys.into_iter();
+        match keys.find(|known| known.has_public_key(&key.public)) {
             Some(known) if has_required_access(&known, key, otherwise) => {
                 Ok((known, Action::Unchanged))
             }
-            Some(known) if otherwise == OnAccessMismatch::Fail => Err(conflict(owner, &known)),
+            Some(known) if otherwise == OnAccessMismatch::Fail => Err(self.conflict(&known)),
             Some(known) => Ok((known, Action::WouldUpdate)),
             None => Ok((
                 RegisteredKey {
@@ -151,7 +141,7 @@ impl App {
                     fingerprint: Some(key.public.fingerprint()),
                     algorithm: Some(key.public.algorithm().to_owned()),
                     access: key.access,
-                    registered_as: owner.registers_as(selected.connection.deployment),
+                    registered_as: self.owner.registers_as(self.selected.connection.deployment),
                     created_on: None,
                     last_used_on: None,
                     expires_on: None,
@@ -163,42 +153,28 @@ impl App {
         }
     }
 
-    fn keys(
-        &self,
-        selected: &SelectedConnection,
-        bitbucket: &Bitbucket,
-        owner: &KeyOwner,
-    ) -> Result<Vec<RegisteredKey>, Error> {
-        let response = self.block_on(bitbucket.keys(owner))?;
-        response.map_err(|error| selected.describe_key_error(error, owner))
+    fn keys(self) -> Result<Vec<RegisteredKey>, Error> {
+        let response = self.app.block_on(self.bitbucket.keys(self.owner))?;
+        response.map_err(|error| self.describe(error))
     }
 
     /// Checks what can be known before a key is registered: whether the credential may list the keys, and its scopes.
-    pub(crate) fn require_key_access(
-        &self,
-        selected: &SelectedConnection,
-        bitbucket: &Bitbucket,
-        owner: &KeyOwner,
-    ) -> Result<(), Error> {
-        self.keys(selected, bitbucket, owner)?;
-        self.require_key_scopes(selected, bitbucket, owner)
+    pub(crate) fn require_access(self) -> Result<(), Error> {
+        self.keys()?;
+        self.require_scopes()
     }
 
     /// Refuses a credential of Cloud with scopes that allow listing keys but not registering them.
-    fn require_key_scopes(
-        &self,
-        selected: &SelectedConnection,
-        bitbucket: &Bitbucket,
-        owner: &KeyOwner,
-    ) -> Result<(), Error> {
+    fn require_scopes(self) -> Result<(), Error> {
         let Ok(Identity {
             scopes: Scopes::Granted(scopes),
             ..
-        }) = self.identify(selected, bitbucket)
+        }) = self.app.identify(self.selected, self.bitbucket)
         else {
             return Ok(());
         };
-        let required = match (selected.connection.auth(), owner) {
+        let connection = &self.selected.connection;
+        let required = match (connection.auth(), self.owner) {
             (AuthMethod::ApiToken, _) => "write:ssh-key:bitbucket",
             (AuthMethod::OAuth | AuthMethod::ClientCredentials, KeyOwner::Account) => {
                 "account:write"
@@ -208,21 +184,20 @@ impl App {
         if scopes.iter().any(|scope| scope == required) {
             return Ok(());
         }
+        let (name, owner) = (&self.selected.name, self.owner);
         Err(Error::rejected(
             RejectionKind::Forbidden,
-            format!("connection {} lacks the scope {required}", selected.name),
+            format!("connection {name} lacks the scope {required}"),
             format!(
                 "keys of {owner} require {}",
-                owner.required_scope(selected.connection.deployment)
+                owner.required_scope(connection.deployment)
             ),
         ))
     }
 
-    fn reconcile_existing(
-        &self,
-        selected: &SelectedConnection,
-        bitbucket: &Bitbucket,
-        owner: &KeyOwner,
+    /// Gives a registered key the access of the new one.
+    fn reconcile(
+        self,
         key: &NewKey,
         existing: RegisteredKey,
         otherwise: OnAccessMismatch,
@@ -231,16 +206,51 @@ impl App {
             return Ok((existing, Action::Unchanged));
         }
         if otherwise == OnAccessMismatch::Fail {
-            return Err(conflict(owner, &existing));
+            return Err(self.conflict(&existing));
         }
-        let response = self.block_on(bitbucket.set_key_access(owner, &existing.id, key.access))?;
-        let changed = response.map_err(|error| selected.describe_key_error(error, owner))?;
-        if changed {
-            let access = key.access;
+        let access = key.access;
+        let response = self
+            .bitbucket
+            .set_key_access(self.owner, &existing.id, access);
+        let is_changed = self
+            .app
+            .block_on(response)?
+            .map_err(|error| self.describe(error))?;
+        if is_changed {
             Ok((RegisteredKey { access, ..existing }, Action::Updated))
         } else {
-            Err(conflict(owner, &existing))
+            Err(self.conflict(&existing))
         }
+    }
+
+    fn describe(self, error: ApiError) -> Error {
+        self.selected.describe_key_error(error, self.owner)
+    }
+
+    fn conflict(self, existing: &RegisteredKey) -> Error {
+        Error::rejected(
+            RejectionKind::Conflict,
+            format!(
+                "the key is already registered as {} {}, with {} access",
+                existing.registered_as, existing.id, existing.access
+            ),
+            Hint::from("remove that key first: ")
+                .with_command("key remove")
+                .with_text(format!(" {} {}", existing.id, self.owner.flag())),
+        )
+    }
+}
+
+impl App {
+    /// Account and scopes of the credential.
+    pub(crate) fn identify(
+        &self,
+        selected: &SelectedConnection,
+        bitbucket: &Bitbucket,
+    ) -> Result<Identity, Error> {
+        let context = CredentialContext::from(&selected.connection);
+        let identity = self.block_on(bitbucket.identify(&context))?;
+        identity.map_err(|error| selected.describe_api_error(error))
     }
 }
 
@@ -253,17 +263,4 @@ fn has_required_access(
         OnAccessMismatch::Fail => existing.access == key.access,
         OnAccessMismatch::Upgrade => existing.access == Access::Write || key.access == Access::Read,
     }
-}
-
-fn conflict(owner: &KeyOwner, existing: &RegisteredKey) -> Error {
-    Error::rejected(
-        RejectionKind::Conflict,
-        format!(
-            "the key is already registered as {} {}, with {} access",
-            existing.registered_as, existing.id, existing.access
-        ),
-        Hint::from("remove that key first: ")
-            .with_command("key remove")
-            .with_text(format!(" {} {}", existing.id, owner.flag())),
-    )
 }

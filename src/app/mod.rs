@@ -37,7 +37,7 @@ pub(crate) use environment_docs::{FILES, VARIABLES};
 pub(crate) use git_credentials::{GitServer, HelperConnection};
 pub(crate) use host_key_trust::{HostKeyEvidence, TrustPreview};
 pub(crate) use key_location::KeyLocation;
-pub(crate) use key_registration::OnAccessMismatch;
+pub(crate) use key_registration::{KeyRegistry, OnAccessMismatch};
 use runtime::AsyncRuntime;
 pub(crate) use secrets::{MAX_ATTEMPTS, StoreFallback};
 pub(crate) use ssh_access::RetryPolicy;

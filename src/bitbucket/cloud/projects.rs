@@ -64,8 +64,6 @@ impl Cloud {
         Ok(all.into_iter().filter_map(workspace).collect())
     }
 
-    /// The projects of a workspace.
-    ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-projects-get>
     pub(crate) async fn projects(&self, workspace: &str) -> Result<Vec<Project>, ApiError> {
         let all: Vec<ProjectJson> = self
@@ -75,8 +73,6 @@ impl Cloud {
         Ok(all.into_iter().map(ProjectJson::project).collect())
     }
 
-    /// A project of a workspace.
-    ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-projects/#api-workspaces-workspace-projects-project-key-get>
     pub(crate) async fn project(&self, workspace: &str, key: &str) -> Result<Project, ApiError> {
         let segments = ["workspaces", workspace, "projects", key];

@@ -149,8 +149,6 @@ fn is_word(text: &str, name: &str) -> bool {
 }
 
 impl Cloud {
-    /// Pull requests for a repository.
-    ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
     pub(crate) async fn pull_requests(
         &self,
@@ -174,8 +172,6 @@ impl Cloud {
         Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }
 
-    /// Open pull requests from one branch to another.
-    ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
     pub(crate) async fn open_pull_requests_between(
         &self,
@@ -196,8 +192,6 @@ impl Cloud {
         Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }
 
-    /// Opens a pull request.
-    ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-post>
     pub(crate) async fn create_pull_request(
         &self,

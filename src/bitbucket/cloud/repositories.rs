@@ -102,8 +102,6 @@ struct Target {
 }
 
 impl Cloud {
-    /// A repository.
-    ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-get>
     pub(crate) async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
         let segments = ["repositories", &repo.namespace, &repo.slug];

@@ -99,8 +99,6 @@ impl Cloud {
         })
     }
 
-    /// Removes a webhook.
-    ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-delete>
     pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
         self.http

@@ -69,8 +69,6 @@ impl DataCenter {
         }
     }
 
-    /// The tokens of a user, project or repository.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-get>
     pub(crate) async fn tokens(&self, owner: &TokenOwner) -> Result<Vec<AccessToken>, ApiError> {
         let request = |mut url: Url| {
@@ -124,8 +122,6 @@ impl DataCenter {
         })
     }
 
-    /// Revokes a token.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-delete>
     pub(crate) async fn revoke_token(&self, owner: &TokenOwner, id: &str) -> Result<(), ApiError> {
         let request = |url| Request::new(Method::DELETE, url, WithAuth::Yes);

@@ -46,8 +46,6 @@ struct NewAccessKey<'a> {
 }
 
 impl DataCenter {
-    /// The keys of a repository, project or account.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-get>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-ssh-latest-keys-get>
     pub(crate) async fn keys(&self, owner: &KeyOwner) -> Result<Vec<RegisteredKey>, ApiError> {
@@ -114,8 +112,6 @@ impl DataCenter {
         }))
     }
 
-    /// Changes the permission of an access key.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-projects-projectkey-repos-repositoryslug-ssh-keyid-permission-permission-put>
     pub(crate) async fn set_key_access(
         &self,

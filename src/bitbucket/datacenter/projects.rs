@@ -29,8 +29,6 @@ struct NewProjectJson<'a> {
 }
 
 impl DataCenter {
-    /// The projects that are visible to the account.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-get>
     pub(crate) async fn projects(&self) -> Result<Vec<Project>, ApiError> {
         let all: Vec<ProjectJson> = self
@@ -40,8 +38,6 @@ impl DataCenter {
         Ok(all.into_iter().map(ProjectJson::project).collect())
     }
 
-    /// A project.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-get>
     pub(crate) async fn project(&self, key: &str) -> Result<Project, ApiError> {
         let segments = ["rest", "api", "latest", "projects", key];

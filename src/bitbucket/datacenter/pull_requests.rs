@@ -94,8 +94,6 @@ pub(super) fn rejected_reviewers(
 }
 
 impl DataCenter {
-    /// Pull requests for a repository.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-pull-requests/#api-api-latest-projects-projectkey-repos-repositoryslug-pull-requests-get>
     pub(crate) async fn pull_requests(
         &self,

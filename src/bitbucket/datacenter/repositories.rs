@@ -85,16 +85,12 @@ struct BranchJson {
 }
 
 impl DataCenter {
-    /// A repository.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-repositoryslug-get>
     pub(crate) async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
         let response: RepositoryJson = self.http.get_json(&repo_path(repo, &[]), &[]).await?;
         response.named(repo)
     }
 
-    /// Repositories of a project, or of the server.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-repos-get>,
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-repos-get>
     pub(crate) async fn repositories(
@@ -207,8 +203,6 @@ impl DataCenter {
             .map(Some)
     }
 
-    /// A branch.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-branches-get>
     pub(crate) async fn branch(
         &self,

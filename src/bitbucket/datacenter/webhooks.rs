@@ -164,8 +164,6 @@ impl DataCenter {
         }
     }
 
-    /// Removes a webhook.
-    ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-delete>
     pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
         let segments = repo_path(repo, &["webhooks", id]);

@@ -78,20 +78,15 @@ pub(super) fn plan_registration(
     key: Option<&PrivateKeyFile>,
     steps: &mut StepLog<'_>,
 ) -> Result<Registration, Error> {
-    let ApiRegistration {
-        selected,
-        bitbucket,
-        owner,
-        access,
-    } = api;
+    let registry = api.registry(app);
     let Some(key) = key else {
-        app.require_key_access(selected, bitbucket, owner)?;
-        let kind = owner.registers_as(selected.connection.deployment);
-        return Ok(Registration::would_create(kind, *access));
+        registry.require_access()?;
+        let deployment = api.selected.connection.deployment;
+        let kind = api.owner.registers_as(deployment);
+        return Ok(Registration::would_create(kind, api.access));
     };
-    let new = plan.new_key(&key.public, *access);
-    let (registered, action) =
-        app.plan_key_registration(selected, bitbucket, owner, &new, OnAccessMismatch::Upgrade)?;
+    let new = plan.new_key(&key.public, api.access);
+    let (registered, action) = registry.plan(&new, OnAccessMismatch::Upgrade)?;
     report_title(plan, &registered, steps);
     Ok(Registration::new(&registered, action))
 }
@@ -143,14 +138,8 @@ pub(super) fn register(
     key: &PrivateKeyFile,
     steps: &mut StepLog<'_>,
 ) -> Result<Registration, Error> {
-    let ApiRegistration {
-        selected,
-        bitbucket,
-        owner,
-        access,
-    } = api;
-    let new = plan.new_key(&key.public, *access);
-    let result = app.register_key(selected, bitbucket, owner, &new, OnAccessMismatch::Upgrade);
+    let new = plan.new_key(&key.public, api.access);
+    let result = api.registry(app).register(&new, OnAccessMismatch::Upgrade);
     let (registered, action) = result.map_err(|error| suggest_another_type(error, key))?;
     let done = match action {
         Action::Created => "registered as",
@@ -164,8 +153,8 @@ pub(super) fn register(
     steps.pass(
         StepId::Registration,
         format!(
-            "{done} {} {} of {owner}, {}",
-            registered.registered_as, registered.id, registered.access
+            "{done} {} {} of {}, {}",
+            registered.registered_as, registered.id, api.owner, registered.access
         ),
     );
     report_title(plan, &registered, steps);

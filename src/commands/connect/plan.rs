@@ -7,7 +7,7 @@ use super::args::{Args, Register};
 use super::connect_url::ConnectUrl;
 use super::connection::TargetConnection;
 use super::steps::{StepId, StepLog};
-use crate::app::{App, require_not_archived};
+use crate::app::{App, KeyRegistry, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::error::{Error, RejectionKind};
 use crate::resolve::{Needs, SelectedConnection, Target};
@@ -39,6 +39,17 @@ pub(super) struct ApiRegistration {
     pub(super) bitbucket: Bitbucket,
     pub(super) owner: KeyOwner,
     pub(super) access: Access,
+}
+
+impl ApiRegistration {
+    pub(super) fn registry<'a>(&'a self, app: &'a App) -> KeyRegistry<'a> {
+        KeyRegistry {
+            app,
+            selected: &self.selected,
+            bitbucket: &self.bitbucket,
+            owner: &self.owner,
+        }
+    }
 }
 
 #[derive(Debug)]

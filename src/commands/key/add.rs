@@ -72,12 +72,7 @@ impl Subcommand for Args {
         }
         selected.require_key_admin(owner)?;
         let target = target.require_writable(app)?;
-        let KeyTarget {
-            selected,
-            bitbucket,
-            owner,
-            ..
-        } = &target;
+        let owner = &target.owner;
         let title = self.title.clone().or_else(|| {
             let comment = public.comment();
             (!comment.is_empty()).then(|| comment.to_owned())
@@ -97,9 +92,9 @@ impl Subcommand for Args {
         }
         let mismatch = OnAccessMismatch::Fail;
         let (key, action) = if self.dry_run.is_set() {
-            app.plan_key_registration(selected, bitbucket, owner, &key, mismatch)?
+            target.registry(app).plan(&key, mismatch)?
         } else {
-            app.register_key(selected, bitbucket, owner, &key, mismatch)?
+            target.registry(app).register(&key, mismatch)?
         };
         let target = target.renamed();
         Ok(AddOutput {

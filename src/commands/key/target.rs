@@ -1,6 +1,6 @@
 //! The owner of keys as an argument: a repository, a project or the account.
 
-use crate::app::App;
+use crate::app::{App, KeyRegistry};
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
 use crate::resolve::{
@@ -57,6 +57,15 @@ impl KeyTarget {
     ) -> Result<Self, Error> {
         let owner = KeyOwner::Repository(repository.id.clone());
         Self::new(app, selected, owner, Some(repository))
+    }
+
+    pub(super) fn registry<'a>(&'a self, app: &'a App) -> KeyRegistry<'a> {
+        KeyRegistry {
+            app,
+            selected: &self.selected,
+            bitbucket: &self.bitbucket,
+            owner: &self.owner,
+        }
     }
 
     /// The target of a registration: a repository must not be archived.
