@@ -47,7 +47,7 @@ impl App {
         let found = self.block_on(bitbucket.repository(&repository.id))?;
         let found = found
             .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
-        let key = SshConnection::of(selected.name.clone(), selected.connection.clone());
+        let key = SshConnection::new(selected.name.clone(), selected.connection.clone());
         let key = key.filter(|key| key.is_for(reference));
         let mut source = CloneSource {
             repository: repository.with_current_name(found.path()),
@@ -74,7 +74,7 @@ impl App {
     ) -> Result<CloneSource, Error> {
         let connection = resolved.connection;
         let id = reference.resolve(&connection.connection)?;
-        let key = SshConnection::of(connection.name.clone(), connection.connection.clone());
+        let key = SshConnection::new(connection.name.clone(), connection.connection.clone());
         let mut source = CloneSource {
             repository: ResolvedRepository::new(
                 id.normalized(connection.connection.deployment),

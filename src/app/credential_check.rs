@@ -53,7 +53,7 @@ impl App {
                 VerifiedCredential::offline(with_secret(Err(ErrorSummary::from(&error))))
             }
             Some(Ok(secret)) => {
-                let facts = with_secret(Ok(TokenPrefix::of(secret.expose())));
+                let facts = with_secret(Ok(TokenPrefix::from_token(secret.expose())));
                 if let Some(summary) = reachability.cached_failure(&route) {
                     VerifiedCredential::offline(ConnectionFacts {
                         version: Some(Err(summary)),
@@ -84,7 +84,7 @@ impl App {
         context: &CredentialContext,
     ) -> Result<VerifiedCredential, Error> {
         let connection = &facts.credential.connection;
-        let prefix = TokenPrefix::of(secret.expose());
+        let prefix = TokenPrefix::from_token(secret.expose());
         let bitbucket = self.client_with_secret(connection, secret);
         let connection = connection.clone();
         let summarize = |error| ErrorSummary::from(&Error::from_api(error, &connection, prefix));

@@ -58,7 +58,7 @@ fn level(
 impl EnvConnection {
     /// The connection, if the environment has a secret: one of the three variables, else the systemd credential
     /// `bbconnect-token`.
-    pub(super) fn of(environment: &Environment) -> Result<Option<Self>, Error> {
+    pub(super) fn from_environment(environment: &Environment) -> Result<Option<Self>, Error> {
         let variables = &environment.variables;
         if let Some(name) = environment
             .unreadable
@@ -203,7 +203,7 @@ impl EnvConnection {
         match &self.source {
             Source::Variable => {
                 let token = self.variables.get("BBCONNECT_TOKEN").unwrap_or_default();
-                TokenPrefix::of(Secret::from_pasted(token).expose())
+                TokenPrefix::from_token(Secret::from_pasted(token).expose())
             }
             Source::File(_) | Source::Command(_) => TokenPrefix::Unknown,
         }

@@ -297,7 +297,7 @@ impl App {
         }
         let mut origins: Vec<String> = git_base_urls(connection)
             .iter()
-            .map(|base| Origin::of(base).to_string())
+            .map(|base| Origin::from_url(base).to_string())
             .collect();
         origins.dedup();
         origins

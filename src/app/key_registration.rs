@@ -53,7 +53,7 @@ impl SelectedConnection {
         else {
             return self.describe_api_error(error);
         };
-        let granted = GrantedScopes::of(granted.iter().map(String::as_str));
+        let granted = GrantedScopes::from_names(granted.iter().map(String::as_str));
         let hint = if required.is_empty() || granted.is_empty() {
             let needs = owner.required_scope(self.connection.deployment);
             format!("keys of {owner} require {needs}")

@@ -68,7 +68,7 @@ pub(super) fn git_url(connection: &Connection, repository: &Repository) -> Strin
     let is_own = |link: &Url| {
         bases
             .iter()
-            .any(|base| Origin::of(base) == Origin::of(link))
+            .any(|base| Origin::from_url(base) == Origin::from_url(link))
     };
     if let Some(link) = link.filter(is_own) {
         return link.into();

@@ -37,7 +37,7 @@ impl Sources for App {
     }
 
     fn environment_connection(&self) -> Result<Option<SelectedConnection>, Error> {
-        let Some(environment) = EnvConnection::of(&self.environment)? else {
+        let Some(environment) = EnvConnection::from_environment(&self.environment)? else {
             return Ok(None);
         };
         let (name, connection) = environment.connection()?;
@@ -139,7 +139,7 @@ impl App {
         let names = connections.names();
         let all = names.iter().filter_map(|name| connections.get(name).ok());
         Ok(all
-            .filter_map(|(name, connection)| SshConnection::of(name, connection))
+            .filter_map(|(name, connection)| SshConnection::new(name, connection))
             .collect())
     }
 
@@ -153,7 +153,7 @@ impl App {
         let SelectedConnection {
             name, connection, ..
         } = resolved.connection;
-        let key = SshConnection::of(name.clone(), connection);
+        let key = SshConnection::new(name.clone(), connection);
         let source = resolved.repository.map(|repository| repository.source);
         key.zip(source)
             .ok_or_else(|| Error::SshOnlyConnection(name.to_string()))

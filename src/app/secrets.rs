@@ -427,7 +427,7 @@ impl App {
         if selected.is_stored() {
             return self.secret(&selected.name, &selected.connection);
         }
-        let environment = EnvConnection::of(&self.environment)?;
+        let environment = EnvConnection::from_environment(&self.environment)?;
         let environment =
             environment.ok_or_else(|| Error::MissingSecret(selected.name.to_string()))?;
         Ok(selected
@@ -438,7 +438,7 @@ impl App {
 
     /// The secret in the environment as it is, for a new connection.
     pub(crate) fn secret_in_environment(&self) -> Result<Option<Secret>, Error> {
-        let environment = EnvConnection::of(&self.environment)?;
+        let environment = EnvConnection::from_environment(&self.environment)?;
         environment
             .map(|environment| environment.secret(self))
             .transpose()

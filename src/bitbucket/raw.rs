@@ -132,10 +132,10 @@ impl Http {
         let has_userinfo = !url.username().is_empty() || url.password().is_some();
         if has_userinfo {
             Err(ApiError::InvalidPathSegment("user@".to_owned()))
-        } else if Origin::of(&url) == self.base().origin() {
+        } else if Origin::from_url(&url) == self.base().origin() {
             Ok(url)
         } else {
-            Err(ApiError::ForeignOrigin(Origin::of(&url).to_string()))
+            Err(ApiError::ForeignOrigin(Origin::from_url(&url).to_string()))
         }
     }
 }

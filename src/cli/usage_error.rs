@@ -350,7 +350,7 @@ fn unexpected_argument(command: &clap::Command, argument: &str, help: &str) -> (
             taken.get_long() == Some(name) || value_names.iter().any(|value| value == name)
         })
     };
-    if TokenPrefix::of(argument) != TokenPrefix::Unknown || takes("token-stdin") {
+    if TokenPrefix::from_token(argument) != TokenPrefix::Unknown || takes("token-stdin") {
         let way = secret_input_hint(command, argument);
         return (
             format!("{too_many}: a secret is never an argument"),

@@ -143,7 +143,7 @@ impl ConnectionStatus {
     fn new(facts: &ConnectionFacts, because: Option<SelectionReason>, today: Date) -> Self {
         let credential = &facts.credential;
         let connection = &credential.connection;
-        let state = CredentialState::of(facts, today, DayCount::TWO_WEEKS);
+        let state = CredentialState::new(facts, today, DayCount::TWO_WEEKS);
         let identity = credential.identity.as_ref();
         let problem = credential.secret.as_ref().err();
         let problem = problem

@@ -79,7 +79,7 @@ pub enum NameSource {
 
 /// A name that is a token is not repeated.
 fn not_found_message(name: &str, source: NameSource) -> String {
-    if TokenPrefix::of(name) != TokenPrefix::Unknown {
+    if TokenPrefix::from_token(name) != TokenPrefix::Unknown {
         return "no connection of that name, which looks like a token".to_owned();
     }
     match source {

@@ -71,7 +71,10 @@ fn reachable(facts: &ConnectionFacts, options: &CheckOptions) -> Option<Finding>
     if let Some(summary) = facts.server_error() {
         return Some(Finding::from_error(ID, summary).with_evidence(base.to_string()));
     }
-    let certificate = facts.certificate.as_deref().map(CertificateSummary::of);
+    let certificate = facts
+        .certificate
+        .as_deref()
+        .map(CertificateSummary::from_der);
     let finding = Finding::pass(ID, "the server responds").unless([
         server::insecure_transport(ID, base),
         certificate.and_then(|it| server::certificate_expiry(ID, &it, options.today)),

@@ -36,7 +36,7 @@ impl CredentialState {
     }
 
     /// Concludes the state from the expiry date, reported or stored, and the response of the server, where there is one.
-    pub(crate) fn of(facts: &ConnectionFacts, today: Date, warn_within: DayCount) -> Self {
+    pub(crate) fn new(facts: &ConnectionFacts, today: Date, warn_within: DayCount) -> Self {
         let credential = &facts.credential;
         if credential.connection.auth() == AuthMethod::Ssh {
             return Self::Unknown;
@@ -105,7 +105,7 @@ mod tests {
             Some(exit) => facts.credential.identity = Some(Err(failure(exit))),
         }
         let today = "2026-11-21".parse().unwrap();
-        CredentialState::of(&facts, today, DayCount::TWO_WEEKS).name()
+        CredentialState::new(&facts, today, DayCount::TWO_WEEKS).name()
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         let mut missing = healthy();
         missing.credential.secret = Err(failure(Unauthorized));
         let today = "2026-11-21".parse().unwrap();
-        let of = |facts: &ConnectionFacts| CredentialState::of(facts, today, DayCount::TWO_WEEKS);
+        let of = |facts: &ConnectionFacts| CredentialState::new(facts, today, DayCount::TWO_WEEKS);
         assert_eq!(of(&missing), CredentialState::Invalid);
         missing.credential.secret = Err(failure(ExitStatus::LocalError));
         assert_eq!(of(&missing), CredentialState::Unknown);

@@ -61,7 +61,7 @@ mod tests {
         };
         let handshake = facts.certificate.map(|der| HandshakeInfo {
             protocol: "TLS 1.3".to_owned(),
-            certificate: CertificateSummary::of(&der),
+            certificate: CertificateSummary::from_der(&der),
         });
         let links = facts.reach.map(|reach| reach.links).unwrap_or_default();
         RouteFacts {

@@ -407,7 +407,7 @@ fn api_hint(error: &ApiError) -> Option<String> {
         ApiError::Forbidden {
             required, granted, ..
         } if !required.is_empty() => {
-            let granted = GrantedScopes::of(granted.iter().map(String::as_str));
+            let granted = GrantedScopes::from_names(granted.iter().map(String::as_str));
             return Some(refusal_hint(required, &granted));
         }
         ApiError::Unreachable {

@@ -51,7 +51,7 @@ pub(crate) struct HelperConfig {
 
 impl HelperConfig {
     /// The helpers for an origin such as `https://bitbucket.org`.
-    pub(crate) fn of(scope: ConfigScope, origin: &str) -> Result<Self, GitError> {
+    pub(crate) fn read(scope: ConfigScope, origin: &str) -> Result<Self, GitError> {
         scope.check()?;
         let key = format!("credential.{origin}.helper");
         let listed = config_get(scope.config().args(["--null", "--get-all", &key]))?;

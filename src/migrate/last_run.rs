@@ -130,7 +130,7 @@ mod tests {
         let file = dir.path().join("state/migrate.json");
         assert_eq!(LastRun::load(&file).unwrap(), None);
         let path = Path::new("/x/100% ü/config");
-        let hashes = (ContentHash::of(b"a"), ContentHash::of(b"b"));
+        let hashes = (ContentHash::new(b"a"), ContentHash::new(b"b"));
         let changed = ChangedFile::new(path, path, 0o644, hashes, Lock::Git);
         assert_eq!(changed.path(), path);
         let mut run = LastRun {

@@ -16,7 +16,7 @@ pub(crate) enum DetectedProtocol {
 }
 
 impl DetectedProtocol {
-    pub(crate) fn of(first: &[u8]) -> Self {
+    pub(crate) fn from_first_bytes(first: &[u8]) -> Self {
         match first {
             [] => Self::Nothing,
             [0x14..=0x17, 3, ..] => Self::Tls,
@@ -53,18 +53,18 @@ pub(crate) fn read_banner(mut stream: &TcpStream, timeout: Duration) -> BannerRe
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if received.len() >= MAX_BANNER_BYTES {
-            return BannerResult::Other(DetectedProtocol::of(&received));
+            return BannerResult::Other(DetectedProtocol::from_first_bytes(&received));
         }
         if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
             return timed_out(&received);
         }
         let mut chunk = [0; 512];
         match stream.read(&mut chunk) {
-            Ok(0) => return BannerResult::Other(DetectedProtocol::of(&received)),
+            Ok(0) => return BannerResult::Other(DetectedProtocol::from_first_bytes(&received)),
             Ok(count) => received.extend_from_slice(&chunk[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if is_timeout(&error) => return timed_out(&received),
-            Err(_) => return BannerResult::Other(DetectedProtocol::of(&received)),
+            Err(_) => return BannerResult::Other(DetectedProtocol::from_first_bytes(&received)),
         }
     }
 }
@@ -81,7 +81,7 @@ fn timed_out(received: &[u8]) -> BannerResult {
     if received.is_empty() {
         BannerResult::Silent
     } else {
-        BannerResult::Other(DetectedProtocol::of(received))
+        BannerResult::Other(DetectedProtocol::from_first_bytes(received))
     }
 }
 
@@ -109,7 +109,11 @@ mod tests {
             (&[0x15, 3, 1, 0, 2, 2, 70], DetectedProtocol::Tls),
             (b"220 mail ready", DetectedProtocol::Other),
         ] {
-            assert_eq!(DetectedProtocol::of(first), protocol, "{first:?}");
+            assert_eq!(
+                DetectedProtocol::from_first_bytes(first),
+                protocol,
+                "{first:?}"
+            );
         }
     }
 

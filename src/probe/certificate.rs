@@ -26,7 +26,7 @@ const ATTRIBUTES: [[u8; 3]; 3] = [[0x55, 4, 3], [0x55, 4, 10], [0x55, 4, 11]];
 
 impl CertificateSummary {
     /// Reads a certificate in DER; empty where that is not possible.
-    pub(crate) fn of(certificate: &[u8]) -> Self {
+    pub(crate) fn from_der(certificate: &[u8]) -> Self {
         read(certificate).unwrap_or_default()
     }
 }
@@ -140,10 +140,10 @@ mod tests {
 
     #[test]
     fn subject_issuer_and_validity_are_read() {
-        let root = CertificateSummary::of(&der(SELF_SIGNED));
+        let root = CertificateSummary::from_der(&der(SELF_SIGNED));
         assert_eq!(root.issuer.as_deref(), Some("Acme Root"));
         assert!(root.is_self_signed);
-        let leaf = CertificateSummary::of(&der(LEAF));
+        let leaf = CertificateSummary::from_der(&der(LEAF));
         assert_eq!(leaf.subject.as_deref(), Some("git.example.com"));
         assert_eq!(leaf.issuer.as_deref(), Some("Acme Root"));
         assert!(!leaf.is_self_signed);
@@ -165,13 +165,13 @@ mod tests {
         let leaf = der(LEAF);
         for end in 0..leaf.len() {
             assert_eq!(
-                CertificateSummary::of(&leaf[..end]),
+                CertificateSummary::from_der(&leaf[..end]),
                 CertificateSummary::default(),
                 "{end}"
             );
         }
         assert_eq!(
-            CertificateSummary::of(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]),
+            CertificateSummary::from_der(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]),
             CertificateSummary::default()
         );
     }

@@ -65,7 +65,7 @@ impl fmt::Display for Proxy {
 
 impl Proxy {
     /// The proxy for a URL; `configured` is the connection's.
-    pub(crate) fn of(
+    pub(crate) fn for_url(
         url: &Url,
         configured: Option<&str>,
         variables: &ProxyVariables,
@@ -133,7 +133,7 @@ pub(crate) fn connect_via(
         Some(200..=299) if is_tunnel => Ok(Some(stream)),
         Some(_) if !is_tunnel => Ok(None),
         Some(100..=599) => Err(ProxyError::Refused(status.chars().take(80).collect())),
-        Some::<u16>(_) | None => Err(ProxyError::NotAProxy(DetectedProtocol::of(
+        Some::<u16>(_) | None => Err(ProxyError::NotAProxy(DetectedProtocol::from_first_bytes(
             response.as_bytes(),
         ))),
     }
@@ -175,7 +175,7 @@ mod tests {
     fn a_configured_proxy_does_not_show_its_password() {
         let url = "https://git.example.com/".parse().unwrap();
         let none = ProxyVariables::default();
-        let configured = |proxy| Proxy::of(&url, Some(proxy), &none).unwrap();
+        let configured = |proxy| Proxy::for_url(&url, Some(proxy), &none).unwrap();
         let proxy = configured("http://jane:marker@proxy.example.com:3128");
         assert_eq!(proxy.to_string(), "proxy.example.com:3128");
         assert!(proxy.has_login() && proxy.is_named);

@@ -44,7 +44,7 @@ impl TcpFailure {
         }
     }
 
-    fn of(error: &io::Error) -> Self {
+    fn from_io_error(error: &io::Error) -> Self {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "the list is open, and most kinds do not occur here"
@@ -97,7 +97,7 @@ pub(crate) fn connect(
                     failed,
                 });
             }
-            Err(error) => failed.push((*address, TcpFailure::of(&error))),
+            Err(error) => failed.push((*address, TcpFailure::from_io_error(&error))),
         }
     }
     Err(TcpError { tried: failed })

@@ -73,7 +73,7 @@ pub(crate) fn handshake(
                     .replace('v', " ")
                     .replace('_', "."),
                 certificate: certificate
-                    .map(|certificate| CertificateSummary::of(&certificate))
+                    .map(|certificate| CertificateSummary::from_der(&certificate))
                     .unwrap_or_default(),
             })
         }
@@ -149,7 +149,7 @@ fn classify(
     der: Option<&CertificateDer<'static>>,
     host: &ServerName<'_>,
 ) -> TlsError {
-    let protocol = DetectedProtocol::of(first);
+    let protocol = DetectedProtocol::from_first_bytes(first);
     let failure = TlsFailure::from_error(error);
     let reason = error.to_string();
     if !matches!(error, RustlsError::InvalidCertificate(_)) {
@@ -164,7 +164,7 @@ fn classify(
         failure,
         reason,
         certificate: der
-            .map(|der| CertificateSummary::of(der))
+            .map(|der| CertificateSummary::from_der(der))
             .unwrap_or_default(),
         other_hosts: parsed.and_then(|parsed| other_hosts(&parsed, host)),
     }

@@ -139,7 +139,7 @@ impl Subject<'_> {
     }
 
     fn key_score(&self, name: &ConnectionName, connection: &Connection) -> Option<Score> {
-        let key = SshConnection::of(name.clone(), connection.clone())?;
+        let key = SshConnection::new(name.clone(), connection.clone())?;
         let is_match = match self {
             Self::Remote(url) => key.url.is_same_repository(url),
             Self::Url(url) => key.url.is_same_repository(url),
@@ -190,7 +190,7 @@ fn git_score(connection: &Connection, url: &Url, username: Option<&str>) -> Opti
     }
     let base = git_base_urls(connection)
         .into_iter()
-        .find(|base| Origin::of(base) == Origin::of(url))?;
+        .find(|base| Origin::from_url(base) == Origin::from_url(url))?;
     let by_path = git_path_score(connection, &base, url)?;
     let own_names = [
         connection.account.as_deref(),

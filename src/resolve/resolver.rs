@@ -42,7 +42,7 @@ pub(crate) fn resolve(request: &Request<'_>, sources: &impl Sources) -> Result<R
         sources,
     };
     let Choice { connection, behind } = resolver.choose()?;
-    let key = SshConnection::of(connection.name.clone(), connection.connection.clone());
+    let key = SshConnection::new(connection.name.clone(), connection.connection.clone());
     let repository = if !request.with_repository {
         None
     } else if request.needs == Needs::SshKey {
@@ -260,7 +260,7 @@ impl<S: Sources> Resolver<'_, S> {
         let names = connections.names();
         let all = names.iter().filter_map(|name| connections.get(name).ok());
         let mut keyed = all.filter(|(name, connection)| {
-            SshConnection::of(name.clone(), connection.clone()).is_some()
+            SshConnection::new(name.clone(), connection.clone()).is_some()
         });
         let only = keyed.next().filter(|_| keyed.next().is_none());
         let is_here = matches!(self.target, Target::Here);
@@ -320,7 +320,7 @@ impl<S: Sources> Resolver<'_, S> {
         match self.needs {
             Needs::Nothing => suitable(candidate),
             Needs::SshKey => {
-                let key = SshConnection::of(candidate.name.clone(), candidate.connection.clone());
+                let key = SshConnection::new(candidate.name.clone(), candidate.connection.clone());
                 let named = self.named_repository();
                 let resolved = match named {
                     Some(named) => self.behind_alias(&Subject::Repository(Cow::Borrowed(named)))?,

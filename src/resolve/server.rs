@@ -83,9 +83,9 @@ fn is_local_cloud_stub(connection: &Connection, url: &CloneUrl) -> bool {
 
 /// Whether a URL over HTTP is where git finds the repositories of a Cloud.
 fn is_website(connection: &Connection, url: &CloneUrl) -> bool {
-    let theirs = url.origin().map(|theirs| Origin::of(&theirs));
+    let theirs = url.origin().map(|theirs| Origin::from_url(&theirs));
     let mut sites = git_base_urls(connection).into_iter();
-    theirs.is_some_and(|theirs| sites.any(|site| Origin::of(&site) == theirs))
+    theirs.is_some_and(|theirs| sites.any(|site| Origin::from_url(&site) == theirs))
 }
 
 /// Whether a URL over HTTP, on the host of a Data Center, is at its port and below its context path. One that names no

@@ -21,7 +21,7 @@ pub(crate) struct SshConnection {
 
 impl SshConnection {
     /// A connection, if it has a key and a clone URL over SSH.
-    pub(crate) fn of(name: ConnectionName, connection: Connection) -> Option<Self> {
+    pub(crate) fn new(name: ConnectionName, connection: Connection) -> Option<Self> {
         let text = connection.clone_url.as_deref()?;
         let url: CloneUrl = text.parse().ok()?;
         let remote: SshRemote = text.parse().ok()?;

@@ -40,7 +40,7 @@ pub(crate) enum Lock {
 pub(crate) struct ContentHash(String);
 
 impl ContentHash {
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         Self(STANDARD.encode(digest(&SHA256, bytes)))
     }
 }
@@ -80,7 +80,7 @@ impl BackedUpFile {
             }
             Err(error) => return Err(error),
         };
-        let hash = ContentHash::of(&bytes);
+        let hash = ContentHash::new(&bytes);
         Ok(if hash == self.before {
             RestoreState::Unchanged
         } else if hash != self.after {
@@ -117,7 +117,7 @@ impl BackedUpFile {
         (1..=MAX_BACKUPS).find_map(|number| {
             let path = backup_name(&self.backup, &self.stamp, number);
             let bytes = read_regular_file(&path).ok()?;
-            (ContentHash::of(&bytes) == self.before).then_some((path, bytes))
+            (ContentHash::new(&bytes) == self.before).then_some((path, bytes))
         })
     }
 }
@@ -389,8 +389,8 @@ mod tests {
             backup: base,
             stamp: "1".to_owned(),
             mode,
-            before: ContentHash::of(b"old"),
-            after: ContentHash::of(b"new"),
+            before: ContentHash::new(b"old"),
+            after: ContentHash::new(b"new"),
             lock: Lock::Git,
         };
         fs::write(&path, "theirs").unwrap();

@@ -200,7 +200,7 @@ mod tests {
             ),
         ] {
             let connection = connection(deployment, auth, store);
-            let help = auth_failure_help(&connection, TokenPrefix::of(token));
+            let help = auth_failure_help(&connection, TokenPrefix::from_token(token));
             assert_eq!(help, format!("looks like {expected}"), "{auth}");
         }
         for (auth, token, expected) in [
@@ -209,7 +209,7 @@ mod tests {
             ("access-token", "x", "check that the token belongs"),
         ] {
             let connection = connection("cloud", auth, "keyring");
-            let help = auth_failure_help(&connection, TokenPrefix::of(token));
+            let help = auth_failure_help(&connection, TokenPrefix::from_token(token));
             assert!(help.contains(expected), "{help}");
             assert!(!help.contains("looks like"), "{help}");
         }

@@ -19,11 +19,11 @@ pub struct ParseDateError;
 impl Date {
     /// The current date in UTC.
     pub(crate) fn today() -> Self {
-        Self::of_timestamp(Timestamp::now())
+        Self::from_timestamp(Timestamp::now())
     }
 
     /// The date in UTC.
-    pub(super) fn of_timestamp(timestamp: Timestamp) -> Self {
+    pub(super) fn from_timestamp(timestamp: Timestamp) -> Self {
         Self(jiff::tz::Offset::UTC.to_datetime(timestamp).date())
     }
 

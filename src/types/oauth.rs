@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn tokens_are_stored_and_renewed() {
-        let origin = Origin::of(&"https://bitbucket.org/x".parse().unwrap());
+        let origin = Origin::from_url(&"https://bitbucket.org/x".parse().unwrap());
         let client = Secret::new("client".to_owned());
         let stored = OAuthSecret::new(origin, &client, &tokens("a1", Some("r1"), Some(1000)));
         let read = OAuthSecret::from_secret(&stored.to_secret()).unwrap();

@@ -34,7 +34,7 @@ impl Operation {
             return format!("required: {datacenter}, for the token and its account");
         }
         let names = granted.iter().map(String::as_str);
-        let granted = GrantedScopes::of(names);
+        let granted = GrantedScopes::from_names(names);
         let is_api_token = auth == AuthMethod::ApiToken || granted.uses(ScopeSystem::ApiToken);
         let (system, own) = if is_api_token {
             (ScopeSystem::ApiToken, api_token)

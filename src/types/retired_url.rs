@@ -50,7 +50,7 @@ pub(crate) fn without_app_password(text: &str) -> Option<String> {
     let (name, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
     let mut span = url.userinfo_span()?;
     let mut new = text.to_owned();
-    if TokenPrefix::of(name) == TokenPrefix::AppPassword {
+    if TokenPrefix::from_token(name) == TokenPrefix::AppPassword {
         span.end += "@".len();
         new.replace_range(span, "");
     } else if !password.is_empty() && !is_token(name, password) {

@@ -43,7 +43,7 @@ impl Timestamp {
 
     /// The date in UTC.
     pub(crate) fn date(self) -> Date {
-        Date::of_timestamp(self.0)
+        Date::from_timestamp(self.0)
     }
 
     /// `None` if the result is out of range.

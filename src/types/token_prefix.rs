@@ -24,7 +24,7 @@ impl TokenPrefix {
         ("BBDC-", Self::HttpAccessToken),
     ];
 
-    pub(crate) fn of(token: &str) -> Self {
+    pub(crate) fn from_token(token: &str) -> Self {
         Self::PREFIXES
             .into_iter()
             .find_map(|(prefix, kind)| token.starts_with(prefix).then_some(kind))
@@ -43,17 +43,19 @@ pub(crate) fn contains_token(text: &str) -> bool {
         // `--header=TOKEN`, `TOKEN=…`
         let starts = word.match_indices('=').map(|(at, _)| &word[at + 1..]);
         let mut parts = starts.chain([word]);
-        parts.any(|part| part.len() >= MIN_LENGTH && TokenPrefix::of(part) != TokenPrefix::Unknown)
+        parts.any(|part| {
+            part.len() >= MIN_LENGTH && TokenPrefix::from_token(part) != TokenPrefix::Unknown
+        })
     })
 }
 
 /// Whether a user name or password, sent to Bitbucket Cloud, is a token and not an app password.
 pub(crate) fn is_token(user: &str, password: &str) -> bool {
     let is = |text| {
-        let kind = TokenPrefix::of(text);
+        let kind = TokenPrefix::from_token(text);
         matches!(kind, TokenPrefix::ApiToken | TokenPrefix::AccessToken)
     };
-    let is_app_password = TokenPrefix::of(password) == TokenPrefix::AppPassword;
+    let is_app_password = TokenPrefix::from_token(password) == TokenPrefix::AppPassword;
     is(user) || is(password) || (TOKEN_USERS.contains(&user) && !is_app_password)
 }
 
@@ -70,7 +72,7 @@ pub(crate) fn is_secret_username(name: &str) -> bool {
         "github_pat_",
         "glpat-",
     ];
-    TokenPrefix::of(name) != TokenPrefix::Unknown
+    TokenPrefix::from_token(name) != TokenPrefix::Unknown
         || OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || (name.len() >= 40 && !name.contains('@') && !name.contains("%40"))
 }

@@ -34,7 +34,7 @@ struct SecretLocation {
 
 impl ConnectionView {
     /// `default` is the name of the default connection.
-    pub(crate) fn of(
+    pub(crate) fn new(
         name: &ConnectionName,
         connection: &Connection,
         default: Option<&str>,

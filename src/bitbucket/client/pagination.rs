@@ -285,7 +285,7 @@ impl Http {
                 .join(next)
                 .map_err(|_| invalid("next page without a valid URL".to_owned()))?;
             // The credential must not be sent to another server, nor be replaced by another one.
-            let origin = Origin::of(&url);
+            let origin = Origin::from_url(&url);
             return if origin != self.base.origin() {
                 Err(invalid(format!("next page on another server, {origin}")))
             } else if has_userinfo(&url) {

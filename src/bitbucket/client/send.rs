@@ -75,7 +75,7 @@ impl Http {
                 .path()
                 .split('/')
                 .any(|part| ["login", "login.action", "saml", "samlsso"].contains(&part));
-            if Origin::of(&next) != self.base.origin() || is_login {
+            if Origin::from_url(&next) != self.base.origin() || is_login {
                 return Err(self.redirect_error(&self.redacted_url(&next)));
             }
             // 303 is the response to a write that was carried out.
@@ -318,7 +318,7 @@ impl Http {
 
     /// The URL of a redirect for messages: for another server the origin alone, for this one without the query.
     fn redacted_url(&self, url: &Url) -> String {
-        let origin = Origin::of(url);
+        let origin = Origin::from_url(url);
         if origin == self.base.origin() {
             format!("{origin}{}", url.path())
         } else {

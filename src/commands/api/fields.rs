@@ -91,7 +91,7 @@ fn parse_value(value: &str) -> Value {
 mod tests {
     use super::*;
 
-    fn of(fields: &[&str]) -> Option<Value> {
+    fn body_of(fields: &[&str]) -> Option<Value> {
         let fields: Vec<Field> = fields.iter().map(|field| field.parse().unwrap()).collect();
         body(&fields).ok()
     }
@@ -99,15 +99,15 @@ mod tests {
     #[test]
     fn fields_become_an_object() {
         assert_eq!(
-            of(&["name=a=b", "private=true", "count=7", "text=\"7\"", "v=1.5"]),
+            body_of(&["name=a=b", "private=true", "count=7", "text=\"7\"", "v=1.5"]),
             Some(json!({"name": "a=b", "private": true, "count": 7, "text": "7", "v": "1.5"}))
         );
         assert_eq!(
-            of(&["target[hash]=main", "events[]=a", "events[]=b", "l[][id]=1"]),
+            body_of(&["target[hash]=main", "events[]=a", "events[]=b", "l[][id]=1"]),
             Some(json!({"target": {"hash": "main"}, "events": ["a", "b"], "l": [{"id": 1}]}))
         );
-        assert_eq!(of(&["a=1", "a[b]=2"]), None);
-        assert_eq!(of(&["a[b=2"]), None);
+        assert_eq!(body_of(&["a=1", "a[b]=2"]), None);
+        assert_eq!(body_of(&["a[b=2"]), None);
         assert!("no-value".parse::<Field>().is_err());
     }
 }

@@ -201,7 +201,8 @@ async fn probe_scopes(
     }
     // A granted scope implies others.
     let granted = probed.iter().filter(|(_, is_granted)| *is_granted);
-    let granted = GrantedScopes::of(granted.map(|(scope, _)| scope.name()).collect::<Vec<_>>());
+    let granted =
+        GrantedScopes::from_names(granted.map(|(scope, _)| scope.name()).collect::<Vec<_>>());
     for scope in needed {
         if granted.contains(*scope) && !probed.iter().any(|(known, _)| known == scope) {
             probed.push((*scope, true));
@@ -217,7 +218,7 @@ pub(super) fn key(
     options: &CheckOptions,
     app: &App,
 ) -> Option<KeyFacts> {
-    let ssh = SshConnection::of(selected.name.clone(), selected.connection.clone())?;
+    let ssh = SshConnection::new(selected.name.clone(), selected.connection.clone())?;
     let mut facts = KeyFacts {
         path: ssh.key.clone(),
         can_read: None,

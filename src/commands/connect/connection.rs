@@ -67,7 +67,7 @@ impl TargetConnection {
                 connections.replace(name, connection)?;
                 format!("updated connection {name}")
             };
-            let view = ConnectionView::of(name, connection, connections.default_name());
+            let view = ConnectionView::new(name, connection, connections.default_name());
             Ok::<_, Error>((view, message))
         })
     }
@@ -80,7 +80,7 @@ impl TargetConnection {
     ) -> Result<ConnectionView, Error> {
         let connections = app.connection_file().load()?;
         let default = connections.default_name();
-        Ok(ConnectionView::of(&self.name, connection, default))
+        Ok(ConnectionView::new(&self.name, connection, default))
     }
 
     /// The name, unless another process has used it in the meantime.

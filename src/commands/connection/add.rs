@@ -147,7 +147,7 @@ impl Args {
         Ok(AddOutput {
             action,
             verified,
-            connection: ConnectionView::of(&name, &connection, default),
+            connection: ConnectionView::new(&name, &connection, default),
             notes,
         })
     }
@@ -232,7 +232,7 @@ fn reconcile_existing(
     Ok(AddOutput {
         action: Action::updated_if(becomes_default),
         verified: false,
-        connection: ConnectionView::of(name, existing, connections.default_name()),
+        connection: ConnectionView::new(name, existing, connections.default_name()),
         notes: Vec::new(),
     })
 }

@@ -194,7 +194,7 @@ fn detect_auth(
             ));
         }
     };
-    let prefix = TokenPrefix::of(Secret::from_pasted(secret.expose()).expose());
+    let prefix = TokenPrefix::from_token(Secret::from_pasted(secret.expose()).expose());
     let auth = match AuthMethod::from_prefix(prefix).or(by_flags) {
         Some(auth) => auth,
         None if app.is_interactive() => prompts::auth(app, connection.deployment)?,
@@ -220,7 +220,7 @@ fn detect_auth(
 
 /// Checks that a token is of a kind that a product accepts; app passwords are retired.
 fn check_kind(secret: &Secret, deployment: Deployment) -> Result<(), Error> {
-    let prefix = TokenPrefix::of(Secret::from_pasted(secret.expose()).expose());
+    let prefix = TokenPrefix::from_token(Secret::from_pasted(secret.expose()).expose());
     let Some(actual) = AuthMethod::from_prefix(prefix) else {
         return Ok(());
     };

@@ -125,7 +125,7 @@ impl Subcommand for Args {
         Ok(EditOutput {
             action,
             verified,
-            connection: ConnectionView::of(&name, &after, connections.default_name()),
+            connection: ConnectionView::new(&name, &after, connections.default_name()),
         })
     }
 }

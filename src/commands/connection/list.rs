@@ -35,7 +35,7 @@ impl Subcommand for Args {
         for name in connections.names() {
             match connections.get(&name) {
                 Ok((name, connection)) => {
-                    views.push(ConnectionView::of(&name, &connection, default));
+                    views.push(ConnectionView::new(&name, &connection, default));
                 }
                 // A connection that a newer version wrote must not hide the others.
                 Err(error) => unreadable.push(error.to_string()),

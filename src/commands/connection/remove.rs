@@ -78,7 +78,7 @@ impl Subcommand for Args {
         let readable = connections.get(&self.name).ok();
         let ssh_connection = readable
             .clone()
-            .and_then(|(name, connection)| SshConnection::of(name, connection));
+            .and_then(|(name, connection)| SshConnection::new(name, connection));
         let key = match ssh_connection {
             Some(ssh_connection) => Some(remove_key(self, app, &ssh_connection)?),
             None => None,

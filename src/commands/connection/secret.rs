@@ -80,8 +80,8 @@ impl NewSecret {
         app: &App,
     ) -> Result<Self, Error> {
         let auth = connection.auth();
-        let mismatch = AuthMethod::from_prefix(TokenPrefix::of(secret.expose()))
-            .filter(|_| auth.contradicts(TokenPrefix::of(secret.expose())));
+        let mismatch = AuthMethod::from_prefix(TokenPrefix::from_token(secret.expose()))
+            .filter(|_| auth.contradicts(TokenPrefix::from_token(secret.expose())));
         if let Some(actual) = mismatch {
             let error = Error::SecretKindMismatch {
                 actual,
@@ -117,7 +117,7 @@ impl NewSecret {
         let website = connection.website().filter(|_| args.no_verify);
         if let (AuthMethod::ClientCredentials, Some(website)) = (connection.auth(), website) {
             return Ok(Self {
-                stored: OAuthSecret::of_client(Origin::of(&website), given).to_secret(),
+                stored: OAuthSecret::of_client(Origin::from_url(&website), given).to_secret(),
                 sent: copy(),
             });
         }
@@ -150,7 +150,7 @@ pub(super) fn client_secret_for_login(
     after: &Connection,
 ) -> Result<Secret, Error> {
     let stored = oauth_secret(app, name, before)?;
-    match after.website().map(|url| Origin::of(&url)) {
+    match after.website().map(|url| Origin::from_url(&url)) {
         Some(origin) if origin == stored.origin => Ok(stored.client_secret()),
         origin => Err(Error::SecretOriginMismatch {
             name: name.to_string(),
@@ -211,7 +211,7 @@ pub(super) fn verify(app: &App, connection: &mut Connection, secret: &Secret) ->
         None => Ok(identity),
     });
     let identity = identity.map_err(|error| {
-        let prefix = TokenPrefix::of(secret.expose());
+        let prefix = TokenPrefix::from_token(secret.expose());
         Error::from_api(error, connection, prefix)
     })?;
     if connection.auth() == AuthMethod::OAuth

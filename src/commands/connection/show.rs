@@ -42,7 +42,7 @@ impl Subcommand for Args {
         let ssh_command = app.git_ssh_command(&connection);
         Ok(ShowOutput {
             ssh_command,
-            connection: ConnectionView::of(&name, &connection, connections.default_name()),
+            connection: ConnectionView::new(&name, &connection, connections.default_name()),
         })
     }
 }

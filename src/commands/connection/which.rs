@@ -30,7 +30,7 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<WhichOutput, Error> {
         let selected = app.select()?;
         let connections = app.connection_file().load()?;
-        let connection = ConnectionView::of(
+        let connection = ConnectionView::new(
             &selected.name,
             &selected.connection,
             connections.default_name(),

@@ -101,7 +101,7 @@ fn http_route(target: &DoctorTarget, connection: &Connection, app: &App) -> Http
     };
     let url = base.url();
     let proxy = connection.network.proxy.as_deref();
-    let proxy = Proxy::of(url, proxy, app.proxy_variables());
+    let proxy = Proxy::for_url(url, proxy, app.proxy_variables());
     let Ok(stream) = connect(&mut route, url, proxy, app.timeout()) else {
         return route;
     };
@@ -241,7 +241,7 @@ fn identify(
         Ok(secret) => secret,
         Err(error) => return (facts(Err(ErrorSummary::from(&error)), None), None, None),
     };
-    let prefix = TokenPrefix::of(secret.expose());
+    let prefix = TokenPrefix::from_token(secret.expose());
     let bitbucket = app.client_with_secret(connection, secret);
     let identity = app.block_on(bitbucket.identify(&CredentialContext::from(connection)));
     let identity = match identity {

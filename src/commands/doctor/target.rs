@@ -95,7 +95,7 @@ impl DoctorTarget {
         let url = text
             .as_deref()
             .and_then(|text| text.parse::<CloneUrl>().ok());
-        let ssh_connection = SshConnection::of(name.clone(), selected.connection.clone());
+        let ssh_connection = SshConnection::new(name.clone(), selected.connection.clone());
         let remote = ssh_connection
             .as_ref()
             .map(|ssh_connection| ssh_connection.remote.clone());

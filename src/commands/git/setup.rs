@@ -84,7 +84,7 @@ impl Subcommand for Args {
         let helpers = servers
             .into_iter()
             .map(|(url, settings, differing)| {
-                let known = HelperConfig::of(scope, &url)?;
+                let known = HelperConfig::read(scope, &url)?;
                 let (settings, differing) = if self.undo {
                     Default::default()
                 } else {

@@ -128,7 +128,7 @@ pub(super) struct HostKeyRow {
 }
 
 impl HostKeyRow {
-    pub(super) fn of(key: &HostKey) -> Self {
+    pub(super) fn new(key: &HostKey) -> Self {
         // A pattern is shown as it is.
         let host = key.known_as.parse::<SshHost>().ok();
         Self {
@@ -143,7 +143,7 @@ impl HostKeyRow {
     }
 
     pub(super) fn all(keys: &[HostKey]) -> Vec<Self> {
-        keys.iter().map(Self::of).collect()
+        keys.iter().map(Self::new).collect()
     }
 
     /// The built-in keys of a server.

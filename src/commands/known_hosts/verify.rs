@@ -104,7 +104,7 @@ fn compare(
         any |= known.is_some();
         contradicts |= known.is_none() && expected.iter().any(same_algorithm);
         hosts.push(KeyComparison {
-            key: HostKeyRow::of(&HostKey {
+            key: HostKeyRow::new(&HostKey {
                 known_as: host.known_hosts_name(),
                 key: key.clone(),
                 source: known.map_or(Source::Presented, |known| known.source),
@@ -114,7 +114,7 @@ fn compare(
     }
     let missing = expected.iter().filter(|key| !offered.contains(&key.key));
     hosts.extend(missing.map(|key| KeyComparison {
-        key: HostKeyRow::of(key),
+        key: HostKeyRow::new(key),
         matches: false,
     }));
     (any && !contradicts, hosts)

@@ -43,8 +43,8 @@ impl FilePlan {
     /// What `--undo` needs.
     fn record(&self) -> io::Result<ChangedFile> {
         let path = std::fs::canonicalize(self.file.path())?;
-        let before = ContentHash::of(self.file.bytes());
-        let after = ContentHash::of(&self.file.encode(&self.new_text()));
+        let before = ContentHash::new(self.file.bytes());
+        let after = ContentHash::new(&self.file.encode(&self.new_text()));
         let changes = self.fixes.iter().filter(|fix| !fix.edits.is_empty());
         let changes = changes.map(|fix| RecordedChange {
             kind: fix.kind,

@@ -63,7 +63,7 @@ impl Subcommand for Args {
             .filter(|connection| connection.auth() == auth);
         let level = level.and_then(Connection::level);
         let deployment = chosen.map_or(Deployment::Cloud, |connection| connection.deployment);
-        let Some(system) = ScopeSystem::of(auth, deployment) else {
+        let Some(system) = ScopeSystem::for_credential(auth, deployment) else {
             return Err(Error::usage(
                 "SSH-only connections have no scopes",
                 kinds_with_a_token(),

@@ -19,9 +19,9 @@ enum ScopeState {
 /// The vocabulary of the credential: that of the scopes which the server lists, else that of its kind.
 fn vocabulary(facts: &ConnectionFacts) -> Option<ScopeSystem> {
     let connection = &facts.credential.connection;
-    let of_kind = ScopeSystem::of(connection.auth(), connection.deployment)?;
+    let of_kind = ScopeSystem::for_credential(connection.auth(), connection.deployment)?;
     let names = facts.granted.iter().flatten().map(String::as_str);
-    let granted = GrantedScopes::of(names);
+    let granted = GrantedScopes::from_names(names);
     let all = [
         of_kind,
         ScopeSystem::Classic,
@@ -197,7 +197,7 @@ pub(crate) fn excess(facts: &ConnectionFacts, options: &CheckOptions) -> Option<
     if wanted.is_empty() {
         return None;
     }
-    let granted = GrantedScopes::of(names.iter().map(String::as_str));
+    let granted = GrantedScopes::from_names(names.iter().map(String::as_str));
     let excess = granted.excess_over(&wanted);
     if excess.is_empty() && !granted.unknown().is_empty() {
         let message = format!(
@@ -225,7 +225,7 @@ pub(crate) fn excess(facts: &ConnectionFacts, options: &CheckOptions) -> Option<
 
 fn state(facts: &ConnectionFacts, scope: Scope) -> ScopeState {
     if let Some(names) = &facts.granted {
-        let granted = GrantedScopes::of(names.iter().map(String::as_str));
+        let granted = GrantedScopes::from_names(names.iter().map(String::as_str));
         return if granted.contains(scope) {
             ScopeState::Granted
         } else {

@@ -50,10 +50,10 @@ pub(super) fn probably_prime(candidates: [&U2048; 2]) -> [bool; 2] {
 fn powers_of_two([first, second]: [&U2048; 2]) -> Option<[bool; 2]> {
     let scratch = BnCtx::new()?;
     let base = Number::from_little_endian(&little_endian(&U2048::from_u8(2)))?;
-    let [m1, m2] = [Number::of(first)?, Number::of(second)?];
+    let [m1, m2] = [Number::from_u2048(first)?, Number::from_u2048(second)?];
     let [e1, e2] = [
-        Number::of(&first.wrapping_sub(&U2048::ONE))?,
-        Number::of(&second.wrapping_sub(&U2048::ONE))?,
+        Number::from_u2048(&first.wrapping_sub(&U2048::ONE))?,
+        Number::from_u2048(&second.wrapping_sub(&U2048::ONE))?,
     ];
     let [c1, c2] = [
         Montgomery::new(&m1, &scratch)?,
@@ -95,7 +95,7 @@ impl Number {
         NonNull::new(unsafe { BN_new() }).map(Self)
     }
 
-    fn of(number: &U2048) -> Option<Self> {
+    fn from_u2048(number: &U2048) -> Option<Self> {
         let mut bytes = little_endian(number);
         let result = Self::from_little_endian(&bytes);
         bytes.zeroize();

@@ -191,7 +191,7 @@ mod tests {
             (AuthMethod::OAuth, "BBDC-x", true),
             (AuthMethod::Password, "BBDC-x", false),
         ] {
-            let prefix = TokenPrefix::of(token);
+            let prefix = TokenPrefix::from_token(token);
             assert_eq!(auth.contradicts(prefix), contradicts, "{auth} {token}");
         }
     }

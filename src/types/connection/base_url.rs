@@ -112,7 +112,7 @@ impl BaseUrl {
     }
 
     pub(crate) fn origin(&self) -> Origin {
-        Origin::of(&self.0)
+        Origin::from_url(&self.0)
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -137,13 +137,13 @@ impl BaseUrl {
     pub(crate) fn contains(&self, link: &Url) -> bool {
         let context = self.0.path().trim_end_matches('/');
         let rest = link.path().strip_prefix(context);
-        self.origin() == Origin::of(link)
+        self.origin() == Origin::from_url(link)
             && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
 impl Origin {
-    pub(crate) fn of(url: &Url) -> Self {
+    pub(crate) fn from_url(url: &Url) -> Self {
         Self(url.origin().ascii_serialization())
     }
 }

@@ -109,7 +109,7 @@ impl Binding {
         let website = website.and_then(|url| Url::parse(url).ok());
         Self {
             origin: connection.base_url.origin(),
-            website: website.map(|url| Origin::of(&url)),
+            website: website.map(|url| Origin::from_url(&url)),
             proxy: connection.network.proxy.clone(),
             ca,
             client_certificate: connection.network.client_identity.clone(),

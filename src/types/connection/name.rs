@@ -44,7 +44,7 @@ impl FromStr for ConnectionName {
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        if TokenPrefix::of(text) != TokenPrefix::Unknown {
+        if TokenPrefix::from_token(text) != TokenPrefix::Unknown {
             Err(ConnectionNameError::Token)
         } else if is_valid {
             Ok(Self(text.to_owned()))

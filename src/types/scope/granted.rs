@@ -14,7 +14,7 @@ const ALWAYS_ALLOWED: [&str; 2] = ["PROJECT_READ", "read:user:bitbucket"];
 
 impl GrantedScopes {
     /// Parses a server's list.
-    pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut granted = Self::default();
         for name in names {
             match name.parse() {
@@ -169,7 +169,7 @@ mod tests {
             (&[], "repository", false),
             (&["something:new"], "repository", false),
         ] {
-            let granted_scopes = GrantedScopes::of(granted.iter().copied());
+            let granted_scopes = GrantedScopes::from_names(granted.iter().copied());
             assert_eq!(
                 granted_scopes.contains(wanted.parse().unwrap()),
                 enough,
@@ -203,11 +203,12 @@ mod tests {
             ),
             (&["REPO_READ"], &["REPO_READ"], &[]),
         ] {
-            let beyond = GrantedScopes::of(granted.iter().copied()).excess_over(&scopes(wanted));
+            let beyond =
+                GrantedScopes::from_names(granted.iter().copied()).excess_over(&scopes(wanted));
             let names: Vec<_> = beyond.iter().map(|excess| excess.scope.name()).collect();
             assert_eq!(names, expected, "{granted:?} {wanted:?}");
         }
-        let beyond = GrantedScopes::of(["REPO_ADMIN"]).excess_over(&scopes(&["REPO_READ"]));
+        let beyond = GrantedScopes::from_names(["REPO_ADMIN"]).excess_over(&scopes(&["REPO_READ"]));
         assert_eq!(beyond[0].instead, scopes(&["REPO_READ"]));
     }
 
@@ -219,7 +220,7 @@ mod tests {
             (&["webhook", "repository"], &[&["repository"], &[]]),
             (&["pullrequest"], &[&[], &[]]),
         ] {
-            let beyond = GrantedScopes::of(granted).excess_over(&scopes(wanted));
+            let beyond = GrantedScopes::from_names(granted).excess_over(&scopes(wanted));
             let instead: Vec<_> = beyond.into_iter().map(|excess| excess.instead).collect();
             let expected: Vec<_> = expected.iter().map(|names| scopes(names)).collect();
             assert_eq!(instead, expected, "{wanted:?}");

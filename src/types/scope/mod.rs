@@ -43,7 +43,7 @@ pub(crate) struct NotAScope {
 
 impl ScopeSystem {
     /// The vocabulary of a kind of credential; `None` for one that has no scopes.
-    pub(crate) fn of(auth: AuthMethod, deployment: Deployment) -> Option<Self> {
+    pub(crate) fn for_credential(auth: AuthMethod, deployment: Deployment) -> Option<Self> {
         match auth {
             AuthMethod::OAuth if deployment != Deployment::Cloud => Some(Self::DataCenter),
             AuthMethod::ApiToken => Some(Self::ApiToken),
@@ -599,7 +599,7 @@ mod tests {
                     let scope: Scope = name.parse().unwrap();
                     scope.equivalents_in(system)
                 };
-                let more = GrantedScopes::of(of(higher).into_iter().map(Scope::name));
+                let more = GrantedScopes::from_names(of(higher).into_iter().map(Scope::name));
                 let is_within = of(lower).into_iter().all(|scope| more.contains(scope));
                 assert!(is_within, "{lower} {higher} {system:?}");
             }
