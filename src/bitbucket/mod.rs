@@ -117,6 +117,14 @@ impl Bitbucket {
         }
     }
 
+    /// Sends at most so many requests at the same time from now on.
+    pub(crate) fn limit_concurrency(&self, requests: usize) {
+        match self {
+            Self::Cloud(cloud) => cloud.http().limit_concurrency(requests),
+            Self::DataCenter(datacenter) => datacenter.http().limit_concurrency(requests),
+        }
+    }
+
     /// The server's version, requested without the credential; `None` on Cloud. Success proves that the server is
     /// Bitbucket.
     pub(crate) async fn version(&self) -> Result<Option<String>, ApiError> {
@@ -288,6 +296,14 @@ impl Bitbucket {
         match self {
             Self::Cloud(cloud) => cloud.keys(owner).await,
             Self::DataCenter(datacenter) => datacenter.keys(owner).await,
+        }
+    }
+
+    /// All owners of an access key that the account administrates; `None` on Cloud, which does not report them.
+    pub(crate) async fn key_owners(&self, id: &str) -> Result<Option<Vec<KeyOwner>>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => datacenter.key_owners(id).await.map(Some),
         }
     }
 

@@ -1,8 +1,9 @@
 //! The rules of `audit`: what is wrong with keys, webhooks and tokens.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
-use super::finding::{Finding, FindingId};
+use super::finding::{Finding, FindingId, Severity};
 use crate::exit_status::ExitStatus;
 use crate::types::date::Date;
 use crate::types::day_count::DayCount;
@@ -12,6 +13,9 @@ use crate::types::timestamp::Timestamp;
 /// NIST SP 800-131A: RSA keys under 2,048 bits are disallowed.
 const MIN_RSA_BITS: u32 = 2048;
 
+/// Where administrators of an organization revoke the API tokens of its users.
+const API_TOKENS_PAGE: &str = "https://admin.atlassian.com (Insights, API token activity)";
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AuditLimits {
     pub(crate) today: Date,
@@ -20,77 +24,262 @@ pub(crate) struct AuditLimits {
     pub(crate) expires_within: DayCount,
 }
 
-/// The findings of each item, in the order of the items. What passes has none.
-pub(crate) fn judge_inventory(items: &[Item], limits: AuditLimits) -> Vec<Vec<Finding>> {
-    let shared = owners_by(items, ItemKind::Key, |item| item.fingerprint.as_deref());
-    let urls = owners_by(items, ItemKind::Webhook, |item| item.label.as_deref());
-    items
-        .iter()
-        .map(|item| match item.kind {
-            ItemKind::Key => key_findings(item, limits, &shared),
-            ItemKind::Webhook => webhook_findings(item, &urls),
-            ItemKind::Token => token_findings(item, limits),
-        })
-        .collect()
+/// What the findings depend on beside the items.
+#[derive(Debug)]
+pub(crate) struct AuditContext<'a> {
+    pub(crate) limits: AuditLimits,
+    /// The connection that the user named: the commands are then for it.
+    pub(crate) connection: Option<&'a str>,
+    /// The fingerprints of keys that `key rotate` can replace, with their repositories.
+    pub(crate) rotatable: &'a HashSet<(String, String)>,
 }
 
-/// The owners of the items of a kind that have the same value.
-fn owners_by<'a>(
-    items: &'a [Item],
-    kind: ItemKind,
-    value: impl Fn(&'a Item) -> Option<&'a str>,
-) -> HashMap<&'a str, Vec<&'a str>> {
-    let mut owners: HashMap<&str, Vec<&str>> = HashMap::new();
-    for item in items.iter().filter(|item| item.kind == kind) {
-        if let Some(value) = value(item) {
-            owners.entry(value).or_default().push(&item.owner);
+/// More places are only counted: a key may be in every repository.
+const MAX_NAMED: usize = 5;
+
+/// The rules of an audit, and which items are the same.
+#[derive(Debug)]
+pub(crate) struct Audit<'a> {
+    context: AuditContext<'a>,
+    /// The owners of each key, each once: the items are in the order of their owners.
+    shared: HashMap<&'a str, Vec<&'a str>>,
+    /// How many webhooks of an owner call a URL, and the first of them.
+    urls: HashMap<(&'a str, &'a str), (usize, &'a Item)>,
+}
+
+impl<'a> Audit<'a> {
+    pub(crate) fn new(items: &'a [Item], context: AuditContext<'a>) -> Self {
+        let mut shared: HashMap<_, Vec<_>> = HashMap::new();
+        let mut urls = HashMap::new();
+        for item in items {
+            match (item.kind, &item.fingerprint, &item.label) {
+                (ItemKind::Key, Some(fingerprint), _) => {
+                    let owners = shared.entry(fingerprint.as_str()).or_default();
+                    if owners.last() != Some(&item.owner.as_str()) {
+                        owners.push(item.owner.as_str());
+                    }
+                }
+                (ItemKind::Webhook, _, Some(url)) => {
+                    let place = (url.as_str(), item.owner.as_str());
+                    urls.entry(place).or_insert((0, item)).0 += 1;
+                }
+                _ => {}
+            }
+        }
+        Self {
+            context,
+            shared,
+            urls,
         }
     }
-    owners
+
+    /// The findings of an item. What passes has none.
+    pub(crate) fn findings(&self, item: &Item) -> Vec<Finding> {
+        match item.kind {
+            ItemKind::Key => self.key_findings(item),
+            ItemKind::Webhook => self.webhook_findings(item),
+            ItemKind::Token => self.token_findings(item),
+        }
+    }
+
+    /// A command about an item: `bbconnect key remove 7 --repo acme/site`. `None` for the items of a user.
+    fn command(&self, item: &Item, words: &str) -> Option<String> {
+        let connection = self.context.connection.map(|name| format!(" -c {name}"));
+        let owner = item.owner_option()?;
+        Some(format!(
+            "bbconnect {words} {owner}{}",
+            connection.unwrap_or_default()
+        ))
+    }
+
+    fn key_findings(&self, item: &Item) -> Vec<Finding> {
+        let limits = self.context.limits;
+        let mut findings = Vec::new();
+        let id = quoted(item.id.as_deref());
+        let remove = self.command(item, &format!("key remove {id}"));
+        let place = item
+            .fingerprint
+            .clone()
+            .map(|own| (item.owner.clone(), own));
+        let is_rotatable = place.is_some_and(|place| self.context.rotatable.contains(&place));
+        let replace = if is_rotatable {
+            self.command(item, "key rotate")
+        } else {
+            remove.clone()
+        };
+        if let Some(reason) = weakness(item) {
+            let weak = Finding::fail(FindingId::KeyWeak, ExitStatus::Failure, reason);
+            findings.push(weak.with_command(replace.clone()));
+        }
+        findings.extend(
+            age(item.created_on, limits).map(|finding| finding.with_command(replace.clone())),
+        );
+        findings.extend(
+            unused(FindingId::KeyUnused, item.last_used_on, limits)
+                .map(|finding| finding.with_command(remove.clone())),
+        );
+        if item.access.as_deref() == Some("write") && !item.owner.starts_with("user:") {
+            let edit = self.command(item, &format!("key edit {id} --access read"));
+            let message = "key has write access";
+            findings.push(Finding::warn(FindingId::KeyWrite, message).with_command(edit));
+        }
+        findings.extend(
+            self.sharing(item)
+                .map(|finding| finding.with_command(replace.clone())),
+        );
+        findings.extend(
+            expiry(FindingId::KeyExpiry, item.expires_on, limits).map(|finding| {
+                let is_over = finding.level == Severity::Fail;
+                finding.with_command(if is_over { remove } else { replace })
+            }),
+        );
+        findings
+    }
+
+    fn sharing(&self, item: &Item) -> Option<Finding> {
+        let own = item.owner.as_str();
+        let (total, names) = if let Some(owners) = &item.facts.registered_at {
+            (owners.len(), first_others(owners, own))
+        } else {
+            let owners = self.shared.get(item.fingerprint.as_deref()?)?;
+            (owners.len(), first_others(owners, own))
+        };
+        let others = total.saturating_sub(1);
+        if others > 0 {
+            let message = format!("key is registered in {total} places");
+            let more = match others - names.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let shared = Finding::warn(FindingId::KeyShared, message);
+            return Some(shared.with_evidence(format!("also in {}{more}", names.join(", "))));
+        }
+        // Asked about a key that is in this repository, the server has to name at least that one.
+        let is_refused = item.facts.registered_at.as_ref().is_some_and(Vec::is_empty);
+        is_refused.then(|| {
+            let message = "other places of the key are not reported";
+            Finding::unknown(FindingId::KeyShared, message)
+        })
+    }
+
+    fn webhook_findings(&self, item: &Item) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let id = quoted(item.id.as_deref());
+        let url = item.label.as_deref().unwrap_or_default();
+        let remove = self.command(item, &format!("webhook remove --id {id}"));
+        let list = self.command(item, "webhook list");
+        // The events are only added to those that the webhook has.
+        let ensure = |option: &str| match &item.facts.event {
+            Some(event) if !item.facts.has_hidden_password => {
+                let (event, url) = (quoted(Some(event)), quoted(Some(url)));
+                let words = format!("webhook ensure --url {url} --event {event} {option}");
+                self.command(item, &words)
+            }
+            _ => list.clone(),
+        };
+        if url.to_ascii_lowercase().starts_with("http:") {
+            let message = "payloads are sent unencrypted";
+            findings.push(
+                Finding::fail(FindingId::WebhookPlainHttp, ExitStatus::Failure, message)
+                    .with_evidence(url)
+                    .with_command(remove.clone()),
+            );
+        }
+        match item.facts.is_signed {
+            Some(true) => {}
+            Some(false) => findings.push(
+                Finding::warn(FindingId::WebhookUnsigned, "no secret signs the payloads")
+                    .with_command(ensure("--generate-secret")),
+            ),
+            None => findings.push(Finding::unknown(
+                FindingId::WebhookUnsigned,
+                "whether a secret is set is not reported",
+            )),
+        }
+        if item.facts.verifies_receiver == Some(false) {
+            let message = "the receiver's certificate is not verified";
+            findings.push(
+                Finding::warn(FindingId::WebhookInsecure, message)
+                    .with_command(ensure("--verify-receiver")),
+            );
+        }
+        findings.extend(self.duplicate(item, url).map(|(finding, is_first)| {
+            finding.with_command(if is_first { list.clone() } else { remove })
+        }));
+        if item.facts.last_call_failed == Some(true) {
+            let test = self.command(item, &format!("webhook test --id {id}"));
+            findings.push(
+                Finding::warn(FindingId::WebhookFailing, "last delivery failed").with_command(test),
+            );
+        }
+        findings
+    }
+
+    /// The finding for a webhook whose URL another one calls, and whether it is the one to keep. A webhook of a workspace
+    /// or project is also called for its repositories.
+    fn duplicate(&self, item: &Item, url: &str) -> Option<(Finding, bool)> {
+        let wider = item.wider_owners();
+        let wider = wider.into_iter().flatten();
+        let mut owners: Vec<String> = wider
+            .filter(|owner| self.urls.contains_key(&(url, owner.as_str())))
+            .collect();
+        let is_narrower = !owners.is_empty();
+        let (count, first) = self.urls.get(&(url, item.owner.as_str()))?;
+        if *count > 1 {
+            owners.push(item.owner.clone());
+        }
+        if owners.is_empty() {
+            return None;
+        }
+        let message = "another webhook calls the same URL";
+        let finding = Finding::warn(FindingId::WebhookDuplicate, message)
+            .with_evidence(format!("in {}", owners.join(", ")));
+        Some((finding, !is_narrower && std::ptr::eq(*first, item)))
+    }
+
+    fn token_findings(&self, item: &Item) -> Vec<Finding> {
+        let limits = self.context.limits;
+        let mut findings = Vec::new();
+        let id = quoted(item.id.as_deref());
+        let revoke = self
+            .command(item, &format!("token revoke {id}"))
+            .unwrap_or_else(|| format!("revoke it at {API_TOKENS_PAGE}"));
+        if item.expires_on.is_none() {
+            let message = "token does not expire";
+            findings.push(Finding::warn(FindingId::TokenNoExpiry, message));
+        }
+        findings.extend(expiry(FindingId::TokenExpiry, item.expires_on, limits));
+        findings.extend(unused(FindingId::TokenUnused, item.last_used_on, limits));
+        let access = item.access.as_deref().unwrap_or_default();
+        let wide: Vec<&str> = access
+            .split(", ")
+            .filter(|name| name.ends_with("_ADMIN"))
+            .collect();
+        if !wide.is_empty() {
+            let message = "token has administrator permissions";
+            findings
+                .push(Finding::warn(FindingId::TokenWide, message).with_evidence(wide.join(", ")));
+        }
+        let findings = findings.into_iter();
+        findings
+            .map(|finding| match finding.level {
+                Severity::Unknown | Severity::Pass => finding,
+                Severity::Warn | Severity::Fail => finding.with_next(revoke.clone()),
+            })
+            .collect()
+    }
 }
 
-fn key_findings(
-    item: &Item,
-    limits: AuditLimits,
-    shared: &HashMap<&str, Vec<&str>>,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let flag = &item.facts.owner_flag;
-    let id = item.id.as_deref().unwrap_or_default();
-    let remove = format!("bbconnect key remove {id} {flag}");
-    let rotate = format!("bbconnect key rotate {flag}");
-    if let Some(reason) = weakness(item) {
-        findings.push(
-            Finding::fail(FindingId::KeyWeak, ExitStatus::Failure, reason)
-                .with_next(rotate.clone()),
-        );
-    }
-    findings.extend(age(item.created_on, limits).map(|finding| finding.with_next(rotate.clone())));
-    findings.extend(
-        unused(FindingId::KeyUnused, item.last_used_on, limits)
-            .map(|finding| finding.with_next(remove.clone())),
-    );
-    if item.access.as_deref() == Some("write") && !item.owner.starts_with("user:") {
-        let message = "key has write access";
-        findings.push(
-            Finding::warn(FindingId::KeyWrite, message)
-                .with_next(format!("bbconnect key edit {id} --access read {flag}")),
-        );
-    }
-    let others = item.fingerprint.as_deref().and_then(|own| shared.get(own));
-    if let Some(others) = others.filter(|others| others.len() > 1) {
-        let message = format!("key is registered in {} places", others.len());
-        findings.push(
-            Finding::warn(FindingId::KeyShared, message)
-                .with_evidence(others.join(", "))
-                .with_next(rotate),
-        );
-    }
-    findings.extend(
-        expiry(FindingId::KeyExpiry, item.expires_on, limits)
-            .map(|finding| finding.with_next(remove)),
-    );
-    findings
+fn first_others<'a>(owners: &'a [impl AsRef<str>], own: &str) -> Vec<&'a str> {
+    let others = owners
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|owner| *owner != own);
+    others.take(MAX_NAMED).collect()
+}
+
+fn quoted(text: Option<&str>) -> Cow<'_, str> {
+    shell_words::quote(text.unwrap_or_default())
 }
 
 fn weakness(item: &Item) -> Option<String> {
@@ -141,111 +330,11 @@ fn expiry(id: FindingId, expires_on: Option<Date>, limits: AuditLimits) -> Optio
         .then(|| Finding::warn(id, format!("expires on {expires_on} (in {days} days)")))
 }
 
-fn webhook_findings(item: &Item, urls: &HashMap<&str, Vec<&str>>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let flag = &item.facts.owner_flag;
-    let id = item.id.as_deref().unwrap_or_default();
-    let url = item.label.as_deref().unwrap_or_default();
-    let ensure = format!(
-        "bbconnect webhook ensure {flag} --url {}",
-        shell_words::quote(url)
-    );
-    let remove = format!(
-        "bbconnect webhook remove {flag} --id {}",
-        shell_words::quote(id)
-    );
-    if url.to_ascii_lowercase().starts_with("http:") {
-        let message = "payloads are sent unencrypted";
-        findings.push(
-            Finding::fail(FindingId::WebhookPlainHttp, ExitStatus::Failure, message)
-                .with_evidence(url)
-                .with_next(remove.clone()),
-        );
-    }
-    match item.facts.is_signed {
-        Some(true) => {}
-        Some(false) => findings.push(
-            Finding::warn(FindingId::WebhookUnsigned, "no secret signs the payloads")
-                .with_next(format!("{ensure} --generate-secret --event …")),
-        ),
-        None => findings.push(Finding::unknown(
-            FindingId::WebhookUnsigned,
-            "whether a secret is set is not reported",
-        )),
-    }
-    if item.facts.verifies_receiver == Some(false) {
-        findings.push(
-            Finding::warn(
-                FindingId::WebhookInsecure,
-                "the receiver's certificate is not verified",
-            )
-            .with_next(format!("{ensure} --verify-receiver --event …")),
-        );
-    }
-    // A webhook of a workspace or project is also called for its repositories.
-    let others = urls.get(url).into_iter().flatten();
-    let wider = |owner: &str| owner.starts_with("project:") || owner.starts_with("workspace:");
-    let doubles: Vec<&str> = others
-        .copied()
-        .filter(|owner| *owner == item.owner || wider(owner))
-        .collect();
-    let is_own = |owner: &&str| **owner == item.owner;
-    let other_doubles = doubles.len() - usize::from(doubles.iter().any(is_own));
-    if other_doubles > 0 {
-        let message = "another webhook calls the same URL";
-        findings.push(
-            Finding::warn(FindingId::WebhookDuplicate, message)
-                .with_evidence(doubles.join(", "))
-                .with_next(remove),
-        );
-    }
-    if item.facts.last_call_failed == Some(true) {
-        findings.push(
-            Finding::warn(FindingId::WebhookFailing, "last delivery failed").with_next(format!(
-                "bbconnect webhook test {flag} --id {}",
-                shell_words::quote(id)
-            )),
-        );
-    }
-    findings
-}
-
-fn token_findings(item: &Item, limits: AuditLimits) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let flag = &item.facts.owner_flag;
-    let id = item.id.as_deref().unwrap_or_default();
-    let revoke = format!("bbconnect token revoke {id} {flag}");
-    if item.expires_on.is_none() {
-        let message = "token does not expire";
-        findings.push(Finding::warn(FindingId::TokenNoExpiry, message).with_next(revoke.clone()));
-    }
-    findings.extend(
-        expiry(FindingId::TokenExpiry, item.expires_on, limits)
-            .map(|finding| finding.with_next(revoke.clone())),
-    );
-    findings.extend(
-        unused(FindingId::TokenUnused, item.last_used_on, limits)
-            .map(|finding| finding.with_next(revoke.clone())),
-    );
-    let access = item.access.as_deref().unwrap_or_default();
-    let wide: Vec<&str> = access
-        .split(", ")
-        .filter(|name| name.ends_with("_ADMIN"))
-        .collect();
-    if !wide.is_empty() {
-        findings.push(
-            Finding::warn(FindingId::TokenWide, "token has administrator permissions")
-                .with_evidence(wide.join(", "))
-                .with_next(revoke),
-        );
-    }
-    findings
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
-    use crate::diagnostics::finding::Severity;
     use crate::types::inventory::ItemFacts;
 
     fn limits() -> AuditLimits {
@@ -278,8 +367,21 @@ mod tests {
         }
     }
 
+    fn audit(items: &[Item]) -> Audit<'_> {
+        static NONE: LazyLock<HashSet<(String, String)>> = LazyLock::new(HashSet::new);
+        Audit::new(
+            items,
+            AuditContext {
+                limits: limits(),
+                connection: None,
+                rotatable: &NONE,
+            },
+        )
+    }
+
     fn ids(items: &[Item]) -> Vec<(&'static str, Severity)> {
-        let judged = judge_inventory(items, limits()).into_iter().flatten();
+        let audit = audit(items);
+        let judged = items.iter().flat_map(|item| audit.findings(item));
         judged
             .map(|finding| (finding.id.name(), finding.level))
             .collect()
@@ -432,10 +534,75 @@ mod tests {
             elsewhere(ItemKind::Webhook, "workspace:acme"),
         ];
         assert_eq!(ids(&wider), [("webhook.duplicate", Severity::Warn)]);
-        let apart = [
-            healthy(ItemKind::Webhook),
-            elsewhere(ItemKind::Webhook, "acme/api"),
-        ];
-        assert_eq!(ids(&apart), []);
+        for owner in ["acme/api", "workspace:other", "project:API"] {
+            let apart = [
+                healthy(ItemKind::Webhook),
+                elsewhere(ItemKind::Webhook, owner),
+            ];
+            assert_eq!(ids(&apart), [], "{owner}");
+        }
+    }
+
+    #[test]
+    fn the_server_reports_other_places_of_a_key() {
+        let everywhere = |places: usize| {
+            let mut key = healthy(ItemKind::Key);
+            let places = (0..places).map(|at| format!("acme/r{at}"));
+            key.facts.registered_at = Some(places.chain([key.owner.clone()]).collect());
+            key
+        };
+        assert_eq!(ids(&[everywhere(0)]), []);
+        let findings = audit(&[]).findings(&everywhere(7));
+        assert_eq!(findings[0].message, "key is registered in 8 places");
+        let evidence = findings[0].evidence.as_deref().unwrap();
+        assert!(evidence.ends_with("acme/r4 and 2 more"), "{evidence}");
+        let mut hidden = healthy(ItemKind::Key);
+        hidden.facts.registered_at = Some(Vec::new());
+        assert_eq!(ids(&[hidden]), [("key.shared", Severity::Unknown)]);
+    }
+
+    #[test]
+    fn next_steps_are_commands_that_run_as_they_are() {
+        let mut key = healthy(ItemKind::Key);
+        key.owner = "~jane/site".to_owned();
+        key.created_on = Some("2025-01-01T00:00:00Z".parse().unwrap());
+        let next = |item: &Item| audit(&[]).findings(item).remove(0).next.unwrap();
+        assert_eq!(next(&key), "bbconnect key remove 1 --repo '~jane/site'");
+        let place = (key.owner.clone(), "SHA256:own".to_owned());
+        let context = AuditContext {
+            limits: limits(),
+            connection: Some("work"),
+            rotatable: &HashSet::from([place]),
+        };
+        let findings = Audit::new(&[], context).findings(&key);
+        assert_eq!(
+            findings[0].next.as_deref().unwrap(),
+            "bbconnect key rotate --repo '~jane/site' -c work"
+        );
+        let mut hook = healthy(ItemKind::Webhook);
+        hook.owner = "workspace:acme".to_owned();
+        hook.facts.is_signed = Some(false);
+        assert_eq!(next(&hook), "bbconnect webhook list --workspace acme");
+        hook.facts.event = Some("push".to_owned());
+        hook.label = Some("https://ci.example.com/?a=1&b".to_owned());
+        assert_eq!(
+            next(&hook),
+            "bbconnect webhook ensure --url 'https://ci.example.com/?a=1&b' --event push \
+             --generate-secret --workspace acme"
+        );
+        hook.facts.is_signed = Some(true);
+        let twice = [hook.clone(), hook];
+        let audit = audit(&twice);
+        let commands: Vec<_> = twice
+            .iter()
+            .map(|hook| audit.findings(hook).remove(0).next.unwrap())
+            .collect();
+        assert_eq!(
+            commands,
+            [
+                "bbconnect webhook list --workspace acme",
+                "bbconnect webhook remove --id 1 --workspace acme"
+            ]
+        );
     }
 }

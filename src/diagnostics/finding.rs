@@ -191,6 +191,14 @@ impl Finding {
         }
     }
 
+    /// With a command as the next step, where there is one.
+    pub(crate) fn with_command(self, command: Option<String>) -> Self {
+        Self {
+            next: command,
+            ..self
+        }
+    }
+
     pub(crate) fn with_elapsed(self, elapsed: Duration) -> Self {
         let milliseconds = elapsed.as_millis().try_into().unwrap_or(u64::MAX);
         Self {

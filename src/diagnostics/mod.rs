@@ -21,7 +21,7 @@ pub(crate) mod report;
 mod route_facts;
 mod rules;
 
-pub(crate) use self::audit::{AuditLimits, judge_inventory};
+pub(crate) use self::audit::{Audit, AuditContext, AuditLimits};
 pub(crate) use self::check::judge as judge_connection;
 pub(crate) use self::connection_facts::{CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts};
 pub(crate) use self::credential_facts::CredentialFacts;

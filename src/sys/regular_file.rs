@@ -25,6 +25,20 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens a regular file for reading and appending. A new one is readable by its owner only.
+pub(crate) fn open_for_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    without_waiting(&mut options);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(file)
+}
+
 /// Makes `open` return at once for a pipe. It has no effect on a regular file.
 #[cfg(unix)]
 pub(super) fn without_waiting(options: &mut OpenOptions) {

@@ -71,6 +71,30 @@ pub(crate) struct ItemFacts {
     pub verifies_receiver: Option<bool>,
     /// Whether the last call of a webhook failed; `None` where it was never called or the server keeps no statistics.
     pub last_call_failed: Option<bool>,
-    /// The option that names the owner to other commands: `--repo acme/site`.
-    pub owner_flag: String,
+    /// An event of a webhook.
+    pub event: Option<String>,
+    /// The URL of a webhook contains a password, which the label omits.
+    pub has_hidden_password: bool,
+    /// All owners of a key, where the server was asked; none where it does not report them.
+    pub registered_at: Option<Vec<String>>,
+}
+
+impl Item {
+    /// The option that names the owner to other commands: `--repo acme/site`. `None` for a user.
+    pub(crate) fn owner_option(&self) -> Option<String> {
+        let (option, value) = match self.owner.split_once(':') {
+            Some(("workspace", name)) => ("--workspace", name),
+            Some(("project", key)) => ("--project", key),
+            Some(_) => return None,
+            None => ("--repo", self.owner.as_str()),
+        };
+        Some(format!("{option} {}", shell_words::quote(value)))
+    }
+
+    /// The owner whose webhooks are also called for this owner.
+    pub(crate) fn wider_owners(&self) -> [Option<String>; 2] {
+        let namespace = self.owner.split_once('/').map(|(namespace, _)| namespace);
+        let namespace = namespace.filter(|name| !name.contains(':'));
+        ["workspace", "project"].map(|kind| namespace.map(|name| format!("{kind}:{name}")))
+    }
 }

@@ -1,10 +1,15 @@
 //! `audit`: the inventory of both products, its findings, formats, and what cannot be read.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 
+use crate::support::bitbucket::keys::Key;
 use crate::support::bitbucket::repo_store::RepoStore;
+use crate::support::bitbucket::tokens::Token;
 use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
 use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
@@ -49,7 +54,7 @@ fn add_hook(server: &Server, repo: &str, url: &str) {
     let (namespace, slug) = repo.split_once('/').unwrap();
     let hook = json!({
         "uuid": "{1}", "id": 1, "url": url, "active": true, "secret_set": false,
-        "skip_cert_verification": false, "sslVerificationRequired": true, "events": [],
+        "skip_cert_verification": false, "sslVerificationRequired": true, "events": ["repo:push"],
         "statistics": {"lastSuccess": {"finish": 1000}, "lastFailure": {"finish": 2000}},
     });
     server.update(|state| state.store.repo(namespace, slug).unwrap().hooks.push(hook));
@@ -115,33 +120,68 @@ fn a_workspace_and_a_project_are_read_whole() {
     run(&server, true, "--workspace acme --what tokens").exits_with(2);
 }
 
+fn refuse(server: &Server, path: &'static str, status: u16) {
+    let body = r#"{"type":"error","error":{"message":"Access denied"}}"#;
+    let fault = Fault::new(status, &[("content-type", "application/json")], body);
+    server.update(|state| state.targeted_faults.push(("GET", path, fault)));
+}
+
 #[test]
 fn what_refuses_is_named_and_the_rest_is_printed() {
     let server = server(&["acme/site", "acme/api"]);
     add_hook(&server, "acme/api", "http://ci.example.com/hook");
-    let refuse = || {
-        let body = r#"{"type":"error","error":{"message":"Access denied"}}"#;
-        let fault = Fault::new(403, &[("content-type", "application/json")], body);
-        server.update(|state| {
-            state
-                .targeted_faults
-                .push(("GET", "/acme/site/hooks", fault.clone()));
-        });
-    };
-    refuse();
-    let audited = run(
-        &server,
-        true,
-        "--repo acme/site --repo acme/api --what webhooks --json",
-    );
+    add_hook(&server, "acme/site", "https://ci.example.com/hook");
+    refuse(&server, "/acme/site/deploy-keys", 403);
+    let audited = run(&server, true, "--repo acme/site --repo acme/api --json");
     let audited = audited.exits_with(1).json();
-    assert_eq!(audited["incomplete"][0]["owner"], "acme/site");
+    let incomplete = audited["incomplete"].as_array().unwrap();
+    assert_eq!(incomplete.len(), 1, "{audited}");
+    assert_eq!(incomplete[0]["owner"], "acme/site");
+    // The webhooks of a repository whose keys may not be read are there.
+    let found: Vec<_> = audited["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["owner"].as_str().unwrap(), ids(row)))
+        .collect();
+    let plain = vec!["webhook.plain-http", "webhook.unsigned"];
     assert_eq!(
-        ids(&audited["items"][0]),
-        ["webhook.plain-http", "webhook.unsigned"]
+        found,
+        [("acme/api", plain), ("acme/site", vec!["webhook.unsigned"])]
     );
-    refuse();
-    run(&server, true, "--repo acme/site --what webhooks").exits_with(4);
+    for (arguments, status, exit) in [
+        // Named on the command line, it does not exist; in a list, it exists and may not be read.
+        ("--repo acme/site --repo acme/api --what webhooks", 404, 5),
+        ("--workspace acme --what webhooks", 404, 4),
+        ("--workspace acme --what webhooks", 403, 4),
+        ("--workspace acme --what webhooks", 500, 8),
+    ] {
+        server.update(|state| state.store.repo("acme", "api").unwrap().hooks.clear());
+        refuse(&server, "/acme/site/hooks", status);
+        let ran = run(&server, true, arguments).exits_with(exit);
+        assert!(ran.stderr.contains("acme/site: "), "{}", ran.stderr);
+        assert!(ran.stdout.contains("1 owners could not be read"));
+    }
+    refuse(&server, "/workspaces/acme/projects", 403);
+    let ran = run(&server, true, "--workspace acme --json").exits_with(4);
+    assert_eq!(ran.json()["incomplete"][0]["owner"], "workspace:acme");
+    assert_eq!(ran.json()["repositories"], 2);
+}
+
+#[test]
+fn nothing_is_requested_after_a_rejected_credential() {
+    let names: Vec<String> = (0..40).map(|number| format!("acme/r{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let server = server(&names);
+    refuse(&server, "/acme/r0/hooks", 401);
+    let ran = run(&server, true, "--workspace acme --what webhooks --json").exits_with(3);
+    let unread = ran.json()["incomplete"].as_array().unwrap().len();
+    assert!(unread > 20, "{unread}");
+    let asked = server.requests();
+    let asked = asked
+        .iter()
+        .filter(|request| request.path.contains("/hooks"));
+    assert!(asked.count() < 20);
 }
 
 #[test]
@@ -182,24 +222,402 @@ fn a_run_that_ends_early_is_resumed() {
     run_in(&sandbox, &server, true, &arguments).exits_with(2);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_interrupted_is_resumed() {
+    let names: Vec<String> = (0..30).map(|number| format!("acme/r{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let server = server(&names);
+    server.update(|state| state.delay = Duration::from_millis(100));
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("audit.jsonl");
+    let resume = format!("--what webhooks --json --resume {}", file.display());
+    let arguments = format!("audit --workspace acme {resume}");
+    let mut command = sandbox.command(arguments.split(' '));
+    let mut child = command
+        .env("BBCONNECT_TOKEN", TOKEN)
+        .envs(server.environment(true))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = || fs::read_to_string(&file).map_or(0, |text| text.lines().count());
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while lines() < 6 {
+        assert!(Instant::now() < deadline, "nothing is recorded");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let kept = fs::read_to_string(&file).unwrap();
+    assert!(!kept.contains(TOKEN));
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    // The part of a line that a crash leaves.
+    let recorded: Vec<_> = kept
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'))
+        .collect();
+    fs::write(&file, format!("{}{{\"owner\":\"acme/", recorded.concat())).unwrap();
+    server.update(|state| {
+        state.delay = Duration::ZERO;
+        state.requests.clear();
+    });
+    let other = arguments.replace("webhooks", "keys");
+    run_in(&sandbox, &server, true, &other["audit ".len()..]).exits_with(2);
+    let second = run_in(&sandbox, &server, true, &arguments["audit ".len()..]).exits_with(0);
+    assert_eq!(second.json()["repositories"], 30);
+    assert_eq!(second.json()["incomplete"], json!([]));
+    assert!(second.stderr.contains("continuing the audit of"));
+    let asked = server.requests();
+    for line in &recorded[1..] {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let owner = line["owner"].as_str().unwrap();
+        let path = format!("/{owner}/hooks");
+        assert!(
+            !asked.iter().any(|request| request.path.contains(&path)),
+            "{owner}"
+        );
+    }
+    assert!(!file.exists());
+}
+
+const DAY: u64 = 24 * 60 * 60 * 1000;
+const RSA_1024: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDRTlI8iG/vNgVBxgYNY8x8Z5XyinlJ9lz4qt4SSsLP3rtIfgRNx0k+bzJOl4it8Q9kK4qbnDNdRlKwNt+i+c5U4Ib3nl1XZS8U4AkUWP0aSn13uNjiys6vj6QHh52piXdjUE9L93xfqz+F+pwIh7c6TfcftZLv1NITRJGVuAdQJQ==";
+
+/// A time so many days ago, in milliseconds; a negative number is in the future.
+fn days_ago(days: i64) -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = u64::try_from(now.unwrap().as_millis()).unwrap();
+    now.saturating_add_signed(-days * DAY.cast_signed())
+}
+
+fn rfc3339(millis: u64) -> String {
+    let timestamp = jiff::Timestamp::from_millisecond(millis.cast_signed());
+    timestamp.unwrap().to_string()
+}
+
+/// A key in order: new, used yesterday, read-only, in one place.
+fn healthy_key(owner: &str, number: u32) -> Key {
+    let mut wire = b"\0\0\0\x0bssh-ed25519\0\0\0 ".to_vec();
+    wire.extend([0; 28]);
+    wire.extend(number.to_be_bytes());
+    let base64 = base64::engine::general_purpose::STANDARD.encode(wire);
+    Key {
+        owner: format!("repo {owner}"),
+        id: (number + 1).to_string(),
+        material: format!("ssh-ed25519 {base64}"),
+        label: format!("key {number}"),
+        permission: "REPO_READ".to_owned(),
+        created: days_ago(10),
+        fields: json!({
+            "added_on": rfc3339(days_ago(10)), "last_used": rfc3339(days_ago(1)),
+            "lastAuthenticated": days_ago(1),
+        }),
+    }
+}
+
+/// A webhook in order: signed, over https, verified, and its last delivery succeeded.
+fn healthy_hook(number: u32, is_cloud: bool) -> Value {
+    json!({
+        "uuid": format!("{{{number}}}"), "id": number, "active": true, "secret": "***",
+        "url": format!("https://ci.example.com/{number}"), "configuration": {"secret": "***"},
+        "skip_cert_verification": false, "sslVerificationRequired": true,
+        "events": [if is_cloud { "repo:push" } else { "repo:refs_changed" }],
+        "statistics": {"lastSuccess": {"finish": 2000}, "lastFailure": {"finish": 1000}},
+    })
+}
+
+/// The finding of each changed key and webhook, by the number of its repository.
+fn plant(keys: &mut [Key], hooks: &mut [Vec<Value>], is_cloud: bool) -> Vec<(usize, &'static str)> {
+    let fields = |key: &mut Key, fields: Value| {
+        key.fields
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+    };
+    keys[10].created = days_ago(200);
+    fields(&mut keys[10], json!({"added_on": rfc3339(days_ago(200))}));
+    fields(
+        &mut keys[20],
+        json!({"last_used": rfc3339(days_ago(100)), "lastAuthenticated": days_ago(100)}),
+    );
+    fields(
+        &mut keys[30],
+        json!({"last_used": null, "lastAuthenticated": null}),
+    );
+    RSA_1024.clone_into(&mut keys[40].material);
+    let other = keys[60].clone();
+    (keys[50].material, keys[50].id) = (other.material, other.id);
+    let mut planted = vec![
+        (10, "key.age warn"),
+        (20, "key.unused warn"),
+        (30, "key.unused unknown"),
+        (40, "key.weak fail"),
+        (50, "key.shared warn"),
+        (60, "key.shared warn"),
+    ];
+    if !is_cloud {
+        "REPO_WRITE".clone_into(&mut keys[70].permission);
+        fields(&mut keys[80], json!({"expiryDays": 15}));
+        fields(&mut keys[90], json!({"expiryDays": 5}));
+        fields(&mut keys[100], json!({"warning": "unsafe key"}));
+        planted.extend([
+            (70, "key.write warn"),
+            (80, "key.expiry warn"),
+            (90, "key.expiry fail"),
+            (100, "key.weak fail"),
+        ]);
+        hooks[110][0]["statistics"]["lastFailure"]["finish"] = json!(3000);
+        planted.push((110, "webhook.failing warn"));
+    }
+    hooks[120][0]["url"] = json!("http://ci.example.com/120");
+    hooks[130][0]["secret"] = Value::Null;
+    hooks[130][0]["configuration"] = json!({});
+    hooks[140][0]["skip_cert_verification"] = json!(true);
+    hooks[140][0]["sslVerificationRequired"] = json!(false);
+    let mut second = hooks[150][0].clone();
+    (second["id"], second["uuid"]) = (json!(9000), json!("{9000}"));
+    hooks[150].push(second);
+    planted.extend([
+        (120, "webhook.plain-http fail"),
+        (130, "webhook.unsigned warn"),
+        (140, "webhook.insecure warn"),
+        (150, "webhook.duplicate warn"),
+        (150, "webhook.duplicate warn"),
+    ]);
+    planted
+}
+
+/// More requests than Cloud accepts in an hour.
+const MANY: u32 = 600;
+
+fn large(is_cloud: bool) -> (Server, Vec<(usize, &'static str)>) {
+    let namespace = if is_cloud { "acme" } else { "WEB" };
+    let names: Vec<String> = (0..MANY)
+        .map(|at| format!("{namespace}/r{at:04}"))
+        .collect();
+    let server = server(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut keys: Vec<_> = (0..)
+        .zip(&names)
+        .map(|(at, name)| healthy_key(name, at))
+        .collect();
+    let mut hooks: Vec<_> = (0..MANY)
+        .map(|at| vec![healthy_hook(at, is_cloud)])
+        .collect();
+    let planted = plant(&mut keys, &mut hooks, is_cloud);
+    server.update(|state| {
+        state.keys.all = keys;
+        for (repo, hooks) in state.store.repos.iter_mut().zip(hooks) {
+            repo.hooks = hooks;
+        }
+    });
+    (server, planted)
+}
+
+#[test]
+fn each_planted_fault_among_many_repositories_has_its_finding_and_no_other() {
+    for is_cloud in [true, false] {
+        let (server, mut planted) = large(is_cloud);
+        let arguments = if is_cloud {
+            "--workspace acme"
+        } else {
+            "--project WEB"
+        };
+        let ran = run(
+            &server,
+            is_cloud,
+            &format!("{arguments} --what keys,webhooks --json"),
+        );
+        let ran = ran.exits_with(1);
+        let audited = ran.json();
+        assert_eq!(audited["repositories"], MANY);
+        assert_eq!(audited["incomplete"], json!([]));
+        let rows = audited["items"].as_array().unwrap();
+        assert_eq!(rows.len(), 2 * MANY as usize + 1);
+        let mut found = Vec::new();
+        let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
+        for row in rows {
+            let owner = row["owner"].as_str().unwrap();
+            *owners.entry(owner).or_default() += 1;
+            let number: usize = owner.split_once("/r").unwrap().1.parse().unwrap();
+            for finding in row["findings"].as_array().unwrap() {
+                let text = [&finding["id"], &finding["level"]].map(|one| one.as_str().unwrap());
+                found.push((number, text.join(" ")));
+                // The command of the finding parses.
+                let Some(next) = finding["next"].as_str() else {
+                    assert_eq!(finding["level"], "unknown", "{finding}");
+                    continue;
+                };
+                assert!(next.contains(&format!(" --repo {owner}")), "{next}");
+                if next.starts_with("bbconnect key edit") {
+                    continue;
+                }
+                let words = shell_words::split(next).unwrap();
+                let help = words.iter().skip(1).map(String::as_str).chain(["--help"]);
+                Sandbox::new().run(help).exits_with(0);
+            }
+        }
+        assert!(owners.len() == MANY as usize && owners.values().all(|items| *items < 4));
+        let mut found: Vec<_> = found
+            .iter()
+            .map(|(at, text)| (*at, text.as_str()))
+            .collect();
+        found.sort_unstable();
+        planted.sort_unstable();
+        assert!(found == planted, "{:?}", found.get(..40).unwrap_or(&found));
+        let is_announced = ran
+            .stderr
+            .contains("accepts 1000 an hour; pass --resume FILE");
+        assert_eq!(is_announced, is_cloud, "{}", ran.stderr);
+        let requests = server.requests().len();
+        assert_eq!(audited["requests"], requests);
+        assert!(requests < 2 * MANY as usize + 20, "{requests}");
+        let at_once = if is_cloud { 8 } else { 4 };
+        server.update(|state| assert!(state.max_in_flight <= at_once, "{}", state.max_in_flight));
+    }
+}
+
+#[test]
+fn the_command_of_a_finding_resolves_it() {
+    let server = server(&["acme/site"]);
+    add_hook(&server, "acme/site", "https://ci.example.com/hook?a=1&b=2");
+    let findings = |arguments: &str| {
+        let audited = run(&server, true, arguments).json();
+        audited["items"][0]["findings"].clone()
+    };
+    let unsigned = findings("--repo acme/site --what webhooks --json");
+    assert_eq!(unsigned[0]["id"], "webhook.unsigned");
+    let next = shell_words::split(unsigned[0]["next"].as_str().unwrap()).unwrap();
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&next[1..]);
+    let environment = server.environment(true);
+    command.env("BBCONNECT_TOKEN", TOKEN).envs(environment);
+    command.finish().exits_with(0);
+    assert_eq!(
+        findings("--repo acme/site --what webhooks --json"),
+        json!([])
+    );
+}
+
+#[test]
+fn other_places_of_a_key_are_asked_for_where_one_repository_is_named() {
+    let server = server(&["WEB/site", "WEB/api"]);
+    let shared = |owner: &str| Key {
+        owner: owner.to_owned(),
+        id: "7".to_owned(),
+        ..healthy_key("", 7)
+    };
+    server.update(|state| {
+        state.keys.all = vec![
+            shared("repo WEB/site"),
+            shared("repo WEB/api"),
+            shared("project OPS"),
+            healthy_key("WEB/site", 8),
+        ];
+    });
+    let arguments = "--repo WEB/site --what keys --json";
+    let audited = run(&server, false, arguments).exits_with(0).json();
+    let rows = audited["items"].as_array().unwrap();
+    assert_eq!(ids(&rows[0]), ["key.shared"]);
+    assert_eq!(
+        rows[0]["findings"][0]["evidence"],
+        "also in WEB/api, project:OPS"
+    );
+    assert_eq!(ids(&rows[1]), [] as [&str; 0]);
+    refuse(&server, "/ssh/9/repos", 404);
+    let audited = run(&server, false, arguments).exits_with(0).json();
+    assert_eq!(audited["items"][1]["findings"][0]["level"], "unknown");
+    // A project is read whole: which keys are the same is seen without more requests.
+    let before = server.requests().len();
+    run(&server, false, "--project WEB --what keys").exits_with(0);
+    assert!(
+        server.requests()[before..]
+            .iter()
+            .all(|request| !request.path.contains("/ssh/7"))
+    );
+}
+
+#[test]
+fn tokens_of_repositories_and_projects_are_checked() {
+    let server = server(&["WEB/site"]);
+    let token = |owner: &str, name: &str, permission: &str, days| Token {
+        owner: owner.to_owned(),
+        id: "9".to_owned(),
+        name: name.to_owned(),
+        permissions: vec![permission.to_owned()],
+        days,
+    };
+    server.update(|state| {
+        state.tokens = vec![
+            token("projects/WEB", "ci", "PROJECT_READ", None),
+            token("projects/WEB/repos/site", "admin", "REPO_ADMIN", Some(3650)),
+            token("projects/WEB/repos/site", "old", "REPO_READ", Some(1)),
+        ];
+    });
+    let arguments = "--project WEB --what tokens --unused 3650d --json";
+    let audited = run(&server, false, arguments).exits_with(1).json();
+    let rows = audited["items"].as_array().unwrap();
+    let found: Vec<_> = rows.iter().map(ids).collect();
+    assert_eq!(
+        found,
+        [["token.wide"], ["token.expiry"], ["token.no-expiry"]]
+    );
+    assert_eq!(
+        rows[2]["findings"][0]["next"],
+        "bbconnect token revoke 9 --project WEB"
+    );
+}
+
 #[test]
 fn each_format_has_every_item() {
-    let server = server(&["acme/site"]);
-    add_hook(&server, "acme/site", "http://ci.example.com/a,b");
+    let server = server(&["acme/site", "acme/api"]);
+    add_hook(&server, "acme/site", "http://ci.example.com/a,b|c");
     for (format, text) in [
-        ("text", "1 items in 1 repositories: 1 failed"),
-        ("csv", "webhook,acme/site,{1},\"http://ci.example.com/a,b\""),
+        ("text", "1 items in 2 repositories: 1 failed"),
+        (
+            "csv",
+            "webhook,acme/site,{1},\"http://ci.example.com/a,b|c\"",
+        ),
         (
             "junit",
-            "<testsuite name=\"acme/site\" tests=\"2\" failures=\"1\"",
+            "<testsuite name=\"acme/site\" tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\">",
         ),
         (
             "markdown",
-            "| acme/site | webhook http://ci.example.com/a,b | fail |",
+            "| acme/site | webhook http://ci.example.com/a,b\\|c | fail |",
         ),
     ] {
-        let arguments = format!("--repo acme/site --what webhooks --format {format}");
+        let repos = "--repo acme/site --repo acme/api";
+        let arguments = format!("{repos} --what webhooks --format {format}");
         let printed = run(&server, true, &arguments).exits_with(1).stdout;
         assert!(printed.contains(text), "{format}: {printed}");
     }
+}
+
+#[test]
+fn a_junit_report_counts_its_tests_and_has_what_could_not_be_read() {
+    let server = server(&["acme/site", "acme/api"]);
+    add_hook(&server, "acme/site", "https://ci.example.com/<hook>");
+    let report = |arguments: &str, exit: i32| {
+        let arguments = format!("{arguments} --what webhooks --format junit");
+        let printed = run(&server, true, &arguments).exits_with(exit).stdout;
+        let number = |name: &str| {
+            let (_, after) = printed.split_once(&format!(" {name}=\"")).unwrap();
+            after.split_once('"').unwrap().0.parse::<usize>().unwrap()
+        };
+        let count = |element: &str| printed.matches(&format!("<{element} ")).count();
+        assert_eq!(number("tests"), count("testcase"), "{printed}");
+        assert_eq!(number("failures"), count("failure"), "{printed}");
+        assert_eq!(number("errors"), count("error"), "{printed}");
+        assert!(!printed.contains("<hook>"), "{printed}");
+        (count("testcase"), count("failure"), count("error"))
+    };
+    // A report without tests is an error to Jenkins.
+    assert_eq!(report("--repo acme/api", 0), (1, 0, 0));
+    assert_eq!(report("--repo acme/site", 0), (2, 0, 0));
+    assert_eq!(report("--repo acme/site --strict", 11), (2, 1, 0));
+    refuse(&server, "/acme/api/hooks", 403);
+    assert_eq!(report("--workspace acme", 4), (2, 0, 1));
 }

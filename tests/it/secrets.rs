@@ -191,7 +191,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What works with a connection of either product, and with one of them alone.
-const WORK: [&str; 25] = [
+const WORK: [&str; 26] = [
     "connection show NAME",
     "connection list",
     "connection which -c NAME",
@@ -204,6 +204,7 @@ const WORK: [&str; 25] = [
     "repo create NAMESPACE/new --project WEB -c NAME",
     "webhook ensure --repo REPO --url https://ci.example.com/hook --event push --secret-stdin -c NAME",
     "webhook list --repo REPO -c NAME",
+    "audit --repo REPO --what keys,webhooks -c NAME",
     "pr create --repo REPO --source other --target main --title T -c NAME",
     "pr list --repo REPO -c NAME",
     "key list --repo REPO -c NAME",

@@ -19,6 +19,7 @@ use std::fmt;
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use url::Url;
 
 pub(crate) use authorization::Authorization;
@@ -95,6 +96,8 @@ pub(crate) struct Http {
     renames: Renames,
     /// The number of requests that were sent, repetitions included.
     requests_sent: Cell<usize>,
+    /// Limits concurrent requests, where the command asks for it.
+    concurrency: OnceCell<Semaphore>,
 }
 
 impl fmt::Debug for Http {
@@ -124,6 +127,7 @@ impl Http {
             observation: RefCell::default(),
             renames: Renames::default(),
             requests_sent: Cell::default(),
+            concurrency: OnceCell::new(),
         }
     }
 
@@ -143,6 +147,11 @@ impl Http {
 
     pub(super) fn requests_sent(&self) -> usize {
         self.requests_sent.get()
+    }
+
+    /// Sends at most so many requests at the same time from now on.
+    pub(super) fn limit_concurrency(&self, requests: usize) {
+        self.concurrency.get_or_init(|| Semaphore::new(requests));
     }
 
     pub(super) fn authorization(&self) -> &Authorization {

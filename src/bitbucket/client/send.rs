@@ -154,6 +154,10 @@ impl Http {
         if self.is_insecure() && !self.settings.allow_http {
             return Err(ApiError::InsecureTransport(self.base.to_string()));
         }
+        let _permit = match self.concurrency.get() {
+            Some(limit) => limit.acquire().await.ok(),
+            None => None,
+        };
         self.send_once(request).await
     }
 

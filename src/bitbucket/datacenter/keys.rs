@@ -4,11 +4,13 @@ use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::DataCenter;
+use super::repositories::{Project, RepositoryJson};
 use crate::bitbucket::client::{ApiError, Response};
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{
     Access, KeyKind, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
 };
+use crate::types::repository::RepoId;
 use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 /// A key. Dates are milliseconds, also where the documentation says otherwise.
@@ -31,6 +33,18 @@ struct Key {
 struct AccessKey {
     key: Option<Key>,
     permission: Option<String>,
+}
+
+/// A place where a key is an access key: a repository, or a project.
+#[derive(Debug, Deserialize)]
+struct KeyPlaces {
+    values: Vec<KeyPlace>,
+}
+
+#[derive(Debug, Deserialize)]
+struct KeyPlace {
+    repository: Option<RepositoryJson>,
+    project: Option<Project>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,6 +72,25 @@ impl DataCenter {
         let all: Vec<AccessKey> = self.http.pages(&segments, &[]).await?;
         let keys = all.into_iter();
         Ok(keys.filter_map(AccessKey::registered).collect())
+    }
+
+    /// The repositories and projects that have this access key, as far as the account administrates them. Not
+    /// [`Http::pages`](crate::bitbucket::client::Http::pages): these lists have no pages, and all entries the same key.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-ssh-keyid-repos-get>,
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-keys-latest-ssh-keyid-projects-get>
+    pub(in crate::bitbucket) async fn key_owners(
+        &self,
+        id: &str,
+    ) -> Result<Vec<KeyOwner>, ApiError> {
+        let mut owners = Vec::new();
+        for kind in ["repos", "projects"] {
+            let path = ["rest", "keys", "latest", "ssh", id, kind];
+            let response = self.http.get(&path, &[]).await?;
+            let places: KeyPlaces = response.json()?;
+            owners.extend(places.values.into_iter().filter_map(KeyPlace::owner));
+        }
+        Ok(owners)
     }
 
     /// Registers a key. A registered one is a 409 with different bodies, so the list is read again.
@@ -182,6 +215,21 @@ fn permission(owner: &KeyOwner, access: Access) -> Option<&'static str> {
         (KeyOwner::Repository(_), Access::Write) => Some("REPO_WRITE"),
         (KeyOwner::Project { .. }, Access::Read) => Some("PROJECT_READ"),
         (KeyOwner::Project { .. }, Access::Write) => Some("PROJECT_WRITE"),
+    }
+}
+
+impl KeyPlace {
+    fn owner(self) -> Option<KeyOwner> {
+        if let Some(repository) = self.repository {
+            return Some(KeyOwner::Repository(RepoId {
+                namespace: repository.project?.key?,
+                slug: repository.slug?,
+            }));
+        }
+        Some(KeyOwner::Project {
+            workspace: None,
+            key: self.project?.key?,
+        })
     }
 }
 

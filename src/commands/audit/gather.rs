@@ -1,9 +1,13 @@
 //! Reads the keys, webhooks and tokens of workspaces, projects and repositories.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
+
+use super::resume::ResumeFile;
 
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, StoredWebhook};
@@ -11,15 +15,22 @@ use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::SelectedConnection;
 use crate::types::access_token::{AccessToken, TokenOwner};
+use crate::types::hint::Hint;
 use crate::types::inventory::{Item, ItemFacts, ItemKind};
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{Access, KeyOwner, RegisteredKey};
 use crate::types::repository::RepoId;
 use crate::types::timestamp::Timestamp;
+use crate::ui::Progress;
 
 /// Concurrent requests: Cloud counts requests per hour, a Data Center shares its threads with everybody.
 const CONCURRENT_ON_CLOUD: usize = 8;
 const CONCURRENT_ON_SERVER: usize = 4;
+/// Requests for data of repositories in an hour, unless the server reports another number
+/// (<https://support.atlassian.com/bitbucket-cloud/docs/api-request-limits/>).
+const CLOUD_LIMIT: u64 = 1000;
+/// After so many owners in a row the server counts as unreachable.
+const MAX_UNREACHABLE: usize = 3;
 
 /// An owner of keys, webhooks and tokens.
 #[derive(Debug, Clone)]
@@ -33,11 +44,13 @@ pub(super) enum Source {
     Repository(RepoId),
 }
 
-/// An owner that could not be read.
+/// An owner that could not be read, or not whole.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Unread {
     pub(super) owner: String,
     pub(super) reason: String,
+    #[serde(skip)]
+    pub(super) hint: Option<Hint>,
     #[serde(skip)]
     pub(super) exit: ExitStatus,
 }
@@ -45,8 +58,21 @@ pub(super) struct Unread {
 /// What was read, by the name of the owner.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
-    pub(super) done: BTreeMap<String, Vec<Item>>,
+    pub(super) done: HashMap<String, Vec<Item>>,
+    /// Owners of which some kinds could not be read.
+    pub(super) partial: HashMap<String, Vec<Item>>,
     pub(super) incomplete: Vec<Unread>,
+    pub(super) resume: Option<ResumeFile>,
+}
+
+/// What to read.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) sources: Vec<Source>,
+    pub(super) kinds: Vec<ItemKind>,
+    /// The sources are named by the user, and each of them alone: one that does not exist is an error of its own, and where
+    /// else its keys are has to be asked for.
+    pub(super) is_named: bool,
 }
 
 impl Source {
@@ -62,16 +88,11 @@ impl Source {
         }
     }
 
-    /// The option that names it to other commands.
-    fn flag(&self) -> String {
+    /// Under its current name, which the server has shown with its responses.
+    fn renamed(&self, bitbucket: &Bitbucket) -> Self {
         match self {
-            Self::Workspace(name) => format!("--workspace {name}"),
-            Self::Project {
-                workspace: Some(workspace),
-                key,
-            } => format!("--project {workspace}/{key}"),
-            Self::Project { key, .. } => format!("--project {key}"),
-            Self::Repository(repo) => format!("--repo {repo}"),
+            Self::Repository(repo) => Self::Repository(bitbucket.current_name(repo)),
+            Self::Workspace(_) | Self::Project { .. } => self.clone(),
         }
     }
 
@@ -94,35 +115,86 @@ impl Source {
         }
     }
 
-    /// Everything that it owns, of these kinds.
-    async fn read(&self, bitbucket: &Bitbucket, kinds: &[ItemKind]) -> Result<Vec<Item>, ApiError> {
-        let is_cloud = bitbucket.is_cloud();
+    /// How many requests it takes, where no list has a second page.
+    fn requests(&self, kinds: &[ItemKind], is_cloud: bool) -> usize {
+        let asks = |kind: &ItemKind| match (kind, self) {
+            (ItemKind::Key, Self::Workspace(_)) => false,
+            (ItemKind::Webhook, Self::Project { .. }) | (ItemKind::Token, _) => !is_cloud,
+            (ItemKind::Key | ItemKind::Webhook, _) => true,
+        };
+        kinds.iter().filter(|kind| asks(kind)).count()
+    }
+
+    /// Everything that it owns, and the first error. What one permission does not allow is no reason to leave out the rest.
+    async fn read(&self, bitbucket: &Bitbucket, plan: &Plan) -> (Vec<Item>, Option<ApiError>) {
         let mut items = Vec::new();
-        if kinds.contains(&ItemKind::Key)
-            && let Some(owner) = self.key_owner()
-        {
-            let keys = bitbucket.keys(&owner).await?;
-            items.extend(keys.into_iter().map(|key| self.key(key, is_cloud)));
+        let mut first_error = None;
+        for kind in &plan.kinds {
+            match self.read_kind(*kind, bitbucket, plan.is_named).await {
+                Ok(read) => items.extend(read),
+                Err(error) => {
+                    let is_final = !error.is_access_error();
+                    first_error.get_or_insert(error);
+                    if is_final {
+                        break;
+                    }
+                }
+            }
         }
-        if kinds.contains(&ItemKind::Webhook) {
-            let webhooks = match self {
-                Self::Workspace(name) => bitbucket.workspace_webhooks(name).await?,
-                Self::Project { key, .. } => bitbucket.project_webhooks(key).await?,
-                Self::Repository(repo) => bitbucket.webhooks_with_statistics(repo).await?,
-            };
-            items.extend(
-                webhooks
+        (items, first_error)
+    }
+
+    async fn read_kind(
+        &self,
+        kind: ItemKind,
+        bitbucket: &Bitbucket,
+        is_named: bool,
+    ) -> Result<Vec<Item>, ApiError> {
+        let is_cloud = bitbucket.is_cloud();
+        Ok(match kind {
+            ItemKind::Key => {
+                let Some(owner) = self.key_owner() else {
+                    return Ok(Vec::new());
+                };
+                let keys = bitbucket.keys(&owner).await?;
+                let source = self.renamed(bitbucket);
+                let mut items: Vec<_> = keys
                     .into_iter()
-                    .map(|webhook| self.webhook(&webhook, is_cloud)),
-            );
-        }
-        if kinds.contains(&ItemKind::Token)
-            && let Some(owner) = self.token_owner()
-            && let Some(tokens) = bitbucket.tokens(&owner).await?
-        {
-            items.extend(tokens.into_iter().map(|token| self.token(token, is_cloud)));
-        }
-        Ok(items)
+                    .map(|key| source.key(key, is_cloud))
+                    .collect();
+                for item in items.iter_mut().filter(|_| is_named && !is_cloud) {
+                    item.facts.registered_at = Some(places_of(item, bitbucket).await?);
+                }
+                items
+            }
+            ItemKind::Webhook => {
+                let webhooks = match self {
+                    Self::Workspace(name) => bitbucket.workspace_webhooks(name).await?,
+                    Self::Project { key, .. } => bitbucket.project_webhooks(key).await?,
+                    Self::Repository(repo) => bitbucket.webhooks_with_statistics(repo).await?,
+                };
+                let source = self.renamed(bitbucket);
+                let webhooks = webhooks.iter();
+                webhooks
+                    .map(|webhook| source.webhook(webhook, is_cloud))
+                    .collect()
+            }
+            ItemKind::Token => {
+                let Some(owner) = self.token_owner() else {
+                    return Ok(Vec::new());
+                };
+                match bitbucket.tokens(&owner).await {
+                    Ok(tokens) => {
+                        let source = self.renamed(bitbucket);
+                        let tokens = tokens.into_iter().flatten();
+                        tokens.map(|token| source.token(token, is_cloud)).collect()
+                    }
+                    // Servers before 7.18 have no such tokens.
+                    Err(ApiError::NotAnApiEndpoint(_)) => Vec::new(),
+                    Err(error) => return Err(error),
+                }
+            }
+        })
     }
 
     fn item(&self, kind: ItemKind, is_cloud: bool) -> Item {
@@ -137,10 +209,7 @@ impl Source {
             created_on: None,
             last_used_on: None,
             expires_on: None,
-            facts: ItemFacts {
-                owner_flag: self.flag(),
-                ..ItemFacts::default()
-            },
+            facts: ItemFacts::default(),
         }
     }
 
@@ -171,9 +240,12 @@ impl Source {
         item.facts.is_signed = webhook.secret_set;
         item.facts.verifies_receiver = webhook.verifies_receiver;
         item.facts.last_call_failed = stored.last_delivery_failed;
+        item.facts.event = webhook.events.first().cloned();
+        let label = webhook.shown_url();
+        item.facts.has_hidden_password = label != webhook.url;
         Item {
             id: webhook.id.clone(),
-            label: Some(webhook.shown_url()),
+            label: Some(label),
             created_on: stored.created_on,
             ..item
         }
@@ -196,64 +268,212 @@ impl Source {
     }
 }
 
+/// All owners of an access key, its own included; none where the server does not report them to this account.
+async fn places_of(item: &Item, bitbucket: &Bitbucket) -> Result<Vec<String>, ApiError> {
+    let id = item.id.as_deref().unwrap_or_default();
+    let owners = match bitbucket.key_owners(id).await {
+        Ok(owners) => owners.unwrap_or_default(),
+        Err(error) if error.is_access_error() => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let mut names: Vec<String> = owners
+        .into_iter()
+        .filter_map(|owner| match owner {
+            KeyOwner::Repository(repo) => Some(repo.to_string()),
+            KeyOwner::Project { key, .. } => Some(format!("project:{key}")),
+            KeyOwner::Account => None,
+        })
+        .collect();
+    if !names.is_empty() && !names.contains(&item.owner) {
+        names.push(item.owner.clone());
+    }
+    Ok(names)
+}
+
+impl Unread {
+    pub(super) fn new(owner: String, error: &Error) -> Self {
+        Self {
+            owner,
+            reason: error.to_string(),
+            hint: error.hint(),
+            exit: error.exit_status(),
+        }
+    }
+}
+
 impl Inventory {
-    /// Reads what has not been read. After a rate limit that does not end in time nothing more is requested.
+    /// Reads what has not been read. After an error that all other owners would have as well, nothing more is requested.
     pub(super) fn gather(
         &mut self,
         app: &App,
         selected: &SelectedConnection,
         bitbucket: &Bitbucket,
-        sources: &[Source],
-        kinds: &[ItemKind],
+        plan: &Plan,
     ) -> Result<(), Error> {
         let is_cloud = bitbucket.is_cloud();
-        let left: Vec<&Source> = sources
+        let left: Vec<&Source> = plan
+            .sources
             .iter()
             .filter(|source| !self.done.contains_key(&source.name(is_cloud)))
             .collect();
-        let concurrent = if is_cloud {
-            CONCURRENT_ON_CLOUD
-        } else {
-            CONCURRENT_ON_SERVER
-        };
+        let requests = left
+            .iter()
+            .map(|source| source.requests(&plan.kinds, is_cloud))
+            .sum();
+        if is_cloud {
+            self.announce_limit(app, bitbucket, requests);
+        }
+        let mut progress = ReadProgress::new(app, left.len());
+        let stopped = RefCell::new(None);
         app.block_on(async {
             let mut work = stream::iter(&left)
-                .map(|source| async move { (*source, source.read(bitbucket, kinds).await) })
-                .buffered(concurrent);
+                .map(|source| {
+                    let stopped = &stopped;
+                    async move {
+                        let is_over = stopped.borrow().is_some();
+                        let read = source.read(bitbucket, plan);
+                        (*source, if is_over { None } else { Some(read.await) })
+                    }
+                })
+                .buffer_unordered(concurrency(is_cloud));
+            let mut failures_in_a_row = 0;
             while let Some((source, read)) = work.next().await {
-                app.ui.count_progress(1);
                 let owner = source.name(is_cloud);
-                match read {
-                    Ok(items) => {
-                        self.done.insert(owner, items);
-                    }
-                    Err(error) => {
-                        let is_over = matches!(error, ApiError::RateLimited(_));
-                        let error = selected.describe_api_error(error);
-                        self.incomplete.push(Unread {
+                let Some((items, error)) = read else {
+                    self.incomplete
+                        .extend(stopped.borrow().as_ref().map(|cause: &Unread| Unread {
                             owner,
-                            reason: error.to_string(),
-                            exit: error.exit_status(),
-                        });
-                        if is_over {
-                            break;
-                        }
+                            reason: format!(
+                                "not read, because of an earlier error: {}",
+                                cause.reason
+                            ),
+                            ..cause.clone()
+                        }));
+                    continue;
+                };
+                progress.advance();
+                let Some(error) = error else {
+                    failures_in_a_row = 0;
+                    if let Some(file) = &mut self.resume {
+                        file.record(&owner, &items)?;
                     }
+                    self.done.insert(owner, items);
+                    continue;
+                };
+                let is_unreachable = matches!(error, ApiError::Unreachable { .. });
+                failures_in_a_row = if is_unreachable {
+                    failures_in_a_row + 1
+                } else {
+                    0
+                };
+                let affects_all = failures_in_a_row >= MAX_UNREACHABLE || affects_all(&error);
+                let mut unread = Unread::new(owner, &selected.describe_api_error(error));
+                // Listed, so it exists, but the credential may not read what it owns.
+                if unread.exit == ExitStatus::NotFound && !plan.is_named {
+                    unread.exit = ExitStatus::Forbidden;
                 }
+                if affects_all {
+                    stopped.borrow_mut().get_or_insert_with(|| unread.clone());
+                }
+                self.partial.insert(unread.owner.clone(), items);
+                self.incomplete.push(unread);
             }
-        })?;
-        let unread = |name: &str| self.incomplete.iter().any(|one| one.owner == name);
-        let skipped: Vec<_> = left
-            .iter()
-            .map(|source| source.name(is_cloud))
-            .filter(|name| !self.done.contains_key(name) && !unread(name))
-            .collect();
+            Ok::<(), Error>(())
+        })??;
         self.incomplete
-            .extend(skipped.into_iter().map(|owner| Unread {
-                owner,
-                reason: "not read, because the rate limit is exceeded".to_owned(),
-                exit: ExitStatus::BadResponse,
-            }));
+            .sort_by(|one, other| one.owner.cmp(&other.owner));
         Ok(())
+    }
+
+    /// What the sources own, in the order of the owners.
+    pub(super) fn take_items(&mut self, plan: &Plan, is_cloud: bool) -> Vec<Item> {
+        let mut items: Vec<Item> = plan
+            .sources
+            .iter()
+            .filter_map(|source| {
+                let name = source.name(is_cloud);
+                self.done
+                    .remove(&name)
+                    .or_else(|| self.partial.remove(&name))
+            })
+            .flatten()
+            .collect();
+        items.sort_by(|one, other| one.owner.cmp(&other.owner));
+        items
+    }
+
+    /// Says before the first of many requests that they are more than Cloud accepts in an hour.
+    fn announce_limit(&self, app: &App, bitbucket: &Bitbucket, requests: usize) {
+        let reported = bitbucket.observation().rate_limit;
+        let limit = reported
+            .and_then(|limit| limit.limit)
+            .unwrap_or(CLOUD_LIMIT);
+        if (requests + bitbucket.requests_sent()) as u64 <= limit {
+            return;
+        }
+        let next = if self.resume.is_some() {
+            "the same command continues after the limit"
+        } else {
+            "pass --resume FILE to continue after the limit"
+        };
+        app.ui.warn(&format!(
+            "about {requests} requests are needed, and Bitbucket Cloud accepts {limit} an hour; {next}"
+        ));
+    }
+}
+
+/// At most so many requests at the same time.
+pub(super) fn concurrency(is_cloud: bool) -> usize {
+    if is_cloud {
+        CONCURRENT_ON_CLOUD
+    } else {
+        CONCURRENT_ON_SERVER
+    }
+}
+
+/// Whether every other request would fail in the same way: more of them could lock the account.
+fn affects_all(error: &ApiError) -> bool {
+    matches!(
+        error,
+        ApiError::RateLimited(_)
+            | ApiError::Unauthorized(_)
+            | ApiError::LoginRefused(_)
+            | ApiError::CaptchaRequired
+            | ApiError::BasicAuthDisabled
+    )
+}
+
+/// How many owners were read, and how long the others will take.
+struct ReadProgress {
+    line: Progress,
+    started: Instant,
+    total: usize,
+    read: usize,
+}
+
+impl ReadProgress {
+    fn new(app: &App, total: usize) -> Self {
+        Self {
+            line: app.ui.progress("reading keys, webhooks and tokens"),
+            started: Instant::now(),
+            total,
+            read: 0,
+        }
+    }
+
+    fn advance(&mut self) {
+        self.read += 1;
+        let elapsed = self.started.elapsed().as_secs();
+        let left = elapsed * (self.total - self.read) as u64 / self.read as u64;
+        let estimate = match left {
+            // A guess from the first seconds is none.
+            _ if elapsed < 3 => String::new(),
+            0..=90 => format!(", about {left} s left"),
+            _ => format!(", about {} min left", left.div_ceil(60)),
+        };
+        self.line.set_message(&format!(
+            "reading keys, webhooks and tokens: {} of {}{estimate}",
+            self.read, self.total
+        ));
     }
 }

@@ -4,25 +4,28 @@ mod gather;
 mod report;
 mod resume;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::ValueEnum as _;
 
-use self::gather::{Inventory, Source};
-use self::report::{AuditOutput, Format};
+use self::gather::{Inventory, Plan, Source, Unread};
+use self::report::{AuditOutput, Format, ReportOptions, Totals};
+use self::resume::ResumeFile;
 use crate::app::App;
-use crate::bitbucket::Bitbucket;
+use crate::bitbucket::{Bitbucket, RepositoryList};
 use crate::commands::Subcommand;
-use crate::diagnostics::{AuditLimits, Severity, judge_inventory};
-use crate::error::Error;
+use crate::diagnostics::{Audit, AuditContext, AuditLimits};
+use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
 use crate::resolve::{Needs, Request, SelectedConnection, connection_repository};
+use crate::ssh::PrivateKeyFile;
 use crate::types::day_count::DayCount;
-use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
-use crate::types::inventory::ItemKind;
+use crate::types::inventory::{Item, ItemKind};
+use crate::types::namespace::Project;
 use crate::types::operation::Operation;
-use crate::types::repository::{RepoRef, Repository, RepositoryFilter};
+use crate::types::repository::{RepoId, RepoRef, Repository, RepositoryFilter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,65 +85,66 @@ impl Subcommand for Args {
     /// Lists and checks what is connected. Owners that cannot be read are part of the result.
     fn run(&self, app: &App) -> Result<AuditOutput, Error> {
         let (selected, bitbucket) = self.client(app)?;
-        let is_cloud = bitbucket.is_cloud();
-        let kinds = self.kinds(is_cloud)?;
-        let sources = self.sources(app, &selected, &bitbucket)?;
-        let progress = app.ui.progress("reading keys, webhooks and tokens");
-        let mut inventory = match &self.resume {
-            Some(path) => resume::load(path, &selected.connection)?,
-            None => Inventory::default(),
-        };
-        inventory.gather(app, &selected, &bitbucket, &sources, &kinds)?;
-        drop(progress);
-        if let Some(path) = &self.resume {
-            resume::save(path, &selected.connection, &inventory)?;
-        }
-        let repositories = sources
+        bitbucket.limit_concurrency(gather::concurrency(bitbucket.is_cloud()));
+        let kinds = self.kinds(bitbucket.is_cloud())?;
+        let mut inventory = self.inventory(app, &selected, &kinds)?;
+        let plan = self.plan(app, &selected, &bitbucket, kinds, &mut inventory)?;
+        inventory.gather(app, &selected, &bitbucket, &plan)?;
+        let repositories = plan
+            .sources
             .iter()
             .filter(|source| matches!(source, Source::Repository(_)))
             .count();
-        let Inventory {
-            done, incomplete, ..
-        } = inventory;
-        let mut items: Vec<_> = sources
-            .iter()
-            .filter_map(|source| done.get(&source.name(is_cloud)))
-            .flatten()
-            .filter(|item| kinds.contains(&item.kind))
-            .cloned()
-            .collect();
-        items.sort_by(|one, other| one.owner.cmp(&other.owner));
-        let limits = AuditLimits {
-            today: app.today(),
-            older_than: self.older_than,
-            unused: self.unused,
-            expires_within: self.expires_within,
+        // An owner that refuses will refuse again.
+        let is_refused =
+            |unread: &Unread| matches!(unread.exit, ExitStatus::Forbidden | ExitStatus::NotFound);
+        let is_over = inventory.incomplete.iter().all(is_refused);
+        if let Some(file) = inventory.resume.take_if(|_| is_over) {
+            file.remove()?;
+        }
+        let items = inventory.take_items(&plan, bitbucket.is_cloud());
+        let rotatable = rotatable_keys(app, &items)?;
+        let context = AuditContext {
+            limits: AuditLimits {
+                today: app.today(),
+                older_than: self.older_than,
+                unused: self.unused,
+                expires_within: self.expires_within,
+            },
+            connection: app.named_connection(),
+            rotatable: &rotatable,
         };
-        let findings = judge_inventory(&items, limits);
-        let has = |level| {
-            findings
-                .iter()
-                .flatten()
-                .any(|finding| finding.level == level)
-        };
-        let verdict = if has(Severity::Fail) {
-            ExitStatus::Failure
-        } else if self.strict && has(Severity::Warn) {
-            ExitStatus::Warnings
-        } else {
-            ExitStatus::Success
-        };
-        let unread = incomplete.iter().map(|one| one.exit);
-        let status = ExitStatus::most_significant(unread.chain([verdict]));
+        let audit = Audit::new(&items, context);
+        let findings: Vec<_> = items.iter().map(|item| audit.findings(item)).collect();
         Ok(AuditOutput::new(
-            self.format,
-            status,
-            repositories,
-            bitbucket.requests_sent(),
+            ReportOptions {
+                format: self.format,
+                strict: self.strict,
+                resume: self.resume.clone().filter(|_| !is_over),
+                connection: app.named_connection().map(str::to_owned),
+            },
+            Totals {
+                repositories,
+                requests: bitbucket.requests_sent(),
+            },
             items.into_iter().zip(findings),
-            incomplete,
+            inventory.incomplete,
         ))
     }
+}
+
+/// The keys that `key rotate` replaces: those of connections of this machine, with their repositories.
+fn rotatable_keys(app: &App, items: &[Item]) -> Result<HashSet<(String, String)>, Error> {
+    if !items.iter().any(|item| item.kind == ItemKind::Key) {
+        return Ok(HashSet::new());
+    }
+    let connections = app.ssh_connections()?;
+    let keys = connections.iter().filter_map(|connection| {
+        let key = PrivateKeyFile::read(&connection.key).ok()?;
+        let repository = connection.repository().to_string();
+        Some((repository, key.public.fingerprint().to_string()))
+    });
+    Ok(keys.collect())
 }
 
 impl Args {
@@ -170,20 +174,47 @@ impl Args {
         Ok(self.what.clone())
     }
 
-    /// The owners to read.
-    fn sources(
+    /// What an earlier run has read, where there is one.
+    fn inventory(
+        &self,
+        app: &App,
+        selected: &SelectedConnection,
+        kinds: &[ItemKind],
+    ) -> Result<Inventory, Error> {
+        let Some(path) = &self.resume else {
+            return Ok(Inventory::default());
+        };
+        let base_url = selected.connection.base_url.to_string();
+        let (file, done) = ResumeFile::open(path, &base_url, kinds)?;
+        if let Some(started_on) = file.continued_from {
+            let owners = done.len();
+            app.ui.warn(&format!(
+                "continuing the audit of {started_on}: {owners} owners are read"
+            ));
+        }
+        Ok(Inventory {
+            done,
+            resume: Some(file),
+            ..Inventory::default()
+        })
+    }
+
+    /// The owners to read. A list that the credential may not read is incomplete.
+    fn plan(
         &self,
         app: &App,
         selected: &SelectedConnection,
         bitbucket: &Bitbucket,
-    ) -> Result<Vec<Source>, Error> {
+        kinds: Vec<ItemKind>,
+        inventory: &mut Inventory,
+    ) -> Result<Plan, Error> {
         let connection = &selected.connection;
-        let is_cloud = connection.deployment == Deployment::Cloud;
-        if !self.repo.is_empty() {
-            let repos = self.repo.iter();
-            let ids = repos.map(|repo| Ok(Source::Repository(repo.resolve(connection)?)));
-            return ids.collect();
-        }
+        let is_cloud = bitbucket.is_cloud();
+        let named: Vec<_> = self
+            .repo
+            .iter()
+            .map(|repo| repo.resolve(connection))
+            .collect::<Result<_, _>>()?;
         if self.workspace.is_some() && !is_cloud {
             return Err(Error::usage(
                 format!(
@@ -194,8 +225,20 @@ impl Args {
             ));
         }
         let is_unspecified = self.workspace.is_none() && self.project.is_none();
-        if is_unspecified && let Some(repo) = connection_repository(connection) {
-            return Ok(vec![Source::Repository(repo)]);
+        let own = connection_repository(connection).filter(|_| is_unspecified && named.is_empty());
+        let mut seen = HashSet::new();
+        let mut sources: Vec<_> = named
+            .into_iter()
+            .chain(own)
+            .map(Source::Repository)
+            .filter(|source| seen.insert(source.name(is_cloud)))
+            .collect();
+        if !sources.is_empty() {
+            return Ok(Plan {
+                sources,
+                kinds,
+                is_named: true,
+            });
         }
         let workspace = self.workspace.clone().or(connection.workspace.clone());
         let project = self.project.clone().or_else(|| {
@@ -213,36 +256,55 @@ impl Args {
             project: project.clone(),
             ..RepositoryFilter::default()
         };
-        let _progress = app.ui.list_progress("listing repositories");
-        let listed = app.block_on(async {
-            let repositories = bitbucket.repositories(&filter).await?.complete()?;
-            let projects = if let Some(key) = &project {
-                vec![key.clone()]
-            } else {
-                let all = bitbucket.projects(workspace.as_deref().unwrap_or_default());
-                all.await?.into_iter().map(|project| project.key).collect()
+        let describe = |error| selected.describe_api_error_for(error, Operation::ReadRepositories);
+        let progress = app.ui.list_progress("listing repositories");
+        let (repositories, projects) = app.block_on(async {
+            let listed = bitbucket.repositories(&filter).await;
+            let repositories: Result<Vec<_>, _> = listed
+                .and_then(RepositoryList::complete)
+                .map(|all| all.iter().map(Repository::path).collect());
+            let projects = match &project {
+                _ if repositories.is_err() => Ok(Vec::new()),
+                Some(key) => Ok(vec![key.clone()]),
+                None => {
+                    let all = bitbucket.projects(workspace.as_deref().unwrap_or_default());
+                    let keys = |all: Vec<Project>| all.into_iter().map(|project| project.key);
+                    all.await.map(|all| keys(all).collect())
+                }
             };
-            Ok((repositories, projects))
+            (repositories, projects)
         })?;
-        let (repositories, projects) = listed
-            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
-        let mut sources = Vec::new();
+        drop(progress);
+        let repositories: Vec<RepoId> = repositories.map_err(describe)?;
         if let (Some(workspace), None) = (&workspace, &project) {
             sources.push(Source::Workspace(workspace.clone()));
         }
+        let projects = projects.unwrap_or_else(|error| {
+            let of = workspace.as_deref().filter(|_| is_cloud);
+            let owner = of.map_or_else(|| "server".to_owned(), |name| format!("workspace:{name}"));
+            let mut unread = Unread::new(owner, &describe(error));
+            unread.reason = format!("list of projects: {}", unread.reason);
+            inventory.incomplete.push(unread);
+            Vec::new()
+        });
+        let is_missing = project.is_some() && repositories.is_empty();
         sources.extend(projects.into_iter().map(|key| Source::Project {
             workspace: workspace.clone(),
             key,
         }));
-        let repositories = repositories.iter().map(Repository::path);
-        sources.extend(repositories.map(Source::Repository));
-        if sources.is_empty() {
+        sources.extend(repositories.into_iter().map(Source::Repository));
+        sources.retain(|source| seen.insert(source.name(is_cloud)));
+        if sources.is_empty() && inventory.incomplete.is_empty() {
             return Err(Error::rejected(
-                crate::error::RejectionKind::NotFound,
+                RejectionKind::NotFound,
                 "there are no repositories that this credential sees",
                 Hint::command("repo list"),
             ));
         }
-        Ok(sources)
+        Ok(Plan {
+            sources,
+            kinds,
+            is_named: is_missing,
+        })
     }
 }

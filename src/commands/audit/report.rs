@@ -1,6 +1,7 @@
 //! The report of an audit: text, JSON, CSV, `JUnit`, Markdown.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -11,6 +12,7 @@ use crate::diagnostics::report::{
 use crate::diagnostics::{Finding, Severity};
 use crate::exit_status::ExitStatus;
 use crate::types::date::Date;
+use crate::types::escape::escape;
 use crate::types::inventory::{Item, ItemKind};
 use crate::types::timestamp::Timestamp;
 use crate::ui::{CommandOutput, TextWriter};
@@ -30,16 +32,33 @@ pub(super) enum Format {
     Markdown,
 }
 
+/// How the result is written and evaluated.
+#[derive(Debug)]
+pub(super) struct ReportOptions {
+    pub(super) format: Format,
+    pub(super) strict: bool,
+    /// The file from which the next run continues.
+    pub(super) resume: Option<PathBuf>,
+    /// The connection that the user named.
+    pub(super) connection: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Totals {
+    pub(super) repositories: usize,
+    pub(super) requests: usize,
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct AuditOutput {
     ok: bool,
     exit: u8,
-    repositories: usize,
-    requests: usize,
+    #[serde(flatten)]
+    totals: Totals,
     items: Vec<Row>,
     incomplete: Vec<Unread>,
     #[serde(skip)]
-    format: Format,
+    options: ReportOptions,
     #[serde(skip)]
     status: ExitStatus,
 }
@@ -58,6 +77,9 @@ struct Row {
     expires_on: Option<Date>,
     findings: Vec<Finding>,
 }
+
+/// More owners that could not be read are counted on standard error; all are in the JSON document.
+const MAX_UNREAD_SHOWN: usize = 10;
 
 const COLUMNS: [&str; 11] = [
     "kind",
@@ -104,25 +126,37 @@ impl Row {
     }
 }
 
+impl ReportOptions {
+    fn fails(&self, finding: &Finding) -> bool {
+        finding.level == Severity::Fail || self.strict && finding.level == Severity::Warn
+    }
+}
+
 impl AuditOutput {
     pub(super) fn new(
-        format: Format,
-        status: ExitStatus,
-        repositories: usize,
-        requests: usize,
+        options: ReportOptions,
+        totals: Totals,
         items: impl Iterator<Item = (Item, Vec<Finding>)>,
         incomplete: Vec<Unread>,
     ) -> Self {
+        let items: Vec<_> = items
+            .map(|(item, findings)| Row::new(item, findings))
+            .collect();
+        let findings = items.iter().flat_map(|row| &row.findings);
+        let failures = findings.filter(|finding| options.fails(finding));
+        let verdicts = failures.map(|finding| match finding.level {
+            Severity::Warn => ExitStatus::Warnings,
+            Severity::Fail | Severity::Unknown | Severity::Pass => ExitStatus::Failure,
+        });
+        let unread = incomplete.iter().map(|unread| unread.exit);
+        let status = ExitStatus::most_significant(verdicts.chain(unread));
         Self {
             ok: status == ExitStatus::Success,
             exit: status.code(),
-            repositories,
-            requests,
-            items: items
-                .map(|(item, findings)| Row::new(item, findings))
-                .collect(),
+            totals,
+            items,
             incomplete,
-            format,
+            options,
             status,
         }
     }
@@ -147,10 +181,14 @@ impl AuditOutput {
     }
 
     fn summary(&self) -> String {
+        let unread = match self.incomplete.len() {
+            0 => String::new(),
+            count => format!("; {count} owners could not be read"),
+        };
         format!(
-            "{} items in {} repositories: {} failed, {} warnings, {} unknown",
+            "{} items in {} repositories: {} failed, {} warnings, {} unknown{unread}",
             self.items.len(),
-            self.repositories,
+            self.totals.repositories,
             self.count(Severity::Fail),
             self.count(Severity::Warn),
             self.count(Severity::Unknown),
@@ -201,31 +239,41 @@ impl AuditOutput {
         }
     }
 
+    /// A suite for each owner and one for the run: a report without any test is an error to some CI systems.
     fn write_junit(&self, out: &mut TextWriter) {
-        let tests: usize = self.items.iter().map(|row| row.findings.len()).sum();
-        out.raw(&format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"bbconnect audit\" tests=\"{tests}\" failures=\"{}\">\n",
-            self.count(Severity::Fail)
-        ));
+        let mut suites = String::new();
+        let (mut tests, mut failures, mut skipped) = (0, 0, 0);
         for (owner, rows) in self.by_owner() {
-            let findings = || rows.iter().flat_map(|row| &row.findings);
-            let count = |level| findings().filter(|finding| finding.level == level).count();
-            let name = xml_attribute(owner);
-            out.raw(&format!(
-                "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\">\n",
-                findings().count(),
-                count(Severity::Fail),
-                count(Severity::Unknown)
-            ));
+            let mut suite = Suite::default();
             for row in &rows {
-                let class = xml_attribute(&format!("{owner}: {}", row.title()));
-                for finding in &row.findings {
-                    let is_failure = finding.level == Severity::Fail;
-                    out.raw(&junit_testcase(finding, &class, is_failure));
-                }
+                suite.add_item(owner, row, &self.options);
             }
-            out.raw("  </testsuite>\n");
+            tests += suite.tests;
+            failures += suite.failures;
+            skipped += suite.skipped;
+            suites.push_str(&suite.finish(owner, 0));
         }
+        let mut run = Suite::default();
+        for unread in &self.incomplete {
+            run.tests += 1;
+            let [owner, reason] = [&unread.owner, &unread.reason].map(|text| xml_attribute(text));
+            run.cases.push(format!(
+                "    <testcase classname=\"{owner}\" name=\"read\">\n      <error message=\"{reason}\" type=\"{}\"/>\n    </testcase>\n",
+                unread.exit.error_kind()
+            ));
+        }
+        if self.incomplete.is_empty() {
+            run.tests += 1;
+            run.cases
+                .push("    <testcase classname=\"bbconnect audit\" name=\"read\"/>\n".to_owned());
+        }
+        let errors = self.incomplete.len();
+        out.raw(&format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"bbconnect audit\" tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n",
+            tests + run.tests
+        ));
+        out.raw(&suites);
+        out.raw(&run.finish("bbconnect audit", errors));
         out.raw("</testsuites>\n");
     }
 
@@ -266,15 +314,61 @@ impl AuditOutput {
     }
 }
 
-/// A field of RFC 4180. What a spreadsheet would take for a formula is quoted.
+/// The tests of an owner.
+#[derive(Debug, Default)]
+struct Suite {
+    tests: usize,
+    failures: usize,
+    skipped: usize,
+    cases: Vec<String>,
+}
+
+impl Suite {
+    /// A test for each finding; one that passes for an item without findings.
+    fn add_item(&mut self, owner: &str, row: &Row, options: &ReportOptions) {
+        // Titles need not be unique, and a CI system merges tests of the same name.
+        let id = row.id.as_deref().filter(|_| row.label.is_some());
+        let id = id.map(|id| format!(" ({id})")).unwrap_or_default();
+        let class = xml_attribute(&format!("{owner}: {}{id}", row.title()));
+        self.tests += row.findings.len().max(1);
+        if row.findings.is_empty() {
+            self.cases.push(format!(
+                "    <testcase classname=\"{class}\" name=\"{}\"/>\n",
+                row.kind
+            ));
+        }
+        for finding in &row.findings {
+            let is_failure = options.fails(finding);
+            self.failures += usize::from(is_failure);
+            self.skipped += usize::from(finding.level == Severity::Unknown);
+            self.cases.push(junit_testcase(finding, &class, is_failure));
+        }
+    }
+
+    fn finish(&self, name: &str, errors: usize) -> String {
+        format!(
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{errors}\" skipped=\"{}\">\n{}  </testsuite>\n",
+            xml_attribute(name),
+            self.tests,
+            self.failures,
+            self.skipped,
+            self.cases.concat()
+        )
+    }
+}
+
+/// A field of RFC 4180, without control characters. What a spreadsheet would take for a formula gets an apostrophe in front
+/// (<https://owasp.org/www-community/attacks/CSV_Injection>); separators are those of any locale.
 fn csv_field(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '@', '-', '\t', '\r']);
+    let is_formula =
+        text.trim_start().starts_with(['=', '+', '@', '-']) || text.starts_with(['\t', '\r', '\n']);
+    let text = escape(text);
     let text = if is_formula {
         format!("'{text}")
     } else {
-        text.to_owned()
+        text.into_owned()
     };
-    if text.contains(['"', ',', '\n', '\r']) || is_formula {
+    if text.contains(['"', ',', ';', '\'']) || is_formula {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text
@@ -285,7 +379,7 @@ impl CommandOutput for AuditOutput {
     const SCHEMA: &'static str = "bbconnect/audit@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        match self.format {
+        match self.options.format {
             Format::Text | Format::Json => self.write_text(out),
             Format::Csv => self.write_csv(out),
             Format::Junit => self.write_junit(out),
@@ -294,8 +388,31 @@ impl CommandOutput for AuditOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        for unread in &self.incomplete {
+        for unread in self.incomplete.iter().take(MAX_UNREAD_SHOWN) {
             out.line(&format!("{}: {}", unread.owner, unread.reason));
+        }
+        let more = self.incomplete.len().saturating_sub(MAX_UNREAD_SHOWN);
+        if more > 0 {
+            out.line(&format!("{more} more owners could not be read"));
+        }
+        let mut hints: Vec<_> = self
+            .incomplete
+            .iter()
+            .filter_map(|unread| unread.hint.as_ref())
+            .map(|hint| hint.render(self.options.connection.as_deref()))
+            .collect();
+        hints.dedup();
+        hints.sort_unstable();
+        hints.dedup();
+        if let Some(path) = &self.options.resume {
+            let path = path.to_string_lossy();
+            hints = vec![format!(
+                "pass --resume {} again to continue",
+                shell_words::quote(&path)
+            )];
+        }
+        for hint in hints {
+            out.line(&format!("hint: {hint}"));
         }
     }
 
@@ -315,6 +432,12 @@ mod tests {
             ("a,b", "\"a,b\""),
             ("say \"x\"", "\"say \"\"x\"\"\""),
             ("=1+1", "\"'=1+1\""),
+            ("-1", "\"'-1\""),
+            ("+1", "\"'+1\""),
+            (" =1+1", "\"' =1+1\""),
+            ("\t=1+1", "\"'\\t=1+1\""),
+            ("a;b", "\"a;b\""),
+            ("two\nlines", "two\\nlines"),
             ("@sum", "\"'@sum\""),
             ("", ""),
         ] {

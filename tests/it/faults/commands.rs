@@ -72,7 +72,7 @@ impl Case {
 
     /// Whether the result is a report, in which facts may be unknown.
     pub(crate) fn is_report(&self) -> bool {
-        self.name.starts_with("check") || self.name == "doctor"
+        self.name.starts_with("check") || ["doctor", "audit"].contains(&self.name)
     }
 
     /// Whether the faults that take seconds of work are run with it.
@@ -95,7 +95,7 @@ impl Case {
 }
 
 /// Commands with a connection from the environment: name, arguments on Cloud, and on Data Center (`=`: the same).
-const IN_ENVIRONMENT: [(&str, &str, &str); 28] = [
+const IN_ENVIRONMENT: [(&str, &str, &str); 29] = [
     ("check", "check --repo {repo}", "="),
     ("doctor", "doctor", "="),
     ("workspace list", "workspace list", ""),
@@ -105,6 +105,7 @@ const IN_ENVIRONMENT: [(&str, &str, &str); 28] = [
     ("repo view", "repo view {repo}", "="),
     ("repo create", "repo create {namespace}/new", "="),
     ("webhook list", "webhook list --repo {repo}", "="),
+    ("audit", "audit --repo {repo} --what keys,webhooks", "="),
     (
         "webhook ensure",
         "webhook ensure --repo {repo} --url https://ci.example.com/hook --event push",

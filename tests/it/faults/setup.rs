@@ -35,6 +35,7 @@ pub(crate) fn add_keys(fixture: &Fixture) {
             label: name.to_owned(),
             permission: "REPO_READ".to_owned(),
             created: 1_790_000_000_000,
+            ..Key::default()
         };
         fixture.server.update(|state| {
             state.keys.next = 3;

@@ -21,7 +21,7 @@ pub(crate) struct Keys {
 }
 
 /// A key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Key {
     /// `repo acme/site`, `project WEB`, `user jane`.
     pub(crate) owner: String,
@@ -33,6 +33,17 @@ pub(crate) struct Key {
     pub(crate) permission: String,
     /// Milliseconds since 1970.
     pub(crate) created: u64,
+    /// More fields of the response, and other values.
+    pub(crate) fields: Value,
+}
+
+impl Key {
+    fn with_fields(&self, mut shown: Value) -> Value {
+        if let (Some(shown), Some(fields)) = (shown.as_object_mut(), self.fields.as_object()) {
+            shown.extend(fields.clone());
+        }
+        shown
+    }
 }
 
 impl Keys {
@@ -49,6 +60,7 @@ impl Keys {
             label: label.to_owned(),
             permission: permission.to_owned(),
             created: 1_790_000_000_000,
+            fields: Value::Null,
         };
         self.all.push(key.clone());
         self.follow();
@@ -172,7 +184,7 @@ pub(super) fn on_cloud(
             .as_object_mut()
             .unwrap()
             .extend(own.as_object().unwrap().clone());
-        shown
+        key.with_fields(shown)
     };
     Some(match (request.method, id) {
         ("GET", []) => {
@@ -248,6 +260,33 @@ fn datacenter_error(status: u16, message: &str, exception: Option<&str>) -> ApiR
     )
 }
 
+/// The repositories or projects that have a key. Each entry repeats the key; there are no pages.
+fn key_owners(keys: &Keys, id: &str, kind: &str) -> ApiResponse {
+    let material = keys.all.iter().find(|key| key.id == id);
+    let material = material.map(|key| &key.material);
+    let own = keys
+        .all
+        .iter()
+        .filter(|key| Some(&key.material) == material);
+    let values: Vec<_> = own
+        .filter_map(|own| {
+            let key = json!({"id": id.parse::<u64>().unwrap(), "text": own.material});
+            let owner = match (kind, own.owner.split_once(' ')?) {
+                ("repos", ("repo", name)) => {
+                    let (project, slug) = name.split_once('/')?;
+                    json!({"repository": {"slug": slug, "project": {"key": project}}})
+                }
+                ("projects", ("project", key)) => json!({"project": {"key": key}}),
+                _ => return None,
+            };
+            let mut entry = json!({"key": key, "permission": own.permission});
+            entry.as_object_mut()?.extend(owner.as_object()?.clone());
+            Some(entry)
+        })
+        .collect();
+    ApiResponse::new(200, json!({"values": values}))
+}
+
 /// Responds to requests about keys or SSH on Data Center.
 #[expect(clippy::too_many_lines, reason = "a table of questions and answers")]
 pub(super) fn on_datacenter(
@@ -278,6 +317,9 @@ pub(super) fn on_datacenter(
             (format!("project {key}"), below)
         }
         ["rest", "ssh", "latest", "keys", below @ ..] => ("user jane".to_owned(), below),
+        ["rest", "keys", "latest", "ssh", id, kind] => {
+            return Some(key_owners(&state.keys, id, kind));
+        }
         _ => return None,
     };
     let is_user = owner.starts_with("user");
@@ -297,6 +339,7 @@ pub(super) fn on_datacenter(
     let shown = |key: &Key| {
         let inner = json!({"id": key.id.parse::<u64>().unwrap(), "text": key.material, "label": key.label,
             "createdDate": key.created, "fingerprint": "unused"});
+        let inner = key.with_fields(inner);
         if is_user {
             inner
         } else {
