@@ -51,7 +51,7 @@ pub struct Environment {
     pub(super) git_config: Vec<(String, String)>,
     /// The configuration directory, where a variable names it.
     pub config: Option<PathBuf>,
-    /// `XDG_STATE_HOME`
+    /// `XDG_STATE_HOME`, on Windows also `LOCALAPPDATA`
     pub(super) state_home: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`
     pub config_home: Option<PathBuf>,
@@ -97,6 +97,7 @@ const NAMES: &[&str] = &[
     "GIT_SSH",
     "GIT_SSH_VARIANT",
     "GIT_ALLOW_PROTOCOL",
+    "MSYSTEM",
     "USER",
     "LOGNAME",
     "BROWSER",
@@ -128,6 +129,8 @@ impl Environment {
             dir.filter(|dir| dir.is_absolute())
         };
         let config_home = absolute("XDG_CONFIG_HOME");
+        let app_data = |name: &str| absolute(name).filter(|_| cfg!(windows));
+        let default_config_home = config_home.clone().or_else(|| app_data("APPDATA"));
         Self {
             home: env::home_dir().filter(|home| home.is_absolute()),
             ci: truthy("CI"),
@@ -148,9 +151,9 @@ impl Environment {
             token_is_empty: env::var_os("BBCONNECT_TOKEN").is_some_and(|token| token.is_empty()),
             config: set("BBCONNECT_CONFIG_DIR")
                 .map(PathBuf::from)
-                .or(config_home.as_ref().map(|dir| dir.join("bbconnect"))),
+                .or(default_config_home.map(|dir| dir.join("bbconnect"))),
             config_home,
-            state_home: absolute("XDG_STATE_HOME"),
+            state_home: absolute("XDG_STATE_HOME").or_else(|| app_data("LOCALAPPDATA")),
             variables: Variables(
                 NAMES
                     .iter()
@@ -169,7 +172,8 @@ impl Environment {
 }
 
 impl Environment {
-    /// The directory of our configuration: `BBCONNECT_CONFIG_DIR`, `$XDG_CONFIG_HOME/bbconnect` or `~/.config/bbconnect`.
+    /// The directory of our configuration: `BBCONNECT_CONFIG_DIR`, `$XDG_CONFIG_HOME/bbconnect`, on Windows
+    /// `%APPDATA%\bbconnect`, or `~/.config/bbconnect`.
     pub(super) fn config_dir(&self) -> Option<PathBuf> {
         let below_home = || Some(self.home.as_ref()?.join(".config").join("bbconnect"));
         self.config.clone().or_else(below_home)
@@ -190,7 +194,8 @@ impl Environment {
             .collect()
     }
 
-    /// The directory of what is no configuration: `$XDG_STATE_HOME/bbconnect` or `~/.local/state/bbconnect`.
+    /// The directory of what is no configuration: `$XDG_STATE_HOME/bbconnect`, on Windows `%LOCALAPPDATA%\bbconnect`, or
+    /// `~/.local/state/bbconnect`.
     pub(super) fn state_dir(&self) -> Option<PathBuf> {
         let below_home = || Some(self.home.as_ref()?.join(".local").join("state"));
         let state_home = self.state_home.clone().or_else(below_home)?;

@@ -49,7 +49,7 @@ pub(crate) const VARIABLES: [(&str, &str); 20] = [
     ),
     (
         "BBCONNECT_CONFIG_DIR",
-        "Directory of the files below [default: $XDG_CONFIG_HOME/bbconnect]",
+        "Directory of the files below [default: $XDG_CONFIG_HOME/bbconnect, on Windows %APPDATA%\\bbconnect]",
     ),
     ("BBCONNECT_NO_INPUT, CI", "Disable prompts"),
     ("NO_COLOR", "Disable colors"),
@@ -57,8 +57,22 @@ pub(crate) const VARIABLES: [(&str, &str); 20] = [
         "HTTPS_PROXY, NO_PROXY",
         "Proxy, and hosts to connect to directly",
     ),
-    ("SSL_CERT_FILE", "CA certificates to trust (PEM)"),
+    (
+        SSL_CERT_FILE,
+        "CA certificates to trust (PEM; not on Windows and macOS)",
+    ),
 ];
+
+const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+
+/// The variables that have an effect on this system. The certificates of Windows and macOS are not in a file.
+pub(crate) fn variables_of_this_system() -> Vec<(&'static str, &'static str)> {
+    let has_store = cfg!(any(windows, target_vendor = "apple"));
+    let variables = VARIABLES.into_iter();
+    variables
+        .filter(|(name, _)| *name != SSL_CERT_FILE || !has_store)
+        .collect()
+}
 
 /// The files in the configuration directory.
 pub(crate) const FILES: [(&str, &str); 3] = [

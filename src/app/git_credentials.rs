@@ -10,6 +10,7 @@ use crate::ssh;
 use crate::types::cloud_hosts;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenLevel};
 use crate::types::deployment::Deployment;
+use crate::types::shell::Shell;
 
 /// Which connection a credential helper uses.
 #[derive(Debug, Clone, Copy)]
@@ -224,7 +225,7 @@ impl App {
                 {
                     Error::usage(
                         "git cannot be configured for a connection that is not saved",
-                        "eval \"$(bbconnect git env)\"",
+                        Shell::NATIVE.evaluate("bbconnect git env"),
                     )
                 }
                 None => Error::NoConnection(names),

@@ -316,7 +316,7 @@ impl App {
             host: host.clone(),
             offered: Some(accepted.fingerprint()),
             algorithm: Some(accepted.algorithm().to_owned()),
-            known_hosts: self.known_hosts()?.path().to_owned(),
+            known_hosts: self.known_hosts()?.path().into(),
             built_in: false,
         }
         .into())

@@ -10,6 +10,7 @@ use crate::types::deployment::Deployment;
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
 use crate::types::repository::RepoId;
+use crate::types::shell::quote;
 
 /// Where the key of a connection is registered, and the connection that may change it.
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl KeyLocation {
             ),
             format!(
                 "run `bbconnect connect {} --name {}`",
-                shell_words::quote(url.unwrap_or_default()),
+                quote(url.unwrap_or_default()),
                 self.ssh_connection.name
             ),
         ))

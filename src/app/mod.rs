@@ -33,7 +33,7 @@ use std::time::Duration;
 pub(crate) use credential_check::{ReachabilityCache, VerifiedCredential};
 pub(crate) use environment::COMPLETION_VARIABLE;
 pub use environment::Environment;
-pub(crate) use environment_docs::{FILES, VARIABLES};
+pub(crate) use environment_docs::{FILES, VARIABLES, variables_of_this_system};
 pub(crate) use git_credentials::{GitServer, HelperConnection};
 pub(crate) use host_key_trust::{HostKeyEvidence, TrustPreview};
 pub(crate) use key_location::KeyLocation;

@@ -50,7 +50,9 @@ impl App {
         Ok(PushTarget {
             url: git_url(connection, repository),
             authorization: Secret::new(authorization),
-            network: connection.network.clone(),
+            ca_cert: connection.network.ca_cert.clone(),
+            client_cert: connection.network.client_identity.clone(),
+            proxy: connection.network.proxy.clone(),
             limit: self.flags.timeout.unwrap_or(LIMIT),
         })
     }

@@ -1,6 +1,5 @@
 //! Secrets as the first line of a file or of standard input.
 
-use std::fs;
 use std::io::{self, BufRead as _, Read as _};
 use std::path::Path;
 
@@ -32,11 +31,11 @@ impl App {
             source,
         })?;
         let secret = first_line(&bytes, &path.display().to_string())?;
-        if fs::metadata(path).is_ok_and(|metadata| ownership::is_readable_by_others(&metadata)) {
-            let shown = path.to_string_lossy();
+        if ownership::is_readable_by_others(path) {
             self.warn_once(&format!(
-                "{shown} can be read by other users; run `chmod go-rwx {}`",
-                shell_words::quote(&shown)
+                "{} can be read by other users; run `{}`",
+                path.display(),
+                ownership::restrict_command(path)
             ));
         }
         Ok(Some(secret).filter(|secret| !secret.expose().trim().is_empty()))

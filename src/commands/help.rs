@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::builder::StyledStr;
 use serde::Serialize;
 
-use crate::app::{App, FILES, VARIABLES};
+use crate::app::{App, FILES, variables_of_this_system};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
@@ -147,8 +147,10 @@ fn topic_page(root: &clap::Command, topic: &str, width: usize) -> StyledStr {
     let page = match topic {
         "options" => section("Global options", &global_options(root, width)),
         "environment" => {
-            section("Environment variables", &definitions(&VARIABLES))
-                + "\n"
+            section(
+                "Environment variables",
+                &definitions(&variables_of_this_system()),
+            ) + "\n"
                 + &section("Files", &definitions(&FILES))
         }
         "exit-statuses" => {

@@ -14,6 +14,7 @@ use crate::ssh::{self, KeyDescription, KeyFiles, KeyPair};
 use crate::types::clone_url::{CloneUrl, KeyAccess, KeyPage, UrlForm, UrlWarning};
 use crate::types::key_type::KeyType;
 use crate::types::secret::Secret;
+use crate::types::shell::quote;
 use crate::types::ssh_address::is_alias_name;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -282,13 +283,13 @@ impl KeygenOutput {
         } else {
             "one of the public keys above"
         };
-        let owner = match (&self.repository, self.pages.as_slice()) {
+        let place = match (&self.repository, self.pages.as_slice()) {
             (None, _) => "to the server or account you want to access.",
             (Some(_), []) => "as a deploy key or access key of the repository.",
             (Some(_), [_]) => "on this page:",
             (Some(_), [_, ..]) => "on one of these pages:",
         };
-        out.line(&format!("Add {key} {owner}"));
+        out.line(&format!("Add {key} {place}"));
         for registration in &self.pages {
             let rights = match registration.rights {
                 KeyAccess::Read => "clone and fetch",
@@ -330,18 +331,32 @@ impl KeygenOutput {
     }
 }
 
-/// A command to clone a checkout that uses only this key. `None` for a path that would have to be quoted for two shells at
-/// once.
+/// A command to clone a checkout that uses only this key, which Unix shells, PowerShell and cmd read alike. `None` for a
+/// path that one of them, or the shell of git, would change.
 fn clone_command(key: &Path, url: &str) -> Option<String> {
     let key = std::path::absolute(key).ok()?;
-    let key = key
-        .to_str()
-        .filter(|key| !key.contains(['\'', '"', '$', '`', '\\']))?;
+    let key = key.to_str()?;
+    let key = if cfg!(windows) {
+        // What ssh and the shell of git take as well.
+        key.replace('\\', "/")
+    } else {
+        key.to_owned()
+    };
+    if key.contains(['\'', '"', '$', '`', '\\', '!']) || key.contains(char::is_control) {
+        return None;
+    }
     // `ssh` expands `%`.
     let key = key.replace('%', "%%");
-    let url = shell_words::quote(url);
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "/:._-+@%".contains(character);
+    let key = if key.chars().all(is_plain) {
+        key
+    } else {
+        format!("'{key}'")
+    };
+    let url = quote(url);
     Some(format!(
-        "git clone -c core.sshCommand='ssh -i \"{key}\" -o IdentitiesOnly=yes' -- {url}"
+        "git clone -c core.sshCommand=\"ssh -i {key} -o IdentitiesOnly=yes\" -- {url}"
     ))
 }
 
@@ -371,19 +386,30 @@ impl CommandOutput for KeygenOutput {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn paths_in_the_clone_command_are_not_expanded_by_ssh() {
-        let command = clone_command(Path::new("/tmp/50%x/k"), "git@a.example:b/c");
-        assert_eq!(
-            command.as_deref(),
-            Some(
-                "git clone -c core.sshCommand='ssh -i \"/tmp/50%%x/k\" -o IdentitiesOnly=yes' -- git@a.example:b/c"
-            )
-        );
-        assert_eq!(clone_command(Path::new("/tmp/it's"), "a:b/c"), None);
+    fn the_clone_command_is_the_same_for_all_shells() {
+        let root = if cfg!(windows) { "C:" } else { "" };
+        for (key, shown) in [
+            ("/tmp/50%x/k", Some("/tmp/50%%x/k")),
+            ("/home/J D/k", Some("'/home/J D/k'")),
+            ("/tmp/it's", None),
+            ("/tmp/a!b", None),
+        ] {
+            let command = clone_command(Path::new(&format!("{root}{key}")), "git@a.example:b/c");
+            let expected = shown.map(|key| {
+                let key = match key.strip_prefix('\'') {
+                    Some(quoted) => format!("'{root}{quoted}"),
+                    None => format!("{root}{key}"),
+                };
+                format!(
+                    "git clone -c core.sshCommand=\"ssh -i {key} -o IdentitiesOnly=yes\" -- git@a.example:b/c"
+                )
+            });
+            assert_eq!(command, expected);
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap_mangen::roff::{Roff, bold, roman};
 use serde::Serialize;
 
-use crate::app::{App, FILES, VARIABLES};
+use crate::app::{App, FILES, variables_of_this_system};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
@@ -25,7 +25,7 @@ Examples:
 pub(crate) struct Args {
     /// Directory; created if missing, existing pages are updated
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    pub dir: PathBuf,
+    pub folder: PathBuf,
 }
 
 /// The pages that were written.
@@ -51,13 +51,13 @@ impl Subcommand for Args {
             let path = path.to_owned();
             move |source| Error::Write { path, source }
         };
-        fs::create_dir_all(&self.dir).map_err(failed(&self.dir))?;
+        fs::create_dir_all(&self.folder).map_err(failed(&self.folder))?;
         let mut written = ManOutput {
             action: PagesAction::Unchanged,
             pages: Vec::new(),
         };
-        for (name, text) in pages(&(app.command_line)()).map_err(failed(&self.dir))? {
-            let path = self.dir.join(name);
+        for (name, text) in pages(&(app.command_line)()).map_err(failed(&self.folder))? {
+            let path = self.folder.join(name);
             if fs::read(&path).ok().as_ref() != Some(&text) {
                 atomic_file::write_world_readable(&path, &text).map_err(failed(&path))?;
                 written.action = PagesAction::Written;
@@ -118,7 +118,7 @@ fn page(command: &clap::Command, root: &clap::Command) -> io::Result<(String, Ve
     let statuses = ExitStatus::ALL.map(|exit| (exit.code().to_string(), exit.description()));
     let statuses = statuses.iter().map(|(code, what)| (&**code, *what));
     definitions("EXIT STATUS", statuses).to_writer(&mut text)?;
-    definitions("ENVIRONMENT", VARIABLES).to_writer(&mut text)?;
+    definitions("ENVIRONMENT", variables_of_this_system()).to_writer(&mut text)?;
     definitions("FILES", FILES).to_writer(&mut text)?;
     Ok((man.get_filename(), text))
 }

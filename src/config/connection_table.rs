@@ -19,11 +19,18 @@ use crate::types::connection::{
 pub struct Connections {
     path: PathBuf,
     document: DocumentMut,
+    /// The lines of the file end with CRLF, as editors of Windows write them.
+    has_crlf: bool,
 }
 
 impl fmt::Display for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.document.fmt(f)
+        if !self.has_crlf {
+            return self.document.fmt(f);
+        }
+        // New lines of the document end with LF.
+        let text = self.document.to_string().replace("\r\n", "\n");
+        f.write_str(&text.replace('\n', "\r\n"))
     }
 }
 
@@ -49,6 +56,7 @@ impl Connections {
         Ok(Self {
             path: path.to_owned(),
             document,
+            has_crlf: text.contains("\r\n"),
         })
     }
 

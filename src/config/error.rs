@@ -9,6 +9,7 @@ use toml_edit::TomlError;
 use crate::sys::atomic_file::LOCK_HINT;
 use crate::sys::ownership::UntrustedFile;
 use crate::types::connection::{RequiredField, TokenPrefix};
+use crate::types::shell::quote;
 
 /// Why the file of connections could not be used. It was not changed.
 #[derive(Debug, Error)]
@@ -137,13 +138,13 @@ impl ConnectionsError {
                 ..
             } => format!(
                 "run `bbconnect connection edit {} {}`",
-                shell_words::quote(name),
+                quote(name),
                 field.flag()
             ),
             Self::Connection { path, name, .. } => format!(
                 "fix {}, or run `bbconnect connection remove {}`",
                 path.display(),
-                shell_words::quote(name)
+                quote(name)
             ),
             Self::Syntax { path, .. } => format!("fix {}", path.display()),
             Self::Untrusted(file) => file.hint(),
@@ -171,9 +172,9 @@ impl ConnectionsError {
 pub(super) fn toml_error_message(error: &TomlError) -> String {
     let shown = error.to_string();
     let first = shown.lines().next().unwrap_or_default();
-    let position = first.strip_prefix("TOML parse error at ");
+    let place = first.strip_prefix("TOML parse error at ");
     let why = error.message().lines().collect::<Vec<_>>().join(" ");
-    position.map_or_else(|| why.clone(), |position| format!("{position}: {why}"))
+    place.map_or_else(|| why.clone(), |place| format!("{place}: {why}"))
 }
 
 pub(super) fn first_line(text: &str) -> String {

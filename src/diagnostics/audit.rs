@@ -8,6 +8,7 @@ use crate::exit_status::ExitStatus;
 use crate::types::date::Date;
 use crate::types::day_count::DayCount;
 use crate::types::inventory::{Item, ItemKind};
+use crate::types::shell::quote;
 use crate::types::timestamp::Timestamp;
 
 /// NIST SP 800-131A: RSA keys under 2,048 bits are disallowed.
@@ -279,7 +280,7 @@ fn first_others<'a>(owners: &'a [impl AsRef<str>], own: &str) -> Vec<&'a str> {
 }
 
 fn quoted(text: Option<&str>) -> Cow<'_, str> {
-    shell_words::quote(text.unwrap_or_default())
+    quote(text.unwrap_or_default())
 }
 
 fn weakness(item: &Item) -> Option<String> {

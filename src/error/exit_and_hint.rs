@@ -12,6 +12,7 @@ use crate::types::hint::Hint;
 use crate::types::operation::refusal_hint;
 use crate::types::repository::NoNamespace;
 use crate::types::scope::GrantedScopes;
+use crate::types::shell::quote;
 
 impl Error {
     /// The exit status that stands for this error.
@@ -28,7 +29,7 @@ impl Error {
                 ConnectionsError::EmptyName | ConnectionsError::InvalidPathSegment { .. },
             )
             | Self::SourceDir(SourceDirError::NotADirectory(_))
-            | Self::Git(GitError::NotADirectory(_)) => ExitStatus::Usage,
+            | Self::Git(GitError::NotAFolder(_)) => ExitStatus::Usage,
             Self::Cancelled
             | Self::SourceDir(
                 SourceDirError::LinkOutside(_)
@@ -80,7 +81,7 @@ impl Error {
             Self::Ssh(error) => exit_of_ssh(error),
             Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
             | Self::KeyFile(
-                KeyFileError::CreateDir { .. }
+                KeyFileError::Folder { .. }
                 | KeyFileError::NotAFile(_)
                 | KeyFileError::Write { .. },
             )
@@ -152,7 +153,7 @@ impl Error {
                 let command = if contains_token(command) {
                     "'CMD'".into()
                 } else {
-                    shell_words::quote(command)
+                    quote(command)
                 };
                 format!(
                     "if the command is yours, confirm it: run `bbconnect connection edit {name} --token-command {command}`"
@@ -223,7 +224,7 @@ fn git_hint(error: &GitError) -> Option<&'static str> {
         GitError::Process(_)
         | GitError::CommandFailed(_)
         | GitError::Clone { .. }
-        | GitError::NotADirectory(_) => None,
+        | GitError::NotAFolder(_) => None,
         GitError::TimedOut(_) => Some("--timeout SECONDS waits longer"),
     }
 }

@@ -10,6 +10,7 @@ use super::command::git_without_repo_env;
 use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable};
 use crate::sys::signals;
 use crate::sys::subprocess::Stderr;
+use crate::types::shell::quote;
 
 #[derive(Debug)]
 pub(crate) struct CloneSpec {
@@ -54,7 +55,7 @@ impl CloneSpec {
     pub(crate) fn command_line(&self) -> String {
         let arguments = self.arguments();
         let words = arguments.iter().map(|word| word.to_string_lossy());
-        let words = words.map(|word| shell_words::quote(&word).into_owned());
+        let words = words.map(|word| quote(&word).into_owned());
         let words: Vec<_> = std::iter::once("git".to_owned()).chain(words).collect();
         words.join(" ")
     }

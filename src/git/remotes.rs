@@ -26,20 +26,20 @@ pub(super) fn apply_instead_of(url: &str, entries: &[(String, String)]) -> Strin
             continue;
         };
         let known = bases.iter().position(|known| *known == base);
-        let index = known.unwrap_or_else(|| {
+        let place = known.unwrap_or_else(|| {
             bases.push(base);
             bases.len() - 1
         });
         let is_better = best.is_none_or(|(length, before)| {
-            beginning.len() > length || (beginning.len() == length && index < before)
+            beginning.len() > length || (beginning.len() == length && place < before)
         });
         if url.starts_with(beginning.as_str()) && is_better {
-            best = Some((beginning.len(), index));
+            best = Some((beginning.len(), place));
         }
     }
-    let led = best.and_then(|(length, index)| {
+    let led = best.and_then(|(length, place)| {
         let rest = url.get(length..)?;
-        Some(format!("{}{rest}", bases.get(index)?))
+        Some(format!("{}{rest}", bases.get(place)?))
     });
     led.unwrap_or_else(|| url.to_owned())
 }

@@ -11,6 +11,7 @@ use super::command::{
 };
 use super::error::GitError;
 use super::remotes;
+use crate::sys::atomic_file::rename;
 use crate::sys::signals;
 use crate::sys::subprocess::{ProcessError, Stderr};
 
@@ -130,7 +131,7 @@ fn temporary_prefix(name: &OsStr) -> String {
 fn move_into_place(clone: &Path, dir: &Path) -> io::Result<()> {
     let is_current = std::env::current_dir().is_ok_and(|current| current == dir);
     if !is_current && (fs::remove_dir(dir).is_ok() || dir.symlink_metadata().is_err()) {
-        return fs::rename(clone, dir);
+        return rename(clone, dir);
     }
     if fs::read_dir(dir)?.next().is_some() {
         return Err(io::Error::from(io::ErrorKind::DirectoryNotEmpty));
@@ -143,7 +144,7 @@ fn move_into_place(clone: &Path, dir: &Path) -> io::Result<()> {
     entries.sort_by_key(|path| path.file_name() == Some(OsStr::new(".git")));
     for path in entries {
         if let Some(name) = path.file_name() {
-            fs::rename(&path, dir.join(name))?;
+            rename(&path, &dir.join(name))?;
         }
     }
     Ok(())

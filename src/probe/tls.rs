@@ -13,8 +13,7 @@ use thiserror::Error;
 
 use super::banner::{DetectedProtocol, is_timeout};
 use super::certificate::CertificateSummary;
-use crate::sys::tls::{TlsFailure, client_config};
-use crate::types::connection::NetworkSettings;
+use crate::sys::tls::{TlsFailure, TlsSettings, client_config};
 
 /// A server whose certificate is valid.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,7 +51,7 @@ pub(crate) enum TlsError {
 pub(crate) fn handshake(
     stream: &TcpStream,
     host: &str,
-    settings: &NetworkSettings,
+    settings: &TlsSettings,
     timeout: Duration,
 ) -> Result<HandshakeInfo, TlsError> {
     let host = host.trim_matches(['[', ']']).to_owned();

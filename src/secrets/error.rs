@@ -53,6 +53,7 @@ pub(crate) enum StoreError {
     CommandOutputUtf16,
     #[error("the token command is empty")]
     EmptyCommand,
+    #[cfg_attr(windows, expect(dead_code, reason = "cmd reads the command"))]
     #[error("the token command has an unclosed quotation mark")]
     CommandSyntax,
     #[error("no random bytes from the operating system")]

@@ -451,7 +451,7 @@ impl SshOutput {
                     host: host.clone(),
                     offered,
                     algorithm,
-                    known_hosts: client.known_hosts.clone(),
+                    known_hosts: client.known_hosts.as_path().into(),
                     built_in,
                 }
             } else {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::SshError;
 use super::host_config::ConfigRoute;
-use super::key_file::append_suffix;
+use super::key_paths::next_key_path;
 use crate::types::fingerprint::Fingerprint;
 
 /// The key and the host keys for a login.
@@ -33,11 +33,6 @@ const COMMAND_LINE_OPTIONS: [&str; 7] = [
     "StrictHostKeyChecking",
     "LogLevel",
 ];
-
-/// The new key during `key rotate`: `KEY.bbconnect-next`. No other program uses this name.
-pub(crate) fn next_key_path(key: &Path) -> PathBuf {
-    append_suffix(key, ".bbconnect-next")
-}
 
 impl ClientOptions {
     pub(crate) fn without_key(known_hosts: &Path) -> Self {

@@ -1,15 +1,18 @@
 //! Errors of SSH, distinguished by what the user can do about them.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::key_damage::KeyDamage;
+use super::key_paths::public_path;
 use crate::sys::atomic_file::LOCK_HINT;
+use crate::sys::ownership;
 use crate::sys::subprocess::ProcessError;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::hint::Hint;
+use crate::types::shell::quote;
 use crate::types::ssh_address::SshHost;
 
 /// The words of servers that close a connection because too many keys were offered.
@@ -28,7 +31,7 @@ pub(crate) enum SshError {
         offered: Option<Fingerprint>,
         algorithm: Option<String>,
         /// The file with the expected key.
-        known_hosts: PathBuf,
+        known_hosts: Box<Path>,
         /// The expected keys are built in, so that removing a line of the file does not help.
         built_in: bool,
     },
@@ -109,12 +112,11 @@ pub(crate) enum SshError {
     /// `KEY.pub` is the public half of another key.
     #[error(
         "{} does not belong to {}: {public} is not {private}",
-        public_path.display(),
+        public_path(path).display(),
         path.display()
     )]
     PublicKeyMismatch {
         path: PathBuf,
-        public_path: PathBuf,
         public: Fingerprint,
         private: Fingerprint,
     },
@@ -165,8 +167,8 @@ impl SshError {
             } => format!(
                 "possible man-in-the-middle attack; once the administrator has confirmed a new key, remove the old one: \
                  ssh-keygen -R {} -f {}",
-                shell_words::quote(&host.known_hosts_name()),
-                shell_words::quote(&known_hosts.to_string_lossy())
+                quote(&host.known_hosts_name()),
+                quote(&known_hosts.to_string_lossy())
             ),
             Self::HostKeyUnknown { host, offered } if offered.is_empty() => {
                 let hint = Hint::command("known-hosts add");
@@ -191,15 +193,14 @@ impl SshError {
                 "use a key of another type: run `bbconnect keygen --type ecdsa-256` or --type ed25519".to_owned()
             }
             Self::Configuration { host, .. } => {
-                format!("run `ssh -G {}` and fix ~/.ssh/config", shell_words::quote(host))
+                format!("run `ssh -G {}` and fix ~/.ssh/config", quote(host))
             }
             Self::DamagedKey { path, damage } => damage.hint(path),
-            Self::PublicKeyMismatch { path, public_path, .. } => {
-                let key = path.to_string_lossy();
+            Self::PublicKeyMismatch { path, .. } => {
                 format!(
                     "check that the private key is the right one, then write its public key: ssh-keygen -y -f {} > {}",
-                    shell_words::quote(&key),
-                    shell_words::quote(&public_path.to_string_lossy())
+                    quote(&path.to_string_lossy()),
+                    quote(&public_path(path).to_string_lossy())
                 )
             }
             Self::NotInAgent { .. } => {
@@ -215,10 +216,10 @@ impl SshError {
             }
             Self::PassphraseRequired(path) => format!(
                 "run the command on a terminal, or add the key to the agent: ssh-add {}",
-                shell_words::quote(&path.to_string_lossy())
+                quote(&path.to_string_lossy())
             ),
             Self::InsecureKeyPermissions(path) => {
-                format!("chmod 600 {}", shell_words::quote(&path.to_string_lossy()))
+                format!("run `{}`", ownership::restrict_command(path))
             }
             Self::RepositoryAccessDenied { .. } => {
                 "check the name of the repository, and where the key is registered".to_owned()

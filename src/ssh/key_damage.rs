@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::types::shell::quote;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -102,8 +103,26 @@ impl KeyDamage {
             .then_some(Self::NoLastLineBreak)
     }
 
+    fn is_fixed_with_unix_programs(&self) -> bool {
+        matches!(
+            self,
+            Self::ByteOrderMark
+                | Self::Utf16
+                | Self::Base64
+                | Self::LiteralLineBreaks
+                | Self::CarriageReturns
+                | Self::NoLastLineBreak
+                | Self::TextBeforeBegin
+        )
+    }
+
     pub(super) fn hint(&self, path: &Path) -> String {
-        let quoted = shell_words::quote(&path.to_string_lossy()).into_owned();
+        let quoted = quote(&path.to_string_lossy()).into_owned();
+        if cfg!(windows) && self.is_fixed_with_unix_programs() {
+            return "store the key again as it was generated: as UTF-8 without byte order mark, with LF at the end of every \
+                    line"
+                .to_owned();
+        }
         match self {
             Self::ByteOrderMark => format!("remove it: sed -i '1s/^\\xEF\\xBB\\xBF//' {quoted}"),
             Self::Utf16 => {

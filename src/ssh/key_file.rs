@@ -13,7 +13,10 @@ use zeroize::Zeroizing;
 use super::SshError;
 use super::agent::{agent_has, agent_keys};
 use super::key_damage::KeyDamage;
-use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_with_prefix};
+use super::key_paths::public_path;
+use crate::sys::atomic_file::{create_private_dir, parent_dir, persist, temp_file_with_prefix};
+#[cfg(windows)]
+use crate::sys::ownership;
 use crate::sys::regular_file;
 use crate::sys::signals;
 use crate::sys::subprocess::{CommandSpec, Stderr};
@@ -32,7 +35,7 @@ pub(crate) enum KeyFileError {
     #[error("{} is not a regular file, so it is not replaced", .0.display())]
     NotAFile(PathBuf),
     #[error("cannot create the directory {}: {source}", path.display())]
-    CreateDir { path: PathBuf, source: io::Error },
+    Folder { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
 }
@@ -46,7 +49,7 @@ impl KeyFileError {
             Self::Name { .. } => {
                 "pass the path of the private key; .pub is appended for the public key"
             }
-            Self::NotAFile(_) | Self::CreateDir { .. } | Self::Write { .. } => {
+            Self::NotAFile(_) | Self::Folder { .. } | Self::Write { .. } => {
                 "choose a directory with write permission"
             }
         }
@@ -162,8 +165,7 @@ impl KeyFiles {
         for (file, path) in prepared {
             if replace {
                 let is_new = fs::symlink_metadata(path).is_err();
-                file.persist(path)
-                    .map_err(|error| write_error(path, error.error))?;
+                persist(file, path).map_err(|error| write_error(path, error))?;
                 if is_new {
                     uncommitted.0.push(path.to_owned());
                 }
@@ -190,18 +192,21 @@ fn write_error(path: &Path, source: io::Error) -> KeyFileError {
 /// Creates the directory of a file if it is missing.
 fn create_dir(file: &Path) -> Result<(), KeyFileError> {
     let dir = parent_dir(file);
-    create_private_dir(dir).map_err(|source| KeyFileError::CreateDir {
+    create_private_dir(dir).map_err(|source| KeyFileError::Folder {
         path: dir.to_owned(),
         source,
     })
 }
 
-/// Writes a temporary file in the directory of the key. Only its owner may read it until the mode is set.
+/// Writes a temporary file in the directory of the key.
 fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFileError> {
     let write = || {
-        let mut file = locked_temp_file(parent_dir(path))?;
+        let mut file = locked_temp_file(parent_dir(path), mode)?;
         file.as_file_mut().write_all(content.as_bytes())?;
-        set_mode(file.as_file(), mode)?;
+        // The umask may have removed rights of the owner.
+        #[cfg(unix)]
+        file.as_file()
+            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
         Ok(file)
     };
     write().map_err(|source| KeyFileError::Write {
@@ -213,9 +218,9 @@ fn prepare(path: &Path, content: &str, mode: u32) -> Result<NamedTempFile, KeyFi
 /// Temporary files of keys. The lock of such a file shows that it is in use.
 const TEMP_PREFIX: &str = ".bbconnect-key-";
 
-fn locked_temp_file(dir: &Path) -> io::Result<NamedTempFile> {
+fn locked_temp_file(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
     loop {
-        let file = temp_file_with_prefix(TEMP_PREFIX, dir, 0o600)?;
+        let file = temp_file_with_prefix(TEMP_PREFIX, dir, mode)?;
         file.as_file().lock()?;
         // Another process may have taken it for abandoned before it was locked.
         if file.path().exists() {
@@ -237,18 +242,6 @@ fn remove_abandoned(dir: &Path) {
             drop(fs::remove_file(entry.path()));
         }
     }
-}
-
-/// Sets the mode regardless of the umask, which may have removed the owner's rights.
-#[cfg(unix)]
-fn set_mode(file: &fs::File, mode: u32) -> io::Result<()> {
-    file.set_permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode))
-}
-
-/// On Windows a file has the access rights of its directory. The user's profile belongs to the user alone.
-#[cfg(not(unix))]
-fn set_mode(_file: &fs::File, _mode: u32) -> io::Result<()> {
-    Ok(())
 }
 
 /// An existing private key, as far as it can be read without its passphrase.
@@ -293,7 +286,6 @@ impl PrivateKeyFile {
             Some(other) if other != public => {
                 return Err(SshError::PublicKeyMismatch {
                     path: path.to_owned(),
-                    public_path: public_path(path),
                     public: other.fingerprint(),
                     private: public.fingerprint(),
                 });
@@ -353,8 +345,10 @@ impl PrivateKeyFile {
                 && fs::metadata(&self.path)
                     .is_ok_and(|file| file.uid() == user && file.mode() & 0o077 != 0)
         }
-        #[cfg(not(unix))]
-        false
+        #[cfg(windows)]
+        {
+            !self.is_in_agent && ownership::is_readable_by_others(&self.path)
+        }
     }
 }
 
@@ -456,18 +450,6 @@ fn read_public(path: &Path) -> Result<PublicKey, PublicKeyError> {
             reason: reason.to_string(),
         }),
     })
-}
-
-/// `KEY.pub`
-pub(crate) fn public_path(private: &Path) -> PathBuf {
-    append_suffix(private, ".pub")
-}
-
-/// A file next to a key, whose name is that of the key with a suffix.
-pub(super) fn append_suffix(key: &Path, suffix: &str) -> PathBuf {
-    let mut name = key.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn read_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, SshError> {

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::key_file::{append_suffix, public_path};
-use super::{SshError, next_key_path};
-use crate::sys::atomic_file::parent_dir;
+use super::SshError;
+use super::key_paths::{append_suffix, next_key_path, public_path};
+use crate::sys::atomic_file::{self, parent_dir};
 use crate::sys::signals;
 use crate::sys::subprocess::{CommandSpec, Stderr};
 
@@ -101,8 +101,7 @@ impl KeySwap {
     /// A copy of a key in PEM format. `None` if `ssh-keygen` cannot convert it.
     fn pem_copy(&self, key: &Path) -> Option<PathBuf> {
         let copy = temp_path(key);
-        self.remove(&copy).ok()?;
-        fs::copy(key, &copy).ok()?;
+        atomic_file::write_bytes(&copy, &Zeroizing::new(fs::read(key).ok()?)).ok()?;
         let command = CommandSpec::new("ssh-keygen")
             .args(["-q", "-p", "-P", "", "-N", "", "-m", "PEM", "-f"])
             .args([&copy])
@@ -178,7 +177,7 @@ fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
         // The file system has no hard links. The copy has the permissions of the original.
         fs::copy(from, &temporary)?;
     }
-    fs::rename(&temporary, to)?;
+    atomic_file::rename(&temporary, to)?;
     // Renaming does nothing if both names are links to the same file (rename(2)).
     remove(&temporary)
 }

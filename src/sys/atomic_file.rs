@@ -18,7 +18,7 @@ pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between two attempts to take a lock.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long other processes may read a file that is replaced, on Windows.
+/// How long other processes may use a file that is renamed or replaced, on Windows.
 const RENAME_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What to do about a lock that is not released.
@@ -54,23 +54,33 @@ fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
     persist(file, path)
 }
 
-/// Renames a temporary file. On Windows this fails while another process reads the old file, so it is tried again.
-fn persist(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
+/// Gives a temporary file its name. A file that has this name already is replaced.
+pub(crate) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    // The file stays open, and with it the lock that it may have.
+    let (_file, temporary) = file.into_parts();
+    rename(&temporary, path)?;
+    // It only forgets the name, which is no longer that of a file.
+    drop(temporary.keep());
+    Ok(())
+}
+
+/// Renames a file or a directory. On Windows this fails while another process uses it, so it is tried again.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     let deadline = Instant::now() + RENAME_TIMEOUT;
     loop {
-        match file.persist(path) {
-            Ok(_) => return Ok(()),
-            Err(error)
-                if cfg!(windows)
-                    && error.error.kind() == io::ErrorKind::PermissionDenied
-                    && Instant::now() < deadline =>
-            {
-                file = error.file;
+        match fs::rename(from, to) {
+            Err(error) if cfg!(windows) && is_in_use(&error) && Instant::now() < deadline => {
                 thread::sleep(LOCK_POLL_INTERVAL);
             }
-            Err(error) => return Err(error.error),
+            result => return result,
         }
     }
+}
+
+fn is_in_use(error: &io::Error) -> bool {
+    const ERROR_SHARING_VIOLATION: i32 = 32;
+    error.kind() == io::ErrorKind::PermissionDenied
+        || error.raw_os_error() == Some(ERROR_SHARING_VIOLATION)
 }
 
 /// Creates an empty temporary file, with a mode that the umask may narrow.
@@ -81,24 +91,32 @@ pub(crate) fn temp_file_in(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
     temp_file_with_prefix(".bbconnect-", dir, mode)
 }
 
-/// As [`temp_file_in`], with a name that begins with `prefix`.
-#[cfg_attr(not(unix), expect(unused_variables, reason = "modes are Unix's"))]
+/// As [`temp_file_in`], with a name that begins with `prefix`. On Windows 0600 stands for an access control list with
+/// the user alone, and any other mode for the rights of the directory.
 pub(crate) fn temp_file_with_prefix(
     prefix: &str,
     dir: &Path,
     mode: u32,
 ) -> io::Result<NamedTempFile> {
     let mut os_error = None;
+    let mut builder = Builder::new();
+    let file = builder.prefix(prefix).make_in(dir, |path| {
+        let created = create_new(path, mode);
+        created.inspect_err(|error| os_error = error.raw_os_error())
+    });
+    file.map_err(|error| os_error.map_or(error, io::Error::from_raw_os_error))
+}
+
+fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    let mut builder = Builder::new();
-    let file = builder.prefix(prefix).make_in(dir, |path| {
-        let opened = options.open(path);
-        opened.inspect_err(|error| os_error = error.raw_os_error())
-    });
-    file.map_err(|error| os_error.map_or(error, io::Error::from_raw_os_error))
+    #[cfg(windows)]
+    if mode == 0o600 {
+        return super::access_control::create_private(path);
+    }
+    options.open(path)
 }
 
 /// Follows symbolic links, so that a link stays a link when its target is replaced. The target need not exist yet.

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::sys::atomic_file::{create_private_dir, parent_dir, temp_file_in};
+use crate::sys::atomic_file::{create_private_dir, parent_dir, persist, temp_file_in};
 use crate::sys::regular_file;
 
 /// The directory of backups in a Git directory.
@@ -52,6 +52,7 @@ pub(crate) struct BackedUpFile {
     pub(crate) backup: PathBuf,
     pub(crate) stamp: String,
     /// The permissions of Unix before the change.
+    #[cfg_attr(windows, expect(dead_code, reason = "Windows has none"))]
     pub(crate) mode: u32,
     pub(crate) before: ContentHash,
     pub(crate) after: ContentHash,
@@ -106,8 +107,10 @@ impl BackedUpFile {
         };
         let target = target?;
         let file = temp_file_like(&fs::metadata(&target)?, parent_dir(&target), &bytes)?;
-        set_mode(file.as_file(), self.mode)?;
-        file.persist(&target)?;
+        #[cfg(unix)]
+        file.as_file()
+            .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(self.mode))?;
+        persist(file, &target)?;
         drop(fs::remove_file(&backup));
         remove_empty_dirs(&backup);
         Ok(RestoreState::Done)
@@ -217,7 +220,7 @@ impl EditableFile {
             copy.persist_noclobber(backup)?;
             Ok(())
         })?;
-        new.persist(&target)?;
+        persist(new, &target)?;
         Ok(backup)
     }
 
@@ -245,17 +248,6 @@ fn mode_of(metadata: &fs::Metadata) -> u32 {
 #[cfg(not(unix))]
 fn mode_of(_metadata: &fs::Metadata) -> u32 {
     0
-}
-
-#[cfg(unix)]
-fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(fs::Permissions::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
-    Ok(())
 }
 
 /// Removes the directories that were created for a backup.

@@ -1,12 +1,14 @@
 //! Who can change a file. Configuration that another user can change is not trusted, as OpenSSH does.
 
 use std::fs::{self, Metadata};
+#[cfg(unix)]
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::atomic_file::parent_dir;
+use crate::types::shell::quote;
 
 /// A file or directory that another user can change.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -17,6 +19,10 @@ pub struct UntrustedFile {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[cfg_attr(
+    windows,
+    expect(dead_code, reason = "the rights of a profile are not checked")
+)]
 enum Problem {
     #[error("belongs to the user {owner}, and is not trusted")]
     Owner { owner: u32, user: u32 },
@@ -28,7 +34,7 @@ impl UntrustedFile {
     /// The command that makes it trusted.
     pub(crate) fn hint(&self) -> String {
         let path = self.path.to_string_lossy();
-        let path = shell_words::quote(&path);
+        let path = quote(&path);
         match self.problem {
             Problem::Owner { user, .. } => {
                 format!("check its content, then run `chown {user} {path}`")
@@ -78,7 +84,7 @@ fn problem(metadata: &Metadata) -> Option<Problem> {
 }
 
 /// On Windows a profile is protected by the access rights that its files inherit.
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn problem(_metadata: &Metadata) -> Option<Problem> {
     None
 }
@@ -99,21 +105,36 @@ pub(crate) fn is_system_file(path: &Path) -> bool {
     })
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 pub(crate) fn is_system_file(_path: &Path) -> bool {
     false
 }
 
 /// Whether other users can read a file.
 #[cfg(unix)]
-pub(crate) fn is_readable_by_others(metadata: &Metadata) -> bool {
+pub(crate) fn is_readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    metadata.is_file() && metadata.mode() & 0o044 != 0
+    fs::metadata(path).is_ok_and(|file| file.is_file() && file.mode() & 0o044 != 0)
 }
 
-#[cfg(not(unix))]
-pub(crate) fn is_readable_by_others(_metadata: &Metadata) -> bool {
-    false
+/// Whether other users have access to a file, apart from administrators and the system.
+#[cfg(windows)]
+pub(crate) fn is_readable_by_others(path: &Path) -> bool {
+    path.is_file() && super::access_control::is_open_to_others(path).unwrap_or_default()
+}
+
+/// The command that leaves a file to its owner alone.
+pub(crate) fn restrict_command(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let path = quote(&path);
+    #[cfg(unix)]
+    return format!("chmod go-rwx {path}");
+    #[cfg(windows)]
+    {
+        let user = super::access_control::current_user();
+        let user = user.map_or_else(|_| "USER".to_owned(), |sid| format!("*{sid}"));
+        format!("icacls {path} /inheritance:r /grant:r {user}:F")
+    }
 }
 
 #[cfg(all(test, unix))]

@@ -1,5 +1,6 @@
 //! Signals: Ctrl-C ends the program with status 130, but never in the middle of a write.
 
+#[cfg(unix)]
 use std::io;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 #[cfg(unix)]
-use signal_hook::consts::SIGHUP;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+#[cfg(unix)]
 use signal_hook::flag;
 
 use crate::exit_status::ExitStatus;
@@ -17,8 +18,8 @@ use crate::exit_status::ExitStatus;
 /// The signals that end the program.
 #[cfg(unix)]
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
-#[cfg(not(unix))]
-const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+#[cfg(windows)]
+const SIGINT: i32 = 2;
 
 /// Interval between two checks for a signal during a prompt.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -47,6 +48,7 @@ static WRITING: Mutex<()> = Mutex::new(());
 ///
 /// If a handler cannot be installed, the signal's default action remains, which ends the program at once. A signal that the
 /// parent process had ignored, such as `nohup`, stays ignored.
+#[cfg(unix)]
 pub fn install_handlers() {
     let ignored = ignored_signals();
     for signal in SIGNALS.into_iter().filter(|signal| !has(ignored, *signal)) {
@@ -65,6 +67,26 @@ pub fn install_handlers() {
     }
 }
 
+/// Installs the handler: Ctrl-C, Ctrl-Break and a closed console end the program with [`ExitStatus::Interrupted`]. To be
+/// called once, by `main`.
+#[cfg(windows)]
+pub fn install_handlers() {
+    super::console_events::install_handler(interrupt);
+}
+
+/// Ends the program as [`SIGINT`] does on Unix. Called on a thread of its own, which waits while signals are deferred.
+#[cfg(windows)]
+fn interrupt() {
+    let number = usize::try_from(SIGINT).unwrap_or_default();
+    STATE.pending_signal.store(number, Ordering::SeqCst);
+    loop {
+        if STATE.may_exit.load(Ordering::SeqCst) {
+            exit_if_pending(|| ());
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
 /// The ignored signals, as a bit mask (proc(5), `SigIgn`).
 #[cfg(target_os = "linux")]
 fn ignored_signals() -> u64 {
@@ -76,11 +98,12 @@ fn ignored_signals() -> u64 {
 }
 
 /// Other systems need a system call that has no safe binding.
-#[cfg(not(target_os = "linux"))]
+#[cfg(all(unix, not(target_os = "linux")))]
 fn ignored_signals() -> u64 {
     0
 }
 
+#[cfg(unix)]
 fn has(mask: u64, signal: i32) -> bool {
     mask & (1 << (signal - 1)) != 0
 }
@@ -207,6 +230,7 @@ mod tests {
         drop(second);
     }
 
+    #[cfg(unix)]
     #[test]
     fn the_mask_has_a_bit_for_each_signal() {
         assert!(has(0x4001, SIGTERM) && has(0x4001, 1) && !has(0x4001, SIGINT));

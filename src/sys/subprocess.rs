@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use zeroize::Zeroize as _;
 
+#[cfg(windows)]
+use crate::sys::job_object::JobObject;
 use crate::sys::signals;
 
 /// Variables with secrets of bbconnect, or with the way to them. Programs do not inherit them.
@@ -334,6 +336,9 @@ enum Waited<T> {
 struct RunningProcess {
     child: Child,
     leads_group: bool,
+    /// With everything that the program starts; `None` where the system allows no job.
+    #[cfg(windows)]
+    job: Option<JobObject>,
 }
 
 impl RunningProcess {
@@ -371,6 +376,8 @@ impl RunningProcess {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }
         let mut child = command.spawn()?;
+        #[cfg(windows)]
+        let job = JobObject::with_child(&child).ok();
         if let Some(mut pipe) = child.stdin.take() {
             // The write fails when the program closes its standard input without reading it.
             thread::spawn(move || drop(pipe.write_all(&stdin)));
@@ -378,6 +385,8 @@ impl RunningProcess {
         Ok(Self {
             child,
             leads_group: spec.new_process_group,
+            #[cfg(windows)]
+            job,
         })
     }
 
@@ -418,6 +427,10 @@ impl RunningProcess {
             readers.all(|reader| reader.is_finished()).then_some(())
         };
         if poll_until(now + grace, signals::is_pending, are_finished).is_some() {
+            #[cfg(windows)]
+            if let Some(job) = self.job.take() {
+                job.release();
+            }
             return Waited::Done(());
         }
         self.kill();
@@ -428,9 +441,13 @@ impl RunningProcess {
         }
     }
 
-    /// Sends SIGKILL to the program and its group; in our own group, on Linux, to all programs that it has started. Errors are
-    /// ignored: the program may have ended in the meantime.
+    /// Sends SIGKILL to the program and its group; in our own group, on Linux, to all programs that it has started; on Windows
+    /// ends its job. Errors are ignored: the program may have ended in the meantime.
     fn kill(&mut self) {
+        #[cfg(windows)]
+        if let Some(job) = &self.job {
+            job.terminate();
+        }
         #[cfg(unix)]
         if self.leads_group {
             self.signal(rustix::process::Signal::KILL);
@@ -451,9 +468,9 @@ impl RunningProcess {
         self.signal(rustix::process::Signal::TERM);
     }
 
-    #[cfg(not(unix))]
+    #[cfg(windows)]
     fn terminate(&mut self) {
-        let _killed = self.child.kill();
+        self.kill();
     }
 
     #[cfg(unix)]

@@ -18,7 +18,24 @@ use thiserror::Error;
 use webpki::EndEntityCert;
 
 use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
-use crate::types::connection::NetworkSettings;
+
+/// The certificates of a connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TlsSettings {
+    /// Certificates in PEM to trust beside the system's: of authorities, or a server's own.
+    pub ca_cert: Option<PathBuf>,
+    /// A client certificate and its key, both in PEM.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
+}
+
+/// What to do where the system's certificates cannot be used.
+pub(crate) const SYSTEM_CERTIFICATES_HINT: &str = if cfg!(windows) {
+    "check the certificate store of Windows"
+} else if cfg!(target_vendor = "apple") {
+    "check the keychain"
+} else {
+    "install ca-certificates"
+};
 
 /// The certificates of a connection, or of this machine, cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -30,7 +47,7 @@ pub(crate) enum TlsSetupError {
         path: PathBuf,
         expected: &'static str,
     },
-    #[error("TLS setup failed: {0}; install ca-certificates, or pass --ca-cert FILE")]
+    #[error("TLS setup failed: {0}; {SYSTEM_CERTIFICATES_HINT}, or pass --ca-cert FILE")]
     Machine(String),
 }
 
@@ -124,7 +141,7 @@ impl TlsFailure {
 
 /// The configuration of a TLS client that trusts the system's certificates and those of the settings.
 pub(crate) fn client_config(
-    settings: &NetworkSettings,
+    settings: &TlsSettings,
 ) -> Result<(ClientConfig, Arc<TrustVerifier>), TlsSetupError> {
     let setup = |error: TlsError| TlsSetupError::Machine(error.to_string());
     let provider = Arc::new(default_provider());
@@ -147,7 +164,7 @@ pub(crate) fn client_config(
         .map_err(setup)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&verifier) as _);
-    let config = match &settings.client_identity {
+    let config = match &settings.client_cert {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             const EXPECTED: &str = "a client certificate with its key";

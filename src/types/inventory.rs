@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::date::Date;
 use super::timestamp::Timestamp;
+use crate::types::shell::quote;
 
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
@@ -88,7 +89,7 @@ impl Item {
             Some(_) => return None,
             None => ("--repo", self.owner.as_str()),
         };
-        Some(format!("{option} {}", shell_words::quote(value)))
+        Some(format!("{option} {}", quote(value)))
     }
 
     /// The owner whose webhooks are also called for this owner.

@@ -38,6 +38,7 @@ pub(crate) mod retired_url;
 pub(crate) mod scope;
 pub(crate) mod secret;
 pub(crate) mod server_link;
+pub(crate) mod shell;
 pub(crate) mod ssh_address;
 pub(crate) mod ssh_settings;
 pub(crate) mod timestamp;

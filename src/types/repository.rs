@@ -61,7 +61,7 @@ pub(crate) struct RepositoryFilter {
     /// A part of the name.
     pub text: Option<String>,
     /// The maximum number of results.
-    pub max: Option<usize>,
+    pub most: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{self, CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, print_command};
 
 const API: &str = "ATATT-check-marker";
 const REPO_TOKEN: &str = "ATCTT-check-marker";
@@ -560,8 +560,8 @@ fn appsmith_requires_an_empty_repository() {
 fn fleet(sandbox: &Sandbox, server: &Server, count: usize) {
     let folder = sandbox.path(".config/bbconnect");
     std::fs::create_dir_all(&folder).unwrap();
-    let token = sandbox.path("token");
-    std::fs::write(&token, API).unwrap();
+    std::fs::write(sandbox.path("token"), API).unwrap();
+    let token_command = print_command("token");
     let origin = server.cloud().replace("/2.0", "");
     let connection = |number: usize| {
         let (base, origin) = if number + 1 == count {
@@ -571,16 +571,14 @@ fn fleet(sandbox: &Sandbox, server: &Server, count: usize) {
         };
         format!(
             "[connections.c{number:03}]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
-             email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"cat {}\"\n\
-             secret_origin = \"{origin}\"\nexpires_on = \"2099-01-01\"\n",
-            token.display()
+             email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"{token_command}\"\n\
+             secret_origin = \"{origin}\"\nexpires_on = \"2099-01-01\"\n"
         )
     };
     let text = (0..count).map(connection).collect::<Vec<_>>().concat();
     std::fs::write(folder.join("connections.toml"), text).unwrap();
 }
 
-#[cfg(unix)]
 #[test]
 fn many_connections_are_checked_in_parallel() {
     let server = Server::start(ServerState {
@@ -628,7 +626,6 @@ fn many_connections_are_checked_in_parallel() {
     });
 }
 
-#[cfg(unix)]
 #[test]
 fn shards_are_disjoint_and_complete() {
     let server = Server::start(state(&["read:user:bitbucket"]));
@@ -820,7 +817,6 @@ fn required_scopes_are_not_skipped() {
     check(&server.cloud(), &API_TOKEN, &["--for", "write"]).exits_with(4);
 }
 
-#[cfg(unix)]
 #[test]
 fn one_slow_server_does_not_affect_other_connections() {
     let server = Server::start(state(&["read:user:bitbucket"]));
@@ -888,7 +884,7 @@ fn documented_ci_recipes_work() {
         .unwrap();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display());
     let run = |script: &str, token: &str| {
-        let mut shell = support::program("sh");
+        let mut shell = crate::support::program("sh");
         shell
             .args(["-euc", script])
             .current_dir(sandbox.home())

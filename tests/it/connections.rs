@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program, words};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program};
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
 const ACCESS_TOKEN: &str = "ATCTT3xFfGN0-access-token-marker";
@@ -89,16 +89,41 @@ fn every_credential_type_is_verified_and_saved() {
     let server = Server::start(state());
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
     let sandbox = Sandbox::with_file_store();
-    let access = format!("--url {cloud} --auth access-token --repo acme/site");
-    let access = words(&access);
+    let access = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/site",
+    ];
     let user = ["--url", &datacenter, "--auth", "http-access-token"];
-    let public = format!("--url {cloud} --auth access-token --repo acme/public");
-    let public = words(&public);
-    let project =
-        format!("--url {datacenter} --auth http-access-token --level project --project WEB");
-    let project = words(&project);
-    let password = format!("--url {datacenter} --auth password --username jane");
-    let password = words(&password);
+    let public = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/public",
+    ];
+    let project = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "http-access-token",
+        "--level",
+        "project",
+        "--project",
+        "WEB",
+    ];
+    let password = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "password",
+        "--username",
+        "jane",
+    ];
     for (name, secret, arguments, account, level) in [
         (
             "api",
@@ -186,11 +211,14 @@ fn every_credential_type_is_verified_and_saved() {
 #[test]
 fn a_token_without_user_scope_is_valid() {
     let server = Server::start(state());
-    let arguments = format!(
-        "--url {} --auth api-token --email narrow@acme.example",
-        server.cloud()
-    );
-    let arguments = words(&arguments);
+    let arguments = [
+        "--url",
+        &server.cloud(),
+        "--auth",
+        "api-token",
+        "--email",
+        "narrow@acme.example",
+    ];
     let added = add(&Sandbox::with_file_store(), "narrow", API_TOKEN, &arguments)
         .exits_with(0)
         .json();
@@ -205,16 +233,40 @@ fn a_refused_credential_is_not_saved() {
     let mut wrong_user = api_token(&cloud);
     wrong_user[5] = "jo@acme.example";
     let bearer = ["--url", &datacenter, "--auth", "http-access-token"];
-    let other = format!("--url {cloud} --auth access-token --repo acme/site");
-    let other = words(&other);
-    let app = format!("--url {cloud} --auth app-password --username jane");
-    let app = words(&app);
-    let password = format!("--url {datacenter} --auth password --username jane");
-    let password = words(&password);
+    let other = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/site",
+    ];
+    let app = [
+        "--url",
+        &cloud,
+        "--auth",
+        "app-password",
+        "--username",
+        "jane",
+    ];
+    let password = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "password",
+        "--username",
+        "jane",
+    ];
     let wrong = format!("http://{}/elsewhere", server.address);
     let no_context = ["--url", &wrong, "--auth", "http-access-token"];
-    let public = format!("--url {cloud} --auth access-token --repo acme/public");
-    let public = words(&public);
+    let public = [
+        "--url",
+        &cloud,
+        "--auth",
+        "access-token",
+        "--repo",
+        "acme/public",
+    ];
     for (secret, arguments, status, said) in [
         (
             API_TOKEN,
@@ -273,8 +325,16 @@ fn a_refused_credential_is_not_saved() {
         "{captcha}"
     );
     // A token of a project that everybody may see: neither yes nor no.
-    let open = format!("--url {datacenter} --auth http-access-token --level repo --repo OPEN/site");
-    let open = words(&open);
+    let open = [
+        "--url",
+        &datacenter,
+        "--auth",
+        "http-access-token",
+        "--level",
+        "repo",
+        "--repo",
+        "OPEN/site",
+    ];
     let undecided = add(&sandbox, "x", "unknown", &open).exits_with(1).json();
     assert!(
         undecided["error"]["message"]
@@ -413,8 +473,17 @@ fn edit_rename_and_remove_include_the_secret() {
         format!("# a remark\n{text}colour = \"red\"\n\n[other]\nx = 1\n"),
     )
     .unwrap();
-    let edit = words("connection edit work --workspace acme --expires 2027-03-31 --json");
-    let edited = sandbox.run(&edit).exits_with(0).json();
+    let edit = [
+        "connection",
+        "edit",
+        "work",
+        "--workspace",
+        "acme",
+        "--expires",
+        "2027-03-31",
+        "--json",
+    ];
+    let edited = sandbox.run(edit).exits_with(0).json();
     assert_eq!(
         (
             edited["action"].as_str(),
@@ -446,7 +515,14 @@ fn edit_rename_and_remove_include_the_secret() {
         assert!(text.contains(kept), "{kept} is gone:\n{text}");
     }
     // The secret went along.
-    let verified = words("connection edit acme --email narrow@acme.example --json");
+    let verified = [
+        "connection",
+        "edit",
+        "acme",
+        "--email",
+        "narrow@acme.example",
+        "--json",
+    ];
     assert_eq!(sandbox.run(verified).exits_with(0).json()["verified"], true);
     sandbox
         .run(["connection", "rename", "acme", "acme"])
@@ -742,7 +818,6 @@ fn environment_variables_define_a_connection() {
     which(&[("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())]).exits_with(0);
 }
 
-#[cfg(unix)]
 #[test]
 fn fifty_concurrent_writers_lose_no_connection() {
     let sandbox = Sandbox::with_file_store();
@@ -775,7 +850,6 @@ fn fifty_concurrent_writers_lose_no_connection() {
     assert_eq!(listed["connections"].as_array().unwrap().len(), 50);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_killed_writer_leaves_a_complete_file() {
     let sandbox = Sandbox::with_file_store();
@@ -884,7 +958,6 @@ fn adding_different_settings_under_a_name_is_exit_6() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_new_secret_replaces_the_old_one_in_its_store() {
     let server = Server::start(state());
@@ -918,7 +991,15 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
         "{edited}"
     );
     // The same once more is no change.
-    let again = words("connection edit work --no-verify --token-file token --json");
+    let again = [
+        "connection",
+        "edit",
+        "work",
+        "--no-verify",
+        "--token-file",
+        "token",
+        "--json",
+    ];
     assert_eq!(
         sandbox.run(again).exits_with(0).json()["action"],
         "unchanged"
@@ -949,7 +1030,13 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
 fn unreadable_connections_can_be_removed() {
     let sandbox = Sandbox::with_file_store();
     let file = sandbox.path(".config/bbconnect/connections.toml");
-    let arguments = words("--url https://git.example.com --auth http-access-token --no-verify");
+    let arguments = [
+        "--url",
+        "https://git.example.com",
+        "--auth",
+        "http-access-token",
+        "--no-verify",
+    ];
     add(&sandbox, "good", "secret", &arguments).exits_with(0);
     let keyring = "[connections.kept]\ndeployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='access-token'\n\
                    store='keyring'\nsecret_origin='https://api.bitbucket.org'\n";
@@ -1207,4 +1294,55 @@ fn a_new_connection_takes_the_secret_from_the_environment() {
         let mut which = sandbox.command(["connection", "which"]);
         which.env("GIT_SSH_COMMAND", odd).finish().exits_with(0);
     }
+}
+
+#[test]
+fn line_ends_of_the_configuration_are_kept() {
+    let (server, sandbox) = (Server::start(state()), Sandbox::with_file_store());
+    add(&sandbox, "work", API_TOKEN, &api_token(&server.cloud())).exits_with(0);
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(!text.contains('\r'), "{text}");
+    let commented = format!("# of mine\n{text}");
+    fs::write(&file, commented.replace('\n', "\r\n")).unwrap();
+    let edit = ["connection", "edit", "work", "--expires", "2099-01-01"];
+    sandbox.run(edit).exits_with(0);
+    let edited = fs::read_to_string(&file).unwrap();
+    assert!(edited.starts_with("# of mine\r\n"), "{edited}");
+    assert!(
+        edited.contains("expires_on = \"2099-01-01\"\r\n"),
+        "{edited}"
+    );
+    assert_eq!(edited.matches('\n').count(), edited.matches("\r\n").count());
+}
+
+/// Readers of the file in a loop, which on Windows keep it from being replaced.
+#[test]
+fn a_connection_is_changed_while_other_processes_read_the_file() {
+    let sandbox = Sandbox::with_file_store();
+    let url = "https://git.example.com";
+    let add = ["connection", "add", "work", "--url", url, "--no-verify"];
+    let token = ["--auth", "http-access-token", "--token-command", "echo x"];
+    sandbox.run([&add[..], &token].concat()).exits_with(0);
+    let file = sandbox.path(".config/bbconnect/connections.toml");
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                    assert!(fs::read_to_string(&file).unwrap().contains("work"));
+                }
+            });
+        }
+        for day in 10..20 {
+            let day = format!("2099-01-{day}");
+            let edit = ["connection", "edit", "work", "--expires", &day];
+            let edited = sandbox.run(edit);
+            if edited.status != 0 {
+                is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            edited.exits_with(0);
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }

@@ -5,16 +5,15 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{RunOutput, Sandbox, program};
+use crate::support::{RunOutput, Sandbox, print_command};
 
 const TOKEN: &str = "ATATT-export marker: \"quoted\" # 'and' more";
 
 /// A sandbox with a connection whose secret comes from a command.
 fn sandbox(name: &str, arguments: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    let secret = sandbox.path("secret");
-    fs::write(&secret, format!("{TOKEN}\n")).unwrap();
-    let command = format!("cat {}", secret.display());
+    fs::write(sandbox.path("secret"), format!("{TOKEN}\n")).unwrap();
+    let command = print_command("secret");
     let words = format!("connection add {name} --no-verify {arguments} --token-command");
     let words = words.split(' ').chain([command.as_str()]);
     sandbox.run(words).exits_with(0);
@@ -175,7 +174,10 @@ fn variables_and_netrc_are_read_by_the_shell_and_by_curl() {
         ". {} && printf '%s|' \"$BBCONNECT_TOKEN\" \"$BBCONNECT_EMAIL\" \"$BBCONNECT_URL\" \"$BBCONNECT_REPO\"",
         file.display()
     );
-    let output = program("sh").args(["-c", &script]).output().unwrap();
+    let output = crate::support::program("sh")
+        .args(["-c", &script])
+        .output()
+        .unwrap();
     let expected = format!("{TOKEN}|jane@acme.example|https://api.bitbucket.org/2.0|acme/site|");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
     let netrc = export(&sandbox, "work --format netrc").exits_with(0).stdout;

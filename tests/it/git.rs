@@ -548,6 +548,57 @@ fn git_env_configures_a_shell_without_writing_files() {
 }
 
 #[test]
+fn git_env_writes_in_the_words_of_a_shell() {
+    let sandbox = Sandbox::new();
+    let print = |arguments: &[&str]| {
+        let mut command = sandbox.command([&["git", "env"], arguments].concat());
+        command
+            .env("BBCONNECT_TOKEN", "env-secret")
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "user.name")
+            .env("GIT_CONFIG_VALUE_0", "Jane's");
+        command.finish().exits_with(0).stdout
+    };
+    for (shell, count, unset) in [
+        (
+            "sh",
+            "export GIT_CONFIG_COUNT=4\n",
+            "unset GIT_CONFIG_KEY_1\n",
+        ),
+        (
+            "powershell",
+            "$env:GIT_CONFIG_COUNT = '4'\n",
+            "Remove-Item -ErrorAction Ignore Env:GIT_CONFIG_KEY_1\n",
+        ),
+        (
+            "cmd",
+            "set \"GIT_CONFIG_COUNT=4\"\n",
+            "set \"GIT_CONFIG_KEY_1=\"\n",
+        ),
+    ] {
+        let text = print(&["--shell", shell]);
+        assert!(text.contains(count), "{text}");
+        let helper = text.lines().find(|line| line.contains("git credential"));
+        assert!(helper.is_some(), "{text}");
+        let variables = sandbox
+            .command(["git", "env", "--json"])
+            .env("BBCONNECT_TOKEN", "env-secret")
+            .finish()
+            .exits_with(0)
+            .json();
+        let mut command = sandbox.command(["git", "env", "--unset", "--shell", shell]);
+        command.env("BBCONNECT_TOKEN", "env-secret");
+        for (name, value) in variables["variables"].as_object().unwrap() {
+            command.env(name, value.as_str().unwrap());
+        }
+        let text = command.finish().exits_with(0).stdout;
+        assert!(text.contains(unset), "{text}");
+    }
+    assert!(print(&[]).contains("export GIT_CONFIG_COUNT=4\n"));
+    sandbox.run(["git", "env", "--shell", "csh"]).exits_with(2);
+}
+
+#[test]
 fn git_env_unset_works_for_any_connection() {
     let sandbox = Sandbox::new();
     let server = "deployment = \"datacenter\"\nauth = \"http-access-token\"\n";

@@ -1,17 +1,17 @@
 //! The HTTP core under faults: documented status, bounded time and memory, no credential elsewhere, no panic.
-#![cfg(unix)]
 
+#[cfg(unix)]
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
+#[cfg(unix)]
+use crate::support::is_installed;
+#[cfg(unix)]
 use crate::support::tls::{TlsServer, certificates, self_signed};
-use crate::support::{
-    self, CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, unused_port,
-    words,
-};
+use crate::support::{self, CommandExt as _, RunOutput, Sandbox, unused_port};
 
 const TOKEN: &str = "token-marker";
 
@@ -39,9 +39,17 @@ fn json(status: u16, body: &str) -> Fault {
 /// Verifies a connection to a URL; nothing is saved.
 fn verify(url: &str, flags: &[&str]) -> Command {
     let sandbox = Sandbox::new();
-    let arguments =
-        format!("connection add x --url {url} --auth http-access-token --dry-run --json");
-    let arguments = words(&arguments);
+    let arguments = [
+        "connection",
+        "add",
+        "x",
+        "--url",
+        url,
+        "--auth",
+        "http-access-token",
+        "--dry-run",
+        "--json",
+    ];
     let mut command = sandbox.command(arguments);
     command
         .args(["--token-command", &format!("echo {TOKEN}")])
@@ -235,9 +243,18 @@ fn a_server_that_accepts_everything_is_not_bitbucket() {
         server.update(|state| state.faults.extend(faults));
         let sandbox = Sandbox::new();
         let url = server.cloud();
-        let arguments =
-            format!("connection add x --url {url} --auth api-token --email a@b.c --dry-run");
-        let arguments = words(&arguments);
+        let arguments = [
+            "connection",
+            "add",
+            "x",
+            "--url",
+            &url,
+            "--auth",
+            "api-token",
+            "--email",
+            "a@b.c",
+            "--dry-run",
+        ];
         sandbox
             .command(arguments)
             .args(["--token-command", "echo x"])
@@ -250,11 +267,7 @@ fn a_server_that_accepts_everything_is_not_bitbucket() {
 #[test]
 fn a_gzip_bomb_is_not_decompressed() {
     let server = server();
-    let bomb = program("sh")
-        .args(["-c", "head -c 300000000 /dev/zero | gzip -c"])
-        .output()
-        .unwrap()
-        .stdout;
+    let bomb = support::gzip_bomb();
     let headers = [
         ("content-type", "application/json"),
         ("content-encoding", "gzip"),
@@ -416,6 +429,7 @@ fn verbose_output_shows_requests_without_secrets() {
     assert!(!ran.stderr.contains(TOKEN), "{}", ran.stderr);
 }
 
+#[cfg(unix)]
 #[test]
 fn sigint_aborts_a_pending_request() {
     let server = server();
@@ -427,7 +441,8 @@ fn sigint_aborts_a_pending_request() {
     });
     let child = verify(&server.datacenter(), &[]).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(300));
-    check_output(program("kill").args(["-INT", &child.id().to_string()]));
+    let id = child.id().to_string();
+    support::check_output(support::program("kill").args(["-INT", &id]));
     let started = Instant::now();
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
     assert!(started.elapsed() < Duration::from_secs(10));
@@ -479,11 +494,13 @@ fn a_proxy_that_requires_a_login_is_requested_once() {
 }
 
 /// Certificates of an authority, of a server on 127.0.0.1 and of a client.
+#[cfg(unix)]
 fn authority() -> Sandbox {
     let name = "IP:127.0.0.1";
     certificates(&[("server", name, 1), ("client", name, 1)])
 }
 
+#[cfg(unix)]
 #[test]
 fn ca_cert_trusts_a_private_authority() {
     if !is_installed("openssl", "version") {
@@ -501,6 +518,7 @@ fn ca_cert_trusts_a_private_authority() {
     run(&server.url(), &["--ca-cert", "/no/such/file"]).exits_with(9);
 }
 
+#[cfg(unix)]
 #[test]
 fn certificate_failures_name_their_reason() {
     if !is_installed("openssl", "version") {
@@ -524,6 +542,7 @@ fn certificate_failures_name_their_reason() {
 }
 
 /// The certificate that is trusted is accepted, for its hosts; another one with the same name is not.
+#[cfg(unix)]
 #[test]
 fn a_self_signed_certificate_is_accepted_where_it_is_named() {
     if !is_installed("openssl", "version") {
@@ -580,6 +599,7 @@ fn a_self_signed_certificate_is_accepted_where_it_is_named() {
     assert!(message.contains("is for another host"), "{message}");
 }
 
+#[cfg(unix)]
 #[test]
 fn client_cert_is_sent_to_the_server() {
     if !is_installed("openssl", "version") {
@@ -599,8 +619,14 @@ fn client_cert_is_sent_to_the_server() {
         "client certificate missing",
         "--client-cert",
     );
-    let named = format!("--ca-cert {authority} --client-cert {certificate} --client-key {key}");
-    let named = words(&named);
+    let named = [
+        "--ca-cert",
+        &authority,
+        "--client-cert",
+        &certificate,
+        "--client-key",
+        &key,
+    ];
     run(&server.url(), &named).exits_with(8);
     run(
         &server.url(),

@@ -56,3 +56,4 @@ mod terminal;
 mod tokens;
 mod untrusted_input;
 mod webhooks;
+mod windows;

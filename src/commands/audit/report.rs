@@ -14,6 +14,7 @@ use crate::exit_status::ExitStatus;
 use crate::types::date::Date;
 use crate::types::escape::escape;
 use crate::types::inventory::{Item, ItemKind};
+use crate::types::shell::quote;
 use crate::types::timestamp::Timestamp;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -406,10 +407,7 @@ impl CommandOutput for AuditOutput {
         hints.dedup();
         if let Some(path) = &self.options.resume {
             let path = path.to_string_lossy();
-            hints = vec![format!(
-                "pass --resume {} again to continue",
-                shell_words::quote(&path)
-            )];
+            hints = vec![format!("pass --resume {} again to continue", quote(&path))];
         }
         for hint in hints {
             out.line(&format!("hint: {hint}"));

@@ -15,6 +15,7 @@ use crate::types::clone_url::{CloneUrl, Transport};
 use crate::types::cloud_hosts;
 use crate::types::connection::ConnectionName;
 use crate::types::repository::RepoId;
+use crate::types::shell::quote;
 
 /// Refuses a directory that cannot be cloned into: one that is neither empty nor a clone of this repository. It stays as it
 /// is.
@@ -125,7 +126,7 @@ fn configure_current(
             StepId::Remote,
             format!(
                 "the remote {name} {problem}; to change it: git remote set-url {name} {}",
-                shell_words::quote(&plan.clone_url(&access.remote))
+                quote(&plan.clone_url(&access.remote))
             ),
         );
     }
@@ -206,7 +207,7 @@ fn set_ssh_command(
                 format!(
                     "core.sshCommand of {checkout} was not set by bbconnect and is kept; to use the key: \
                      git config core.sshCommand {}",
-                    shell_words::quote(command)
+                    quote(command)
                 ),
             );
         }

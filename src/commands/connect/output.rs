@@ -11,6 +11,7 @@ use crate::ssh::{KeyDescription, Refs};
 use crate::types::action::Action;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::registered_key::{Access, KeyKind, RegisteredKey};
+use crate::types::shell::quote;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
 #[derive(Debug, Serialize)]
@@ -174,8 +175,8 @@ impl CommandOutput for ConnectOutput {
             out.line("To clone with this key:");
             out.verbatim(&format!(
                 "  git clone -c ssh.variant=ssh -c core.sshCommand={} -- {}",
-                shell_words::quote(command),
-                shell_words::quote(&self.clone_url)
+                quote(command),
+                quote(&self.clone_url)
             ));
         }
     }

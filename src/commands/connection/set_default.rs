@@ -38,8 +38,7 @@ pub(crate) struct UseOutput {
     action: Action,
     name: String,
     scope: Scope,
-    #[serde(rename = "folder")]
-    dir: Option<String>,
+    folder: Option<String>,
 }
 
 /// What the connection is used for.
@@ -49,8 +48,7 @@ enum Scope {
     Default,
     Repository,
     /// A directory of the repository.
-    #[serde(rename = "folder")]
-    Directory,
+    Folder,
 }
 
 impl Subcommand for Args {
@@ -63,15 +61,15 @@ impl Subcommand for Args {
             None => choose(&connections, app)?,
         };
         let (name, _) = connections.get(&chosen)?;
-        let dir = self
+        let folder = self
             .service
             .as_ref()
-            .map(|dir| dir.to_string_lossy().into_owned());
+            .map(|folder| folder.to_string_lossy().into_owned());
         let output = |changed, scope| UseOutput {
             action: Action::updated_if(changed),
             name: chosen.clone(),
             scope,
-            dir: dir.clone(),
+            folder: folder.clone(),
         };
         if self.here || self.service.is_some() {
             let checkout = app.checkout()?.ok_or(GitError::NotARepository)?;
@@ -79,7 +77,7 @@ impl Subcommand for Args {
             let scope = if self.here {
                 Scope::Repository
             } else {
-                Scope::Directory
+                Scope::Folder
             };
             return Ok(output(changed, scope));
         }
@@ -115,7 +113,7 @@ impl CommandOutput for UseOutput {
     const SCHEMA: &'static str = "bbconnect/connection-use@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let target = match (self.scope, &self.dir) {
+        let target = match (self.scope, &self.folder) {
             (Scope::Repository, _) => "this repository".to_owned(),
             (_, Some(folder)) => format!("directory {folder}"),
             (_, None) => "all repositories without their own".to_owned(),

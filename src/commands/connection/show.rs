@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
+use crate::types::shell::quote;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -55,10 +56,7 @@ impl CommandOutput for ShowOutput {
         if let Some(command) = &self.ssh_command {
             out.blank_line();
             out.line("Git with this key only:");
-            out.verbatim(&format!(
-                "  GIT_SSH_COMMAND={}",
-                shell_words::quote(command)
-            ));
+            out.verbatim(&format!("  GIT_SSH_COMMAND={}", quote(command)));
         }
     }
 }

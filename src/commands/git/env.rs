@@ -1,4 +1,4 @@
-//! `bbconnect git env`: what a shell must export so that git uses a connection, with nothing written to disk.
+//! `bbconnect git env`: what a shell must set so that git uses a connection, with nothing written to disk.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use crate::app::{App, HelperConnection};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::resolve::{SelectedConnection, SelectionReason};
+use crate::types::shell::Shell;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -16,6 +17,8 @@ Examples:
   eval \"$(bbconnect git env)\" && git clone https://bitbucket.org/acme/site.git
   eval \"$(bbconnect git env work)\"
   eval \"$(bbconnect git env --unset)\"
+  bbconnect git env --shell powershell | Out-String | Invoke-Expression
+  for /f \"delims=\" %i in ('bbconnect git env --shell cmd') do @%i
 ";
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +30,9 @@ pub(crate) struct Args {
     /// Print `unset` commands
     #[arg(long)]
     pub unset: bool,
+    /// Shell that runs the commands [default: sh, on Windows powershell]
+    #[arg(long, value_name = "SHELL")]
+    pub shell: Option<Shell>,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,6 +41,8 @@ pub(crate) struct EnvOutput {
     variables: BTreeMap<String, String>,
     /// Variables that are to go.
     unset: Vec<String>,
+    #[serde(skip)]
+    shell: Shell,
 }
 
 /// Entries of git's configuration, as `GIT_CONFIG_KEY_…` and `GIT_CONFIG_VALUE_…` have them.
@@ -45,6 +53,7 @@ impl Subcommand for Args {
 
     /// Works out the variables. Nothing is written, and no secret is among them.
     fn run(&self, app: &App) -> Result<EnvOutput, Error> {
+        let shell = self.shell.unwrap_or_else(|| default_shell(app));
         let name = self.name.as_deref();
         let named = name.map(|name| app.select_by_name(name)).transpose()?;
         if self.unset {
@@ -52,7 +61,7 @@ impl Subcommand for Args {
                 Some(named) => vec![named],
                 None => all(app)?,
             };
-            return unset_commands(self.name.clone(), &candidates, app);
+            return unset_commands(self.name.clone(), &candidates, shell, app);
         }
         let selected = match named {
             Some(named) => named,
@@ -87,7 +96,17 @@ impl Subcommand for Args {
             connection: Some(selected.name.to_string()),
             variables,
             unset: Vec::new(),
+            shell,
         })
+    }
+}
+
+/// The usual shell of the system; on Windows sh in Git Bash, which sets `MSYSTEM`.
+fn default_shell(app: &App) -> Shell {
+    if app.environment_variable("MSYSTEM").is_some() {
+        Shell::Sh
+    } else {
+        Shell::NATIVE
     }
 }
 
@@ -105,6 +124,7 @@ fn all(app: &App) -> Result<Vec<SelectedConnection>, Error> {
 fn unset_commands(
     name: Option<String>,
     candidates: &[SelectedConnection],
+    shell: Shell,
     app: &App,
 ) -> Result<EnvOutput, Error> {
     let mut ours = Entries::new();
@@ -145,6 +165,7 @@ fn unset_commands(
         connection: name,
         variables,
         unset,
+        shell,
     })
 }
 
@@ -172,10 +193,10 @@ impl CommandOutput for EnvOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         for (name, value) in &self.variables {
-            out.raw(&format!("export {name}={}\n", shell_words::quote(value)));
+            out.raw(&format!("{}\n", self.shell.set_variable(name, value)));
         }
         for name in &self.unset {
-            out.raw(&format!("unset {name}\n"));
+            out.raw(&format!("{}\n", self.shell.unset_variable(name)));
         }
     }
 }

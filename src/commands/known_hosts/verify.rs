@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::ssh::{HostKey, Source, SshError};
 use crate::types::public_key::PublicKey;
+use crate::types::shell::quote;
 use crate::types::ssh_address::SshHost;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -77,8 +78,8 @@ impl Subcommand for Args {
         let (ok, hosts) = compare(&host, &expected, &offered);
         let command = format!(
             "ssh-keygen -R {} -f {}",
-            shell_words::quote(&host.known_hosts_name()),
-            shell_words::quote(&file.path().to_string_lossy())
+            quote(&host.known_hosts_name()),
+            quote(&file.path().to_string_lossy())
         );
         let is_pinned = expected.iter().all(|key| key.source != Source::BuiltIn);
         Ok(VerifyOutput {

@@ -15,6 +15,7 @@ use crate::types::fingerprint::Fingerprint;
 use crate::types::hint::Hint;
 use crate::types::operation::Operation;
 use crate::types::public_key::PublicKey;
+use crate::types::shell::quote;
 use crate::types::ssh_address::{SSH_PORT, SshHost};
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -283,7 +284,7 @@ fn differs(known: &PipelinesKnownHost, target: &CloudRepository) -> Error {
             target.repository.id, known.hostname
         ),
         Hint::command("pipelines known-host remove")
-            .with_text(format!(" {}", shell_words::quote(&known.hostname))),
+            .with_text(format!(" {}", quote(&known.hostname))),
     )
 }
 

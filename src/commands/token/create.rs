@@ -21,6 +21,7 @@ use crate::types::hint::Hint;
 use crate::types::purpose::Purpose;
 use crate::types::scope::{Scope, ScopeSystem};
 use crate::types::secret::Secret;
+use crate::types::shell::quote;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -130,11 +131,7 @@ impl Subcommand for Args {
                 what: format!("token {} of {owner} already exists", self.name),
                 hint: Hint::from("pass another name, or revoke it: ")
                     .with_command("token revoke")
-                    .with_text(format!(
-                        " {} {}",
-                        shell_words::quote(&self.name),
-                        owner.as_flag()
-                    )),
+                    .with_text(format!(" {} {}", quote(&self.name), owner.as_flag())),
             });
         };
         let Some(NewToken { token, secret }) = made else {

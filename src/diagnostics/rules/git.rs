@@ -9,6 +9,7 @@ use crate::probe::TlsError;
 use crate::ssh;
 use crate::sys::tls::TlsFailure;
 use crate::types::git_url::GitUrl;
+use crate::types::shell::quote;
 use crate::types::version::Version;
 
 const ID: FindingId = FindingId::Git;
@@ -180,7 +181,7 @@ fn difference(git: &EffectiveConfig, route: &HttpRoute) -> Option<Finding> {
                 "git has a CA certificate that bbconnect is not configured to use",
             )
             .with_evidence(format!("{version}, http.sslCAInfo={theirs}"))
-            .with_next(format!("--ca-cert {}", shell_words::quote(theirs))),
+            .with_next(format!("--ca-cert {}", quote(theirs))),
         ),
         (Some(_), None) => Some(
             Finding::warn(

@@ -6,6 +6,7 @@ use crate::diagnostics::route_facts::{HostKeyFacts, SshRoute};
 use crate::exit_status::ExitStatus;
 use crate::ssh;
 use crate::types::public_key::PublicKey;
+use crate::types::shell::quote;
 use crate::types::ssh_address::SshHost;
 
 const ID: FindingId = FindingId::SshHostKey;
@@ -141,7 +142,7 @@ fn by_users_file(host: &SshHost, facts: &HostKeyFacts, offered: &[PublicKey]) ->
         Comparison::Different => mismatch("the host key is not the one in ~/.ssh/known_hosts")
             .with_next(format!(
                 "possible man-in-the-middle attack; when the administrator has confirmed a new key: ssh-keygen -R {}",
-                shell_words::quote(&host.known_hosts_name())
+                quote(&host.known_hosts_name())
             )),
         Comparison::NothingExpected => Finding::unknown(ID, "the host key of this server is not known")
             .with_next(format!(
@@ -167,7 +168,7 @@ fn differs_from_users(
         let message = "the host key is the expected one, but ~/.ssh/known_hosts has another";
         Finding::warn(ID, message).with_next(format!(
             "git refuses it where it does not use bbconnect's options: ssh-keygen -R {}",
-            shell_words::quote(&host.known_hosts_name())
+            quote(&host.known_hosts_name())
         ))
     })
 }

@@ -7,7 +7,7 @@ use crate::diagnostics::finding::{Finding, FindingId};
 use crate::diagnostics::route_facts::HttpRoute;
 use crate::exit_status::ExitStatus;
 use crate::probe::{CertificateSummary, DetectedProtocol, TlsError};
-use crate::sys::tls::TlsFailure;
+use crate::sys::tls::{SYSTEM_CERTIFICATES_HINT, TlsFailure};
 use crate::types::date::Date;
 
 const ID: FindingId = FindingId::Tls;
@@ -67,9 +67,9 @@ fn failure(route: &HttpRoute, error: &TlsError) -> Finding {
             ),
         },
         TlsError::Setup(reason) => Finding::fail(ID, ExitStatus::LocalError, reason.clone())
-            .with_next(
-                "check --ca-cert, --client-cert and --client-key of the connection; without any, install ca-certificates",
-            ),
+            .with_next(format!(
+                "check --ca-cert, --client-cert and --client-key of the connection; without any, {SYSTEM_CERTIFICATES_HINT}"
+            )),
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Connection, Origin};
+use crate::types::shell::quote;
 
 /// The settings with which a secret was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +72,7 @@ impl BoundSetting {
     /// The flags of `connection edit` that set the present value again.
     fn flags(self, connection: &Connection) -> String {
         let network = &connection.network;
-        let quoted = |text: &str| shell_words::quote(text).into_owned();
+        let quoted = |text: &str| quote(text).into_owned();
         let path = |path: Option<&PathBuf>| {
             quoted(&path.map_or_else(String::new, |path| path.display().to_string()))
         };

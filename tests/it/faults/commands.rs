@@ -290,10 +290,10 @@ pub(crate) fn add_command(product: Product) -> &'static str {
     match product {
         Product::Cloud => {
             "connection add work --url {url} --auth api-token --email jane@acme.example --workspace acme \
-             --token-command 'cat token'"
+             --token-command '{token command}'"
         }
         Product::DataCenter => {
-            "connection add work --url {url} --auth http-access-token --token-command 'cat token'"
+            "connection add work --url {url} --auth http-access-token --token-command '{token command}'"
         }
     }
 }

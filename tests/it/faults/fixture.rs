@@ -19,7 +19,7 @@ use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::tokens::Token;
 use crate::support::bitbucket::{CONTEXT_PATH, Credential, Kind, Server, ServerState};
 use crate::support::sshd::Sshd;
-use crate::support::{RunOutput, Sandbox, program};
+use crate::support::{RunOutput, Sandbox, is_installed, print_command};
 
 /// The secret of every connection. It must not be printed.
 pub(crate) const SECRET: &str = "token-faults-marker";
@@ -90,6 +90,9 @@ pub(crate) struct Outcome {
 impl Fixture {
     /// `None` where a program is not installed, which was printed then.
     pub(crate) fn new(case: Case, gzip_bomb: &Arc<Vec<u8>>) -> Option<Self> {
+        if case.needs_git && !is_installed("git", "--version") {
+            return None;
+        }
         let sshd = if case.needs_sshd {
             Some(Sshd::start()?)
         } else {
@@ -182,7 +185,10 @@ impl Fixture {
     pub(crate) fn command(&self, arguments: &[String]) -> Command {
         let mut command = self.sandbox.command(arguments);
         command
-            .env("TMPDIR", self.scratch.path())
+            .env(
+                if cfg!(windows) { "TEMP" } else { "TMPDIR" },
+                self.scratch.path(),
+            )
             .env("BBCONNECT_STORE", "file")
             .env(
                 "BBCONNECT_STORE_PASSPHRASE_FILE",
@@ -202,6 +208,7 @@ impl Fixture {
             .replace("{url}", &self.url())
             .replace("{web}", &self.website())
             .replace("{host}", &self.proxy.address.to_string())
+            .replace("{token command}", &print_command("token"))
             .replace("{repo}", self.case.product.repository())
             .replace("{namespace}", self.case.product.namespace());
         let Some(sshd) = &self.sshd else { return text };
@@ -434,17 +441,9 @@ fn files(dir: &Path) -> Vec<String> {
                 dirs.push(path);
             } else {
                 let below = path.strip_prefix(dir).unwrap();
-                all.push(below.to_string_lossy().into_owned());
+                all.push(below.to_string_lossy().replace('\\', "/"));
             }
         }
     }
     all
-}
-
-/// 300 MB of zeros, compressed.
-pub(crate) fn gzip_bomb() -> Vec<u8> {
-    let script = "head -c 300000000 /dev/zero | gzip -c";
-    let mut command = program("sh");
-    command.args(["-c", script]);
-    command.output().unwrap().stdout
 }

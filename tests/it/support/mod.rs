@@ -5,11 +5,8 @@ pub(crate) mod bitbucket;
 pub(crate) mod git_server;
 pub(crate) mod invariants;
 pub(crate) mod property;
-#[cfg(unix)]
 pub(crate) mod responder;
-#[cfg(unix)]
 pub(crate) mod sshd;
-#[cfg(unix)]
 pub(crate) mod tls;
 
 use std::ffi::OsStr;
@@ -71,7 +68,7 @@ impl Sandbox {
             .env("HOME", self.home())
             .env("USERPROFILE", self.home())
             .env("LC_ALL", "C.UTF-8");
-        for name in ["PATH", "SYSTEMROOT", "TMPDIR", "LLVM_PROFILE_FILE"] {
+        for name in ["PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "LLVM_PROFILE_FILE"] {
             if let Some(value) = env_var(name) {
                 command.env(name, value);
             }
@@ -164,11 +161,6 @@ impl Sandbox {
     }
 }
 
-/// The arguments of a command line without quotes.
-pub(crate) fn words(line: &str) -> Vec<&str> {
-    line.split(' ').collect()
-}
-
 /// Runs a prepared command.
 pub(crate) trait CommandExt {
     fn finish(&mut self) -> RunOutput;
@@ -234,6 +226,37 @@ fn reset_signals() {
                 .expect("a handler can be installed");
         }
     });
+}
+
+/// The command that prints a file of the current directory, for `--token-command`.
+pub(crate) fn print_command(file: &str) -> String {
+    let program = if cfg!(windows) { "type" } else { "cat" };
+    format!("{program} {file}")
+}
+
+/// About 300 MB of zeros as gzip: one literal, and copies of it (RFC 1951, fixed Huffman codes).
+pub(crate) fn gzip_bomb() -> Vec<u8> {
+    const COPY_OF_258_BYTES: &str = "1100010100000";
+    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    let (mut byte, mut length) = (0, 0);
+    let mut push = |code: &str| {
+        for bit in code.bytes() {
+            byte |= (bit - b'0') << length;
+            length += 1;
+            if length == 8 {
+                bytes.push(byte);
+                (byte, length) = (0, 0);
+            }
+        }
+    };
+    push("110");
+    push("00110000");
+    for _ in 0..1_200_000 {
+        push(COPY_OF_258_BYTES);
+    }
+    // The end of the block; the rest fills the last byte.
+    push("00000000000000");
+    bytes
 }
 
 /// Writes an executable script. Another process does it: a program that a parallel test starts inherits files that this
