@@ -9,7 +9,6 @@ use crate::bitbucket::{
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::sys::proxy::ProxyVariables;
-use crate::sys::tls::TlsSettings;
 use crate::types::connection::{AuthMethod, Connection, Credential, StoreKind};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
@@ -74,13 +73,8 @@ impl App {
     pub(super) fn http_settings(&self, connection: &Connection) -> (HttpSettings, Trace) {
         let settings = HttpSettings {
             timeout: self.timeout(),
-            tls: TlsSettings {
-                ca_cert: connection.network.ca_cert.clone(),
-                client_cert: connection.network.client_identity.clone(),
-            },
+            network: connection.network.clone(),
             proxy_variables: self.environment.proxy.clone(),
-            proxy: connection.network.proxy.clone(),
-            allow_http: connection.network.allow_http,
         };
         let ui = self.ui.clone();
         let trace = move |event: TraceEvent<'_>| match event {

@@ -69,7 +69,7 @@ impl EnvConnection {
         }
         let credential = variables
             .get("CREDENTIALS_DIRECTORY")
-            .map(|folder| Path::new(folder).join("bbconnect-token"));
+            .map(|dir| Path::new(dir).join("bbconnect-token"));
         let sources: Vec<Source> = [
             variables.get("BBCONNECT_TOKEN").map(|_| Source::Variable),
             variables

@@ -137,18 +137,18 @@ impl App {
 
     /// Confirmation of something that cannot be undone: the flag `--yes`, or a prompt. `doing` is what needs it, as in
     /// "removing the connection work".
-    pub(crate) fn confirm(&self, yes: bool, doing: &str, question: &str) -> Result<(), Error> {
+    pub(crate) fn confirm(&self, yes: bool, doing: &str, prompt: &str) -> Result<(), Error> {
         if yes {
             return Ok(());
         }
         self.require_prompt(doing)?;
-        require_yes(self.ui.prompt_confirm(question))
+        require_yes(self.ui.prompt_confirm(prompt))
     }
 
     /// As [`App::confirm`], without a flag, and only `yes` in full confirms.
-    pub(crate) fn confirm_in_full(&self, doing: &str, question: &str) -> Result<(), Error> {
+    pub(crate) fn confirm_in_full(&self, doing: &str, prompt: &str) -> Result<(), Error> {
         self.require_prompt(doing)?;
-        require_yes(self.ui.prompt_confirm_in_full(question))
+        require_yes(self.ui.prompt_confirm_in_full(prompt))
     }
 
     fn require_prompt(&self, doing: &str) -> Result<(), Error> {

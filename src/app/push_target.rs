@@ -50,9 +50,7 @@ impl App {
         Ok(PushTarget {
             url: git_url(connection, repository),
             authorization: Secret::new(authorization),
-            ca_cert: connection.network.ca_cert.clone(),
-            client_cert: connection.network.client_identity.clone(),
-            proxy: connection.network.proxy.clone(),
+            network: connection.network.clone(),
             limit: self.flags.timeout.unwrap_or(LIMIT),
         })
     }

@@ -502,11 +502,11 @@ impl Bitbucket {
         &self,
         repo: &RepoId,
         state: State,
-        most: usize,
+        max: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.pull_requests(repo, state, most).await,
-            Self::DataCenter(datacenter) => datacenter.pull_requests(repo, state, most).await,
+            Self::Cloud(cloud) => cloud.pull_requests(repo, state, max).await,
+            Self::DataCenter(datacenter) => datacenter.pull_requests(repo, state, max).await,
         }
     }
 

@@ -283,13 +283,13 @@ impl KeygenOutput {
         } else {
             "one of the public keys above"
         };
-        let place = match (&self.repository, self.pages.as_slice()) {
+        let owner = match (&self.repository, self.pages.as_slice()) {
             (None, _) => "to the server or account you want to access.",
             (Some(_), []) => "as a deploy key or access key of the repository.",
             (Some(_), [_]) => "on this page:",
             (Some(_), [_, ..]) => "on one of these pages:",
         };
-        out.line(&format!("Add {key} {place}"));
+        out.line(&format!("Add {key} {owner}"));
         for registration in &self.pages {
             let rights = match registration.rights {
                 KeyAccess::Read => "clone and fetch",

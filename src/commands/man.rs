@@ -25,7 +25,7 @@ Examples:
 pub(crate) struct Args {
     /// Directory; created if missing, existing pages are updated
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    pub folder: PathBuf,
+    pub dir: PathBuf,
 }
 
 /// The pages that were written.
@@ -51,13 +51,13 @@ impl Subcommand for Args {
             let path = path.to_owned();
             move |source| Error::Write { path, source }
         };
-        fs::create_dir_all(&self.folder).map_err(failed(&self.folder))?;
+        fs::create_dir_all(&self.dir).map_err(failed(&self.dir))?;
         let mut written = ManOutput {
             action: PagesAction::Unchanged,
             pages: Vec::new(),
         };
-        for (name, text) in pages(&(app.command_line)()).map_err(failed(&self.folder))? {
-            let path = self.folder.join(name);
+        for (name, text) in pages(&(app.command_line)()).map_err(failed(&self.dir))? {
+            let path = self.dir.join(name);
             if fs::read(&path).ok().as_ref() != Some(&text) {
                 atomic_file::write_world_readable(&path, &text).map_err(failed(&path))?;
                 written.action = PagesAction::Written;

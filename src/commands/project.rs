@@ -58,9 +58,9 @@ impl Subcommand for ListArgs {
         let (selected, bitbucket) = app.client()?;
         let workspace = workspace(self.workspace.as_deref(), &selected)?;
         let _progress = app.ui.list_progress("listing projects");
-        let asked = app.block_on(bitbucket.projects(&workspace))?;
+        let response = app.block_on(bitbucket.projects(&workspace))?;
         Ok(ListOutput {
-            projects: asked.map_err(|error| selected.describe_api_error(error))?,
+            projects: response.map_err(|error| selected.describe_api_error(error))?,
         })
     }
 }

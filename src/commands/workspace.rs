@@ -40,8 +40,8 @@ impl Subcommand for ListArgs {
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let _progress = app.ui.list_progress("listing workspaces");
-        let asked = app.block_on(bitbucket.workspaces())?;
-        let Some(workspaces) = asked.map_err(|error| selected.describe_api_error(error))? else {
+        let response = app.block_on(bitbucket.workspaces())?;
+        let Some(workspaces) = response.map_err(|error| selected.describe_api_error(error))? else {
             return Err(Error::usage(
                 format!(
                     "{} is a Data Center, which has projects instead of workspaces",

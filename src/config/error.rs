@@ -172,9 +172,9 @@ impl ConnectionsError {
 pub(super) fn toml_error_message(error: &TomlError) -> String {
     let shown = error.to_string();
     let first = shown.lines().next().unwrap_or_default();
-    let place = first.strip_prefix("TOML parse error at ");
+    let position = first.strip_prefix("TOML parse error at ");
     let why = error.message().lines().collect::<Vec<_>>().join(" ");
-    place.map_or_else(|| why.clone(), |place| format!("{place}: {why}"))
+    position.map_or_else(|| why.clone(), |position| format!("{position}: {why}"))
 }
 
 pub(super) fn first_line(text: &str) -> String {

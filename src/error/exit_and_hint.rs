@@ -29,7 +29,7 @@ impl Error {
                 ConnectionsError::EmptyName | ConnectionsError::InvalidPathSegment { .. },
             )
             | Self::SourceDir(SourceDirError::NotADirectory(_))
-            | Self::Git(GitError::NotAFolder(_)) => ExitStatus::Usage,
+            | Self::Git(GitError::NotADirectory(_)) => ExitStatus::Usage,
             Self::Cancelled
             | Self::SourceDir(
                 SourceDirError::LinkOutside(_)
@@ -81,7 +81,7 @@ impl Error {
             Self::Ssh(error) => exit_of_ssh(error),
             Self::Key(KeyError::Rsa(_) | KeyError::Format(_) | KeyError::Random(_))
             | Self::KeyFile(
-                KeyFileError::Folder { .. }
+                KeyFileError::CreateDir { .. }
                 | KeyFileError::NotAFile(_)
                 | KeyFileError::Write { .. },
             )
@@ -224,7 +224,7 @@ fn git_hint(error: &GitError) -> Option<&'static str> {
         GitError::Process(_)
         | GitError::CommandFailed(_)
         | GitError::Clone { .. }
-        | GitError::NotAFolder(_) => None,
+        | GitError::NotADirectory(_) => None,
         GitError::TimedOut(_) => Some("--timeout SECONDS waits longer"),
     }
 }

@@ -156,7 +156,7 @@ impl Checkout {
     fn set(&self, what: &str, service: Option<&Path>, value: &str) -> Result<bool, GitError> {
         let key = match service {
             None => format!("bbconnect.{what}"),
-            Some(folder) => format!("bbconnect.{}.{what}", Self::folder_of(folder)?),
+            Some(dir) => format!("bbconnect.{}.{what}", Self::name_of(dir)?),
         };
         if self.last(&key) == Some(value) {
             return Ok(false);
@@ -181,21 +181,21 @@ impl Checkout {
     }
 
     /// The name, relative to the root of the current checkout, of a directory that is given relative to the current one.
-    fn folder_of(folder: &Path) -> Result<String, GitError> {
-        let refused = || GitError::NotAFolder(folder.display().to_string());
-        if !folder.is_dir() {
+    fn name_of(dir: &Path) -> Result<String, GitError> {
+        let refused = || GitError::NotADirectory(dir.display().to_string());
+        if !dir.is_dir() {
             return Err(refused());
         }
-        let ask = |folder, what| {
-            let printed = run_optional(git_in(folder).args(["rev-parse", what]))?;
+        let rev_parse = |dir, what| {
+            let printed = run_optional(git_in(dir).args(["rev-parse", what]))?;
             let text = printed.as_deref().map(str::trim_end).map(str::to_owned);
             text.ok_or_else(refused)
         };
         // The directory may belong to another repository, above or below this one.
-        if ask(Some(folder), "--show-toplevel")? != ask(None, "--show-toplevel")? {
+        if rev_parse(Some(dir), "--show-toplevel")? != rev_parse(None, "--show-toplevel")? {
             return Err(refused());
         }
-        let prefix = ask(Some(folder), "--show-prefix")?;
+        let prefix = rev_parse(Some(dir), "--show-prefix")?;
         let name = prefix.trim_end_matches('/').to_owned();
         if name.is_empty() || name.contains('\n') {
             Err(refused())

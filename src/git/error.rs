@@ -26,5 +26,5 @@ pub(crate) enum GitError {
     NotARepository,
     /// The directory of a service is not in this checkout.
     #[error("{0} is not a directory in this checkout")]
-    NotAFolder(String),
+    NotADirectory(String),
 }

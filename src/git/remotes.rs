@@ -26,20 +26,20 @@ pub(super) fn apply_instead_of(url: &str, entries: &[(String, String)]) -> Strin
             continue;
         };
         let known = bases.iter().position(|known| *known == base);
-        let place = known.unwrap_or_else(|| {
+        let index = known.unwrap_or_else(|| {
             bases.push(base);
             bases.len() - 1
         });
         let is_better = best.is_none_or(|(length, before)| {
-            beginning.len() > length || (beginning.len() == length && place < before)
+            beginning.len() > length || (beginning.len() == length && index < before)
         });
         if url.starts_with(beginning.as_str()) && is_better {
-            best = Some((beginning.len(), place));
+            best = Some((beginning.len(), index));
         }
     }
-    let led = best.and_then(|(length, place)| {
+    let led = best.and_then(|(length, index)| {
         let rest = url.get(length..)?;
-        Some(format!("{}{rest}", bases.get(place)?))
+        Some(format!("{}{rest}", bases.get(index)?))
     });
     led.unwrap_or_else(|| url.to_owned())
 }

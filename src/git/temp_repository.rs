@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -19,6 +19,7 @@ use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable
 use crate::sys::signals::{self, DeferGuard};
 use crate::sys::subprocess::{ProcessOutput, Stderr};
 use crate::types::commit::{Branch, Commit, Signature};
+use crate::types::connection::NetworkSettings;
 use crate::types::loopback;
 use crate::types::publish_trailer::ChangedPaths;
 use crate::types::secret::Secret;
@@ -38,12 +39,7 @@ pub(crate) struct PushTarget {
     pub url: String,
     /// The value of the `Authorization` header.
     pub authorization: Secret,
-    /// Certificates to trust instead of the system's: git takes one file.
-    pub ca_cert: Option<PathBuf>,
-    /// A client certificate and its key.
-    pub client_cert: Option<(PathBuf, PathBuf)>,
-    /// A proxy instead of the environment's.
-    pub proxy: Option<String>,
+    pub network: NetworkSettings,
     /// The time limit of each run of git.
     pub limit: Duration,
 }
@@ -72,20 +68,19 @@ impl PushTarget {
         let mut set = |key: &str, value: Option<OsString>| {
             config.extend(value.map(|value| (key.to_owned(), value)));
         };
-        set("http.sslCAInfo", self.ca_cert.clone().map(Into::into));
+        let network = self.network.clone();
+        // Instead of the system's certificates: git takes one file.
+        set("http.sslCAInfo", network.ca_cert.map(Into::into));
         // As for requests: this machine is reached directly, and its names are not looked up. An empty value is no proxy.
         let loopback = Url::parse(&self.url).ok().filter(loopback::is_url);
         let no_proxy = loopback.is_some().then(OsString::new);
-        set(
-            "http.proxy",
-            self.proxy.clone().map(Into::into).or(no_proxy),
-        );
+        set("http.proxy", network.proxy.map(Into::into).or(no_proxy));
         let resolved = loopback.as_ref().and_then(|url| {
             let (name, port) = (url.domain()?, url.port_or_known_default()?);
             Some(format!("{name}:{port}:127.0.0.1,[::1]").into())
         });
         set("http.curloptResolve", resolved);
-        let (cert, key) = self.client_cert.clone().unzip();
+        let (cert, key) = network.client_identity.unzip();
         set("http.sslCert", cert.map(Into::into));
         set("http.sslKey", key.map(Into::into));
         let no_config = git_dir.join("no-config");

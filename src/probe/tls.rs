@@ -13,7 +13,8 @@ use thiserror::Error;
 
 use super::banner::{DetectedProtocol, is_timeout};
 use super::certificate::CertificateSummary;
-use crate::sys::tls::{TlsFailure, TlsSettings, client_config};
+use crate::sys::tls::{TlsFailure, client_config};
+use crate::types::connection::NetworkSettings;
 
 /// A server whose certificate is valid.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub(crate) enum TlsError {
 pub(crate) fn handshake(
     stream: &TcpStream,
     host: &str,
-    settings: &TlsSettings,
+    settings: &NetworkSettings,
     timeout: Duration,
 ) -> Result<HandshakeInfo, TlsError> {
     let host = host.trim_matches(['[', ']']).to_owned();

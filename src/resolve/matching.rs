@@ -198,14 +198,14 @@ fn git_score(connection: &Connection, url: &Url, username: Option<&str>) -> Opti
         connection.credential.email(),
         Some(git_username(connection)),
     ];
-    let is_meant = |asked: &str| {
+    let is_own = |requested: &str| {
         own_names
             .iter()
             .flatten()
-            .any(|own| own.eq_ignore_ascii_case(asked))
+            .any(|own| own.eq_ignore_ascii_case(requested))
     };
     match username {
-        Some(asked) if is_meant(asked) => Some(by_path + 8),
+        Some(requested) if is_own(requested) => Some(by_path + 8),
         // Another user's. Cloud shows nicknames, so there another name may still be the same user's.
         Some(_) if requires_matching_username(connection) => None,
         Some(_) | None => Some(by_path),
@@ -230,11 +230,11 @@ fn requires_matching_username(connection: &Connection) -> bool {
 fn git_path_score(connection: &Connection, base: &Url, url: &Url) -> Option<u8> {
     let is_bot = !matches!(connection.level(), None | Some(TokenLevel::User))
         || connection.auth() == AuthMethod::AccessToken;
-    let asked: Vec<&str> = url
+    let requested: Vec<&str> = url
         .path_segments()?
         .filter(|part| !part.is_empty())
         .collect();
-    if asked.is_empty() {
+    if requested.is_empty() {
         // Without a path, a token of one repository is the least likely.
         return Some(u8::from(!is_bot));
     }
@@ -242,7 +242,7 @@ fn git_path_score(connection: &Connection, base: &Url, url: &Url) -> Option<u8> 
         .path_segments()?
         .filter(|part| !part.is_empty())
         .collect();
-    let below = asked.strip_prefix(context.as_slice())?;
+    let below = requested.strip_prefix(context.as_slice())?;
     let ((Deployment::Cloud, below) | (_, ["scm", below @ ..])) = (connection.deployment, below)
     else {
         return None;

@@ -35,7 +35,7 @@ pub(crate) enum KeyFileError {
     #[error("{} is not a regular file, so it is not replaced", .0.display())]
     NotAFile(PathBuf),
     #[error("cannot create the directory {}: {source}", path.display())]
-    Folder { path: PathBuf, source: io::Error },
+    CreateDir { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
 }
@@ -49,7 +49,7 @@ impl KeyFileError {
             Self::Name { .. } => {
                 "pass the path of the private key; .pub is appended for the public key"
             }
-            Self::NotAFile(_) | Self::Folder { .. } | Self::Write { .. } => {
+            Self::NotAFile(_) | Self::CreateDir { .. } | Self::Write { .. } => {
                 "choose a directory with write permission"
             }
         }
@@ -192,7 +192,7 @@ fn write_error(path: &Path, source: io::Error) -> KeyFileError {
 /// Creates the directory of a file if it is missing.
 fn create_dir(file: &Path) -> Result<(), KeyFileError> {
     let dir = parent_dir(file);
-    create_private_dir(dir).map_err(|source| KeyFileError::Folder {
+    create_private_dir(dir).map_err(|source| KeyFileError::CreateDir {
         path: dir.to_owned(),
         source,
     })

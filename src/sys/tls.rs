@@ -18,15 +18,7 @@ use thiserror::Error;
 use webpki::EndEntityCert;
 
 use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
-
-/// The certificates of a connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct TlsSettings {
-    /// Certificates in PEM to trust beside the system's: of authorities, or a server's own.
-    pub ca_cert: Option<PathBuf>,
-    /// A client certificate and its key, both in PEM.
-    pub client_cert: Option<(PathBuf, PathBuf)>,
-}
+use crate::types::connection::NetworkSettings;
 
 /// What to do where the system's certificates cannot be used.
 pub(crate) const SYSTEM_CERTIFICATES_HINT: &str = if cfg!(windows) {
@@ -141,7 +133,7 @@ impl TlsFailure {
 
 /// The configuration of a TLS client that trusts the system's certificates and those of the settings.
 pub(crate) fn client_config(
-    settings: &TlsSettings,
+    settings: &NetworkSettings,
 ) -> Result<(ClientConfig, Arc<TrustVerifier>), TlsSetupError> {
     let setup = |error: TlsError| TlsSetupError::Machine(error.to_string());
     let provider = Arc::new(default_provider());
@@ -164,7 +156,7 @@ pub(crate) fn client_config(
         .map_err(setup)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&verifier) as _);
-    let config = match &settings.client_cert {
+    let config = match &settings.client_identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             const EXPECTED: &str = "a client certificate with its key";

@@ -61,7 +61,7 @@ pub(crate) struct RepositoryFilter {
     /// A part of the name.
     pub text: Option<String>,
     /// The maximum number of results.
-    pub most: Option<usize>,
+    pub max: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

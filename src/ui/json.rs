@@ -80,7 +80,7 @@ fn plain(text: &str) -> Buffer {
 
 fn no_value(pointer: &JsonPointer, document: &Value) -> Error {
     let (path, nearest) = pointer.nearest(document);
-    let place = if path.is_empty() {
+    let location = if path.is_empty() {
         "the document"
     } else {
         path
@@ -88,14 +88,14 @@ fn no_value(pointer: &JsonPointer, document: &Value) -> Error {
     let hint = match nearest {
         Value::Object(members) => {
             let keys: Vec<_> = members.keys().map(String::as_str).collect();
-            format!("keys of {place}: {}", keys.join(", "))
+            format!("keys of {location}: {}", keys.join(", "))
         }
-        Value::Array(elements) if elements.is_empty() => format!("{place} is empty"),
+        Value::Array(elements) if elements.is_empty() => format!("{location} is empty"),
         Value::Array(elements) => {
-            format!("indexes of {place}: 0 to {}", elements.len() - 1)
+            format!("indexes of {location}: 0 to {}", elements.len() - 1)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            format!("{place} has no members")
+            format!("{location} has no members")
         }
     };
     let message = format!("the JSON document has no value at {pointer}");

@@ -146,7 +146,7 @@ impl Ui {
         &self.redactor
     }
 
-    /// Writes an outcome, and answers with its exit status.
+    /// Writes an outcome, and returns its exit status.
     pub(crate) fn print_result<R: CommandOutput>(&self, outcome: &R) -> Result<ExitStatus, Error> {
         let pretty = self.options.stdout_is_terminal;
         match (self.options.format, &self.pointer) {
@@ -219,7 +219,7 @@ impl Ui {
         self.to_stderr(text);
     }
 
-    /// Writes why a command failed, and answers with the exit status.
+    /// Writes an error, and returns its exit status.
     pub(crate) fn print_error(&self, error: &Error) -> ExitStatus {
         let connection = self.connection.as_ref().map(ToString::to_string);
         let hint = error.hint().map(|hint| hint.render(connection.as_deref()));

@@ -9,8 +9,8 @@ use reqwest::{Client, Proxy};
 
 use super::error::ApiError;
 use crate::sys::proxy::{ProxyVariables, intercept};
-use crate::sys::tls::{TlsSettings, client_config};
-use crate::types::connection::BaseUrl;
+use crate::sys::tls::client_config;
+use crate::types::connection::{BaseUrl, NetworkSettings};
 use crate::types::loopback;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,12 +20,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct HttpSettings {
     /// A request may take this long, redirects and retries included.
     pub timeout: Duration,
-    pub tls: TlsSettings,
-    /// A proxy instead of the environment's.
-    pub proxy: Option<String>,
+    pub network: NetworkSettings,
     pub proxy_variables: ProxyVariables,
-    /// Plain HTTP is accepted although the host is not loopback.
-    pub allow_http: bool,
 }
 
 /// The clients of a process: one for all servers that are reached in the same way. Each holds a pool of connections, and
@@ -51,7 +47,11 @@ struct ProxyServer {
 impl Route {
     fn new(settings: &HttpSettings, base: &BaseUrl) -> Self {
         let url = base.url();
-        let found = intercept(url, settings.proxy.as_deref(), &settings.proxy_variables);
+        let found = intercept(
+            url,
+            settings.network.proxy.as_deref(),
+            &settings.proxy_variables,
+        );
         Self {
             proxy: found.map(|found| ProxyServer {
                 url: found.uri().to_string(),
@@ -82,8 +82,8 @@ impl HttpClients {
 }
 
 fn build(settings: &HttpSettings, route: &Route) -> Result<Client, ApiError> {
-    let (mut tls, _verifier) =
-        client_config(&settings.tls).map_err(|error| ApiError::ClientConfig(error.to_string()))?;
+    let (mut tls, _verifier) = client_config(&settings.network)
+        .map_err(|error| ApiError::ClientConfig(error.to_string()))?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let mut builder = Client::builder()
         .user_agent(concat!("bbconnect/", env!("CARGO_PKG_VERSION")))

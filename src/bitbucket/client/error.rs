@@ -117,10 +117,10 @@ pub(crate) enum ApiError {
         limit.as_secs(), counted_pages(*pages)
     )]
     ListTimeout { pages: usize, limit: Duration },
-    #[error("the response is larger than {most} bytes")]
+    #[error("the response is larger than {max} bytes")]
     ResponseTooLarge {
         /// The limit, in bytes.
-        most: usize,
+        max: usize,
     },
 }
 

@@ -79,14 +79,14 @@ impl Http {
         self.pages_up_to(segments, query, usize::MAX).await
     }
 
-    /// At most `most` entries from the start of a list, with no more pages than necessary.
+    /// At most `max` entries from the start of a list, with no more pages than necessary.
     pub(crate) async fn pages_up_to<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         query: &[(&str, &str)],
-        most: usize,
+        max: usize,
     ) -> Result<Vec<T>, ApiError> {
-        self.pages_at(self.build_url(segments, query)?, most).await
+        self.pages_at(self.build_url(segments, query)?, max).await
     }
 
     /// All entries of a list whose first page has been received.
@@ -104,18 +104,18 @@ impl Http {
         self.within_list_timeout(&progress, rest).await
     }
 
-    /// At most `most` entries of the list at a URL that was built or checked here.
+    /// At most `max` entries of the list at a URL that was built or checked here.
     pub(crate) async fn pages_at<T: DeserializeOwned>(
         &self,
         first: Url,
-        most: usize,
+        max: usize,
     ) -> Result<Vec<T>, ApiError> {
         let progress = ListProgress::default();
         let values = self
-            .within_list_timeout(&progress, self.fetch_pages(first, most, &progress))
+            .within_list_timeout(&progress, self.fetch_pages(first, max, &progress))
             .await?;
         let total = progress.total.get().unwrap_or_default();
-        if most == usize::MAX && values.len() < total {
+        if max == usize::MAX && values.len() < total {
             let warning = format!(
                 "the server counts {total} entries, but listed {}; the list may have changed meanwhile",
                 values.len()
@@ -149,7 +149,7 @@ impl Http {
     async fn fetch_pages<T: DeserializeOwned>(
         &self,
         first: Url,
-        most: usize,
+        max: usize,
         progress: &ListProgress,
     ) -> Result<Vec<T>, ApiError> {
         let parsed = self.page(first.clone(), progress).await?;
@@ -159,8 +159,8 @@ impl Http {
         }
         let next = self.next(&first, &parsed.page)?;
         let rest = next.as_ref();
-        let rest = rest.and_then(|next| RemainingPages::after(&parsed.page, next, most));
-        let mut list = PageCollector::new(most);
+        let rest = rest.and_then(|next| RemainingPages::after(&parsed.page, next, max));
+        let mut list = PageCollector::new(max);
         list.add(parsed)?;
         if let Some(rest) = rest {
             let before = list.checkpoint();
@@ -337,7 +337,7 @@ impl PaginationLimits {
         self.idle_pages = if is_new { 0 } else { self.idle_pages + 1 };
         if self.bytes > MAX_TOTAL_BYTES {
             Err(ApiError::ResponseTooLarge {
-                most: MAX_TOTAL_BYTES,
+                max: MAX_TOTAL_BYTES,
             })
         } else if self.idle_pages > MAX_EMPTY_PAGES {
             Err(ApiError::EndlessPagination)
@@ -434,16 +434,16 @@ fn identities(response: &Response) -> Result<Vec<ItemKey>, ApiError> {
 struct PageCollector<T> {
     values: Vec<T>,
     known: HashSet<ItemKey>,
-    most: usize,
+    max: usize,
     bounds: PaginationLimits,
 }
 
 impl<T> PageCollector<T> {
-    fn new(most: usize) -> Self {
+    fn new(max: usize) -> Self {
         Self {
             values: Vec::new(),
             known: HashSet::new(),
-            most,
+            max,
             bounds: PaginationLimits::default(),
         }
     }
@@ -459,13 +459,13 @@ impl<T> PageCollector<T> {
                 all_new = false;
             }
         }
-        self.values.truncate(self.most);
+        self.values.truncate(self.max);
         self.bounds.count(parsed.bytes, any_new)?;
         Ok(all_new)
     }
 
     fn is_full(&self) -> bool {
-        self.values.len() >= self.most
+        self.values.len() >= self.max
     }
 
     fn checkpoint(&self) -> Checkpoint {
@@ -493,20 +493,20 @@ struct RemainingPages {
 }
 
 impl RemainingPages {
-    fn after<T>(first: &Page<T>, next: &Url, most: usize) -> Option<Self> {
+    fn after<T>(first: &Page<T>, next: &Url, max: usize) -> Option<Self> {
         let (size, length) = (first.size?, first.pagelen?);
         let is_second = next
             .query_pairs()
             .any(|(name, value)| name == "page" && value == "2");
         let is_whole = first.number == Some(1) && length > 0 && first.values.len() == length;
-        let last = size.min(most).div_ceil(length.max(1));
+        let last = size.min(max).div_ceil(length.max(1));
         // A single remaining page needs no concurrency.
         (is_second && is_whole && (3..=MAX_PAGES).contains(&last)).then(|| Self {
             next: next.clone(),
             size,
             length,
             last,
-            is_all: size <= most,
+            is_all: size <= max,
         })
     }
 

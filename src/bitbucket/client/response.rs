@@ -42,7 +42,7 @@ impl Response {
         while let Some(chunk) = response.chunk().await.map_err(|error| explained(&error))? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
                 return Err(ApiError::ResponseTooLarge {
-                    most: MAX_BODY_BYTES,
+                    max: MAX_BODY_BYTES,
                 });
             }
             body.extend_from_slice(&chunk);

@@ -151,7 +151,7 @@ impl Http {
     }
 
     async fn send_if_secure(&self, request: &Request) -> Result<Response, ApiError> {
-        if self.is_insecure() && !self.settings.allow_http {
+        if self.is_insecure() && !self.settings.network.allow_http {
             return Err(ApiError::InsecureTransport(self.base.to_string()));
         }
         let _permit = match self.concurrency.get() {
@@ -238,11 +238,11 @@ impl Http {
     /// The proxy, `scheme://host:port`, without its user name and password.
     pub(crate) fn proxy(&self) -> Option<String> {
         let HttpSettings {
-            proxy,
+            network,
             proxy_variables,
             ..
         } = &self.settings;
-        let found = intercept(self.base.url(), proxy.as_deref(), proxy_variables)?;
+        let found = intercept(self.base.url(), network.proxy.as_deref(), proxy_variables)?;
         let uri = found.uri();
         let scheme = uri.scheme_str().unwrap_or("http");
         let default_port = if scheme == "https" { 443 } else { 80 };

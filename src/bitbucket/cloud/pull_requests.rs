@@ -154,7 +154,7 @@ impl Cloud {
         &self,
         repo: &RepoId,
         state: State,
-        most: usize,
+        max: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
         let states: &[&str] = match state {
             State::Open => &["OPEN"],
@@ -162,12 +162,12 @@ impl Cloud {
             State::Declined => &["DECLINED"],
             State::All => &["OPEN", "MERGED", "DECLINED", "SUPERSEDED"],
         };
-        let length = most.clamp(1, MAX_PAGE_LEN).to_string();
+        let length = max.clamp(1, MAX_PAGE_LEN).to_string();
         let mut query = vec![("pagelen", length.as_str())];
         query.extend(states.iter().map(|state| ("state", *state)));
         let all: Vec<PullRequestJson> = self
             .http
-            .pages_up_to(&repo_path(repo, &["pullrequests"]), &query, most)
+            .pages_up_to(&repo_path(repo, &["pullrequests"]), &query, max)
             .await?;
         Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }

@@ -121,7 +121,7 @@ impl Cloud {
             let repositories = self.workspace_repositories(workspace, filter).await?;
             return Ok(repositories.into());
         }
-        let most = filter.most.unwrap_or(usize::MAX);
+        let max = filter.max.unwrap_or(usize::MAX);
         let limit = self.http.list_timeout();
         let deadline = Instant::now() + limit;
         let mut all = RepositoryList::default();
@@ -138,11 +138,11 @@ impl Cloud {
                 }
                 Err(error) => all.incomplete.push((workspace.slug, error)),
             }
-            if all.repositories.len() >= most {
+            if all.repositories.len() >= max {
                 break;
             }
         }
-        all.repositories.truncate(most);
+        all.repositories.truncate(max);
         Ok(all)
     }
 
@@ -151,15 +151,15 @@ impl Cloud {
         workspace: &str,
         search: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
-        let most = search.most.unwrap_or(usize::MAX);
-        let length = most.clamp(1, MAX_PAGE_LEN).to_string();
+        let max = search.max.unwrap_or(usize::MAX);
+        let length = max.clamp(1, MAX_PAGE_LEN).to_string();
         let filter = filter(search);
         // Without a total order an entry can be on two pages, and another one on none.
         let mut query = vec![("pagelen", length.as_str()), ("sort", "full_name")];
         query.extend(filter.as_deref().map(|filter| ("q", filter)));
         let all: Vec<RepositoryJson> = self
             .http
-            .pages_up_to(&["repositories", workspace], &query, most)
+            .pages_up_to(&["repositories", workspace], &query, max)
             .await?;
         let requested = RepoId {
             namespace: workspace.to_owned(),

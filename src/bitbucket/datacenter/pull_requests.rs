@@ -99,7 +99,7 @@ impl DataCenter {
         &self,
         repo: &RepoId,
         state: State,
-        most: usize,
+        max: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
         let state = match state {
             State::Open => "OPEN",
@@ -107,11 +107,11 @@ impl DataCenter {
             State::Declined => "DECLINED",
             State::All => "ALL",
         };
-        let limit = most.clamp(1, 100).to_string();
+        let limit = max.clamp(1, 100).to_string();
         let query = [("state", state), ("limit", &limit)];
         let all: Vec<PullRequestJson> = self
             .http
-            .pages_up_to(&repo_path(repo, &["pull-requests"]), &query, most)
+            .pages_up_to(&repo_path(repo, &["pull-requests"]), &query, max)
             .await?;
         Ok(all.into_iter().map(|base| base.request(repo)).collect())
     }

@@ -98,12 +98,12 @@ impl DataCenter {
         filter: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
         let all = ["rest", "api", "latest", "repos"];
-        let most = filter.most.unwrap_or(usize::MAX);
+        let max = filter.max.unwrap_or(usize::MAX);
         // The server's filter by name differs between versions, so names are compared here.
         let limit_total = if filter.text.is_some() {
             usize::MAX
         } else {
-            most
+            max
         };
         let limit = limit_total.clamp(1, MAX_PAGE_LEN).to_string();
         // Without it the server leaves archived repositories out of the list of all.
@@ -134,7 +134,7 @@ impl DataCenter {
             .into_iter()
             .map(|json| json.repository(&requested))
             .filter(matches_text)
-            .take(most)
+            .take(max)
             .collect())
     }
 

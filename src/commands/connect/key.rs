@@ -127,8 +127,8 @@ pub(super) fn confirm_reach(
     if dry_run || !app.is_interactive() {
         return Ok(());
     }
-    let question = format!("Register the key with {account}, with access to all its repositories?");
-    app.confirm(false, "registering a key with an account", &question)
+    let prompt = format!("Register the key with {account}, with access to all its repositories?");
+    app.confirm(false, "registering a key with an account", &prompt)
 }
 
 pub(super) fn register(

@@ -177,8 +177,8 @@ impl Subcommand for Args {
         }
         if let Some(path) = self.out.as_deref().filter(|path| path.exists()) {
             let what = format!("overwriting {}", path.display());
-            let question = format!("Overwrite {}?", path.display());
-            app.confirm(self.yes.is_set(), &what, &question)?;
+            let prompt = format!("Overwrite {}?", path.display());
+            app.confirm(self.yes.is_set(), &what, &prompt)?;
         }
         let mut notes = Vec::new();
         let Export { text, keys, url } = match self.format {

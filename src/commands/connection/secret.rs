@@ -240,7 +240,7 @@ fn belongs_to_repository(connection: &Connection, identity: &Identity) -> bool {
 async fn only_repository(connection: &Connection, bitbucket: &Bitbucket) -> Option<String> {
     let filter = RepositoryFilter {
         workspace: connection.workspace.clone(),
-        most: Some(2),
+        max: Some(2),
         ..RepositoryFilter::default()
     };
     let visible = bitbucket.repositories(&filter).await.ok()?;

@@ -38,7 +38,8 @@ pub(crate) struct UseOutput {
     action: Action,
     name: String,
     scope: Scope,
-    folder: Option<String>,
+    #[serde(rename = "folder")]
+    dir: Option<String>,
 }
 
 /// What the connection is used for.
@@ -48,7 +49,8 @@ enum Scope {
     Default,
     Repository,
     /// A directory of the repository.
-    Folder,
+    #[serde(rename = "folder")]
+    Directory,
 }
 
 impl Subcommand for Args {
@@ -61,15 +63,15 @@ impl Subcommand for Args {
             None => choose(&connections, app)?,
         };
         let (name, _) = connections.get(&chosen)?;
-        let folder = self
+        let dir = self
             .service
             .as_ref()
-            .map(|folder| folder.to_string_lossy().into_owned());
+            .map(|dir| dir.to_string_lossy().into_owned());
         let output = |changed, scope| UseOutput {
             action: Action::updated_if(changed),
             name: chosen.clone(),
             scope,
-            folder: folder.clone(),
+            dir: dir.clone(),
         };
         if self.here || self.service.is_some() {
             let checkout = app.checkout()?.ok_or(GitError::NotARepository)?;
@@ -77,7 +79,7 @@ impl Subcommand for Args {
             let scope = if self.here {
                 Scope::Repository
             } else {
-                Scope::Folder
+                Scope::Directory
             };
             return Ok(output(changed, scope));
         }
@@ -113,7 +115,7 @@ impl CommandOutput for UseOutput {
     const SCHEMA: &'static str = "bbconnect/connection-use@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let target = match (self.scope, &self.folder) {
+        let target = match (self.scope, &self.dir) {
             (Scope::Repository, _) => "this repository".to_owned(),
             (_, Some(folder)) => format!("directory {folder}"),
             (_, None) => "all repositories without their own".to_owned(),

@@ -19,9 +19,8 @@ use crate::probe::{self, BannerResult, Proxy, TlsError};
 use crate::resolve::SelectedConnection;
 use crate::ssh::{self, CheckOptions, Destination, KnownHosts, PrivateKeyFile, Service, Source};
 use crate::sys::signals;
-use crate::sys::tls::TlsSettings;
 use crate::types::cloud_hosts;
-use crate::types::connection::{Connection, TokenPrefix};
+use crate::types::connection::{Connection, NetworkSettings, TokenPrefix};
 use crate::types::deployment::Deployment;
 use crate::types::public_key::PublicKey;
 use crate::types::rate_limit::RateLimit;
@@ -107,13 +106,9 @@ fn http_route(target: &DoctorTarget, connection: &Connection, app: &App) -> Http
     };
     // Without TLS the connection ends here: some servers serve one at a time.
     if let Some(stream) = stream.filter(|_| url.scheme() == "https") {
-        let settings = TlsSettings {
-            ca_cert: connection.network.ca_cert.clone(),
-            client_cert: connection.network.client_identity.clone(),
-        };
         let host = url.host_str().unwrap_or_default();
         let handshake =
-            Timed::measure(|| probe::handshake(&stream, host, &settings, app.timeout()));
+            Timed::measure(|| probe::handshake(&stream, host, &connection.network, app.timeout()));
         let failed = handshake.value.is_err();
         route.tls = Some(handshake);
         if failed {
@@ -264,7 +259,7 @@ fn speaks_tls(url: &Url, timeout: Duration) -> bool {
         .ok()
         .and_then(|addresses| probe::connect(&addresses, timeout).ok());
     connection.is_some_and(|connection| {
-        let settings = TlsSettings::default();
+        let settings = NetworkSettings::default();
         let handshake = probe::handshake(&connection.stream, host, &settings, timeout);
         !matches!(
             handshake,

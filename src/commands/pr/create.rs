@@ -223,11 +223,11 @@ async fn branches_differ(
     target: &str,
     refused: &impl Fn(ApiError) -> Error,
 ) -> Result<bool, Error> {
-    let asked = future::try_join(
+    let branches = future::try_join(
         bitbucket.branch(repo, source),
         bitbucket.branch(repo, target),
     );
-    let (at_source, at_target) = asked.await.map_err(refused)?;
+    let (at_source, at_target) = branches.await.map_err(refused)?;
     let missing = |name: &str| {
         let message =
             format!("branch {name} not found in {repo}, or not visible with this credential");
@@ -286,7 +286,7 @@ async fn reviewers(
 }
 
 fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> Created {
-    let asked = RequestedFields {
+    let requested = RequestedFields {
         title: Some(&args.title),
         body,
         draft: args.draft,
@@ -294,7 +294,7 @@ fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> Created {
     };
     Created {
         action: Action::Unchanged,
-        differs: request.differing_fields(&asked),
+        differs: request.differing_fields(&requested),
         pull_request: request,
         left_out: Vec::new(),
     }

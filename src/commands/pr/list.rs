@@ -47,11 +47,11 @@ impl Subcommand for Args {
     /// Lists pull requests, in the server's order.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let most = self.limit.get().unwrap_or(usize::MAX);
+        let max = self.limit.get().unwrap_or(usize::MAX);
         let progress = app.ui.list_progress("listing pull requests");
-        let asked = app.block_on(bitbucket.pull_requests(&repository.id, self.state, most))?;
+        let response = app.block_on(bitbucket.pull_requests(&repository.id, self.state, max))?;
         drop(progress);
-        let pull_requests = asked
+        let pull_requests = response
             .map_err(|error| selected.describe_api_error_for(error, Operation::ReadPullRequests))?;
         let page = repository.id.pull_requests_page(&selected.connection);
         Ok(ListOutput {

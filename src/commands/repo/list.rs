@@ -64,9 +64,9 @@ impl Subcommand for Args {
         let (selected, bitbucket) = app.client()?;
         let filter = search(self, &selected)?;
         let progress = app.ui.list_progress("listing repositories");
-        let asked = app.block_on(bitbucket.repositories(&filter))?;
+        let response = app.block_on(bitbucket.repositories(&filter))?;
         drop(progress);
-        let listed = asked.map_err(|error| {
+        let listed = response.map_err(|error| {
             if filter.workspace.is_some() || !matches!(error, ApiError::Forbidden { .. }) {
                 return selected.describe_api_error_for(error, Operation::ReadRepositories);
             }
@@ -99,7 +99,7 @@ impl Subcommand for Args {
 
 fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter, Error> {
     let connection = &selected.connection;
-    let most = args.limit.get();
+    let max = args.limit.get();
     let text = args
         .query
         .as_deref()
@@ -108,7 +108,7 @@ fn search(args: &Args, selected: &SelectedConnection) -> Result<RepositoryFilter
         .map(str::to_owned);
     let filter = RepositoryFilter {
         text,
-        most,
+        max,
         ..RepositoryFilter::default()
     };
     match connection.deployment {

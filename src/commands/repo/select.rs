@@ -44,7 +44,8 @@ pub(crate) struct SelectOutput {
     action: Action,
     connection: String,
     scope: Scope,
-    folder: Option<String>,
+    #[serde(rename = "folder")]
+    dir: Option<String>,
     repository: Repository,
 }
 
@@ -54,7 +55,8 @@ enum Scope {
     Connection,
     Repository,
     /// A directory of the checkout.
-    Folder,
+    #[serde(rename = "folder")]
+    Directory,
 }
 
 impl Subcommand for Args {
@@ -62,7 +64,7 @@ impl Subcommand for Args {
 
     /// Selects a repository and saves the choice.
     fn run(&self, app: &App) -> Result<SelectOutput, Error> {
-        // A failure of git is reported before a server is asked.
+        // A failure of git is reported before any request.
         let checkout = if self.here || self.service.is_some() {
             Some(app.checkout()?.ok_or(GitError::NotARepository)?)
         } else {
@@ -71,10 +73,10 @@ impl Subcommand for Args {
         let (selected, repository) = match &self.repository {
             Some(named) => {
                 let (selected, bitbucket, resolved) = app.client_for_repo(Some(named))?;
-                let asked = app.block_on(bitbucket.repository(&resolved.id))?;
+                let response = app.block_on(bitbucket.repository(&resolved.id))?;
                 let refused =
                     |error| selected.describe_api_error_for(error, Operation::ReadRepositories);
-                let repository = asked.map_err(refused)?;
+                let repository = response.map_err(refused)?;
                 (selected, repository)
             }
             None => prompt_for_repository(app)?,
@@ -96,12 +98,12 @@ impl Subcommand for Args {
             scope: match (&checkout, &self.service) {
                 (None, _) => Scope::Connection,
                 (Some(_), None) => Scope::Repository,
-                (Some(_), Some(_)) => Scope::Folder,
+                (Some(_), Some(_)) => Scope::Directory,
             },
-            folder: self
+            dir: self
                 .service
                 .as_ref()
-                .map(|folder| folder.to_string_lossy().into_owned()),
+                .map(|dir| dir.to_string_lossy().into_owned()),
             repository,
         })
     }
@@ -129,9 +131,9 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
         },
     };
     let progress = app.ui.list_progress("listing repositories");
-    let asked = app.block_on(bitbucket.repositories(&filter))?;
+    let response = app.block_on(bitbucket.repositories(&filter))?;
     drop(progress);
-    let listed = asked
+    let listed = response
         .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
     for (owner, error) in &listed.incomplete {
         app.ui.warn(&format!("{owner}: {error}"));
@@ -186,13 +188,13 @@ impl CommandOutput for SelectOutput {
         let Repository {
             namespace, slug, ..
         } = &self.repository;
-        let place = match (self.scope, &self.folder) {
+        let target = match (self.scope, &self.dir) {
             (Scope::Connection, _) => format!("connection {}", self.connection),
             (_, Some(folder)) => format!("directory {folder}, with connection {}", self.connection),
             (_, None) => format!("this checkout, with connection {}", self.connection),
         };
         out.line(&format!(
-            "{namespace}/{slug} is now the repository of {place}"
+            "{namespace}/{slug} is now the repository of {target}"
         ));
     }
 }

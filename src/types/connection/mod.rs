@@ -53,7 +53,7 @@ pub struct Connection {
 /// How the servers of a connection are reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct NetworkSettings {
-    /// Certificates to trust in addition to the system's, in PEM.
+    /// Certificates in PEM to trust beside the system's: of authorities, or a server's own.
     pub(crate) ca_cert: Option<PathBuf>,
     /// A client certificate and its key, both in PEM.
     pub(crate) client_identity: Option<(PathBuf, PathBuf)>,

@@ -221,19 +221,34 @@ struct Entry {
     system: ScopeSystem,
     name: &'static str,
     /// Scopes of the same vocabulary that it implies.
-    implies: &'static [&'static str],
+    implies: Names,
     /// Its equivalent in the other vocabularies; empty where there is none.
-    elsewhere: &'static [&'static str],
+    elsewhere: Names,
 }
 
-const fn entry(
-    system: ScopeSystem,
-    name: &'static str,
-    implies: &'static [&'static str],
-    elsewhere: &'static [&'static str],
-) -> Entry {
+type Names = &'static [&'static str];
+
+const fn classic(name: &'static str, implies: Names, elsewhere: Names) -> Entry {
     Entry {
-        system,
+        system: ScopeSystem::Classic,
+        name,
+        implies,
+        elsewhere,
+    }
+}
+
+const fn api(name: &'static str, elsewhere: Names) -> Entry {
+    Entry {
+        system: ScopeSystem::ApiToken,
+        name,
+        implies: &[],
+        elsewhere,
+    }
+}
+
+const fn data_center(name: &'static str, implies: Names, elsewhere: Names) -> Entry {
+    Entry {
+        system: ScopeSystem::DataCenter,
         name,
         implies,
         elsewhere,
@@ -241,175 +256,55 @@ const fn entry(
 }
 
 /// OAuth consumers, access tokens and app passwords: some scopes imply others.
+#[rustfmt::skip]
 const CLASSIC: [Entry; 23] = [
-    entry(
-        ScopeSystem::Classic,
-        "account",
-        &[],
-        &["read:user:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "account:write",
-        &[],
-        &["write:user:bitbucket"],
-    ),
-    entry(ScopeSystem::Classic, "email", &[], &["read:user:bitbucket"]),
-    entry(
-        ScopeSystem::Classic,
-        "project",
-        &["repository"],
-        &["read:project:bitbucket", "PROJECT_READ"],
-    ),
+    classic("account", &[], &["read:user:bitbucket"]),
+    classic("account:write", &[], &["write:user:bitbucket"]),
+    classic("email", &[], &["read:user:bitbucket"]),
+    classic("project", &["repository"], &["read:project:bitbucket", "PROJECT_READ"]),
     // Obsolete, and without effect.
-    entry(ScopeSystem::Classic, "project:write", &[], &[]),
-    entry(
-        ScopeSystem::Classic,
-        "project:admin",
-        &[],
-        &["admin:project:bitbucket", "PROJECT_ADMIN"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "repository",
-        &[],
-        &["read:repository:bitbucket", "REPO_READ"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "repository:write",
-        &["repository"],
-        &[
-            "read:repository:bitbucket",
-            "write:repository:bitbucket",
-            "REPO_WRITE",
-        ],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "repository:admin",
-        &[],
-        &["admin:repository:bitbucket", "REPO_ADMIN"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "repository:delete",
-        &[],
-        &["delete:repository:bitbucket", "REPO_ADMIN"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "pullrequest",
-        &["repository"],
-        &["read:pullrequest:bitbucket", "REPO_READ"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "pullrequest:write",
-        &["pullrequest", "repository:write"],
-        &[
-            "read:pullrequest:bitbucket",
-            "write:pullrequest:bitbucket",
-            "REPO_WRITE",
-        ],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "webhook",
-        &[],
-        &[
-            "read:webhook:bitbucket",
-            "write:webhook:bitbucket",
-            "delete:webhook:bitbucket",
-            "REPO_ADMIN",
-        ],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "issue",
-        &[],
-        &["read:issue:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "issue:write",
-        &["issue"],
-        &["read:issue:bitbucket", "write:issue:bitbucket"],
-    ),
-    entry(ScopeSystem::Classic, "wiki", &[], &[]),
-    entry(
-        ScopeSystem::Classic,
-        "snippet",
-        &[],
-        &["read:snippet:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "snippet:write",
-        &["snippet"],
-        &["read:snippet:bitbucket", "write:snippet:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "pipeline",
-        &[],
-        &["read:pipeline:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "pipeline:write",
-        &["pipeline"],
-        &["read:pipeline:bitbucket", "write:pipeline:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "pipeline:variable",
-        &["pipeline:write"],
-        &["admin:pipeline:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "runner",
-        &[],
-        &["read:runner:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::Classic,
-        "runner:write",
-        &["runner"],
-        &["read:runner:bitbucket", "write:runner:bitbucket"],
-    ),
+    classic("project:write", &[], &[]),
+    classic("project:admin", &[], &["admin:project:bitbucket", "PROJECT_ADMIN"]),
+    classic("repository", &[], &["read:repository:bitbucket", "REPO_READ"]),
+    classic("repository:write", &["repository"], &[
+        "read:repository:bitbucket", "write:repository:bitbucket", "REPO_WRITE",
+    ]),
+    classic("repository:admin", &[], &["admin:repository:bitbucket", "REPO_ADMIN"]),
+    classic("repository:delete", &[], &["delete:repository:bitbucket", "REPO_ADMIN"]),
+    classic("pullrequest", &["repository"], &["read:pullrequest:bitbucket", "REPO_READ"]),
+    classic("pullrequest:write", &["pullrequest", "repository:write"], &[
+        "read:pullrequest:bitbucket", "write:pullrequest:bitbucket", "REPO_WRITE",
+    ]),
+    classic("webhook", &[], &[
+        "read:webhook:bitbucket", "write:webhook:bitbucket", "delete:webhook:bitbucket", "REPO_ADMIN",
+    ]),
+    classic("issue", &[], &["read:issue:bitbucket"]),
+    classic("issue:write", &["issue"], &["read:issue:bitbucket", "write:issue:bitbucket"]),
+    classic("wiki", &[], &[]),
+    classic("snippet", &[], &["read:snippet:bitbucket"]),
+    classic("snippet:write", &["snippet"], &["read:snippet:bitbucket", "write:snippet:bitbucket"]),
+    classic("pipeline", &[], &["read:pipeline:bitbucket"]),
+    classic("pipeline:write", &["pipeline"], &["read:pipeline:bitbucket", "write:pipeline:bitbucket"]),
+    classic("pipeline:variable", &["pipeline:write"], &["admin:pipeline:bitbucket"]),
+    classic("runner", &[], &["read:runner:bitbucket"]),
+    classic("runner:write", &["runner"], &["read:runner:bitbucket", "write:runner:bitbucket"]),
 ];
 
 /// API tokens: no scope implies another.
+#[rustfmt::skip]
 const API_TOKEN: [Entry; 37] = [
     api("read:user:bitbucket", &["account"]),
     api("write:user:bitbucket", &["account:write"]),
     api("read:workspace:bitbucket", &["account"]),
     api("admin:workspace:bitbucket", &[]),
     api("read:project:bitbucket", &["project", "PROJECT_READ"]),
-    api(
-        "admin:project:bitbucket",
-        &["project:admin", "PROJECT_ADMIN"],
-    ),
+    api("admin:project:bitbucket", &["project:admin", "PROJECT_ADMIN"]),
     api("read:repository:bitbucket", &["repository", "REPO_READ"]),
-    api(
-        "write:repository:bitbucket",
-        &["repository:write", "REPO_WRITE"],
-    ),
-    api(
-        "admin:repository:bitbucket",
-        &["repository:admin", "REPO_ADMIN"],
-    ),
-    api(
-        "delete:repository:bitbucket",
-        &["repository:delete", "REPO_ADMIN"],
-    ),
+    api("write:repository:bitbucket", &["repository:write", "REPO_WRITE"]),
+    api("admin:repository:bitbucket", &["repository:admin", "REPO_ADMIN"]),
+    api("delete:repository:bitbucket", &["repository:delete", "REPO_ADMIN"]),
     api("read:pullrequest:bitbucket", &["pullrequest", "REPO_READ"]),
-    api(
-        "write:pullrequest:bitbucket",
-        &["pullrequest:write", "REPO_WRITE"],
-    ),
+    api("write:pullrequest:bitbucket", &["pullrequest:write", "REPO_WRITE"]),
     api("read:webhook:bitbucket", &["webhook", "REPO_ADMIN"]),
     api("write:webhook:bitbucket", &["webhook", "REPO_ADMIN"]),
     api("delete:webhook:bitbucket", &["webhook", "REPO_ADMIN"]),
@@ -438,81 +333,28 @@ const API_TOKEN: [Entry; 37] = [
     api("read:me", &["account"]),
 ];
 
-const fn api(name: &'static str, elsewhere: &'static [&'static str]) -> Entry {
-    entry(ScopeSystem::ApiToken, name, &[], elsewhere)
-}
-
 /// Permissions of HTTP access tokens. A project's permission includes its repositories, and each includes the lower ones;
 /// on Cloud, administration does not include reading.
+#[rustfmt::skip]
 const DATA_CENTER: [Entry; 6] = [
-    entry(
-        ScopeSystem::DataCenter,
-        "REPO_READ",
-        &[],
-        &["repository", "read:repository:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::DataCenter,
-        "REPO_WRITE",
-        &["REPO_READ"],
-        &[
-            "repository:write",
-            "read:repository:bitbucket",
-            "write:repository:bitbucket",
-        ],
-    ),
-    entry(
-        ScopeSystem::DataCenter,
-        "REPO_ADMIN",
-        &["REPO_WRITE", "REPO_READ"],
-        &[
-            "repository:write",
-            "repository:admin",
-            "read:repository:bitbucket",
-            "write:repository:bitbucket",
-            "admin:repository:bitbucket",
-        ],
-    ),
-    entry(
-        ScopeSystem::DataCenter,
-        "PROJECT_READ",
-        &["REPO_READ"],
-        &["project", "read:project:bitbucket"],
-    ),
-    entry(
-        ScopeSystem::DataCenter,
-        "PROJECT_WRITE",
-        &["PROJECT_READ", "REPO_WRITE", "REPO_READ"],
-        &[
-            "project",
-            "repository:write",
-            "read:project:bitbucket",
-            "read:repository:bitbucket",
-            "write:repository:bitbucket",
-        ],
-    ),
-    entry(
-        ScopeSystem::DataCenter,
-        "PROJECT_ADMIN",
-        &[
-            "PROJECT_WRITE",
-            "PROJECT_READ",
-            "REPO_ADMIN",
-            "REPO_WRITE",
-            "REPO_READ",
-        ],
-        &[
-            "project",
-            "project:admin",
-            "repository:write",
-            "repository:admin",
-            "read:project:bitbucket",
-            "admin:project:bitbucket",
-            "read:repository:bitbucket",
-            "write:repository:bitbucket",
-            "admin:repository:bitbucket",
-        ],
-    ),
+    data_center("REPO_READ", &[], &["repository", "read:repository:bitbucket"]),
+    data_center("REPO_WRITE", &["REPO_READ"], &[
+        "repository:write", "read:repository:bitbucket", "write:repository:bitbucket",
+    ]),
+    data_center("REPO_ADMIN", &["REPO_WRITE", "REPO_READ"], &[
+        "repository:write", "repository:admin", "read:repository:bitbucket", "write:repository:bitbucket",
+        "admin:repository:bitbucket",
+    ]),
+    data_center("PROJECT_READ", &["REPO_READ"], &["project", "read:project:bitbucket"]),
+    data_center("PROJECT_WRITE", &["PROJECT_READ", "REPO_WRITE", "REPO_READ"], &[
+        "project", "repository:write", "read:project:bitbucket", "read:repository:bitbucket",
+        "write:repository:bitbucket",
+    ]),
+    data_center("PROJECT_ADMIN", &["PROJECT_WRITE", "PROJECT_READ", "REPO_ADMIN", "REPO_WRITE", "REPO_READ"], &[
+        "project", "project:admin", "repository:write", "repository:admin", "read:project:bitbucket",
+        "admin:project:bitbucket", "read:repository:bitbucket", "write:repository:bitbucket",
+        "admin:repository:bitbucket",
+    ]),
 ];
 
 fn all() -> impl Iterator<Item = &'static Entry> {
