@@ -5,7 +5,8 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::{
-    CommandExt as _, RunOutput, Sandbox, check_output, env_var, is_installed, program, write_script,
+    CommandExt as _, RunOutput, Sandbox, check_output, env_var, is_installed, program, words,
+    write_script,
 };
 
 /// A sandbox with the connections `first`, the default one, and `cloud`, and the repositories `one` and `two`, each with
@@ -84,13 +85,8 @@ fn a_directory_of_another_repository_is_refused() {
     assert_eq!(configuration(&sandbox, "one"), before);
     // From a folder of it, and by its full path.
     let full = sandbox.path("one/sub");
-    let use_it = [
-        "connection",
-        "use",
-        "cloud",
-        "--service",
-        full.to_str().unwrap(),
-    ];
+    let use_it = format!("connection use cloud --service {}", full.to_str().unwrap());
+    let use_it = words(&use_it);
     run(&sandbox, "one/sub", &use_it).exits_with(0);
     assert!(configuration(&sandbox, "one").contains("[bbconnect \"sub\"]"));
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState, git};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program};
+use crate::support::{
+    CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, words,
+};
 
 const TOKEN: &str = "clone-token-marker";
 
@@ -58,14 +60,7 @@ impl Fixture {
         } else {
             vec!["--url", &datacenter, "--auth", "http-access-token"]
         };
-        let add = [
-            "connection",
-            "add",
-            "work",
-            "--no-verify",
-            "--token-file",
-            "token",
-        ];
+        let add = words("connection add work --no-verify --token-file token");
         sandbox.run([&add[..], &arguments].concat()).exits_with(0);
         fs::remove_file(sandbox.path("token")).unwrap();
         Self {

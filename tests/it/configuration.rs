@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program, words};
 
 const TOKEN: &str = "sealed-token-marker";
 
@@ -694,15 +694,8 @@ fn byte_order_marks_are_taken_off_and_utf16_is_named() {
     let server = server();
     let sandbox = Sandbox::with_file_store();
     let url = server.datacenter();
-    let add = [
-        "connection",
-        "add",
-        "x",
-        "--url",
-        &url,
-        "--auth",
-        "http-access-token",
-    ];
+    let add = format!("connection add x --url {url} --auth http-access-token");
+    let add = words(&add);
     let remove = || {
         let remove = ["connection", "remove", "x", "--yes"];
         sandbox.run(remove).exits_with(0);

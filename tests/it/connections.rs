@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program, words};
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
 const ACCESS_TOKEN: &str = "ATCTT3xFfGN0-access-token-marker";
@@ -89,41 +89,16 @@ fn every_credential_type_is_verified_and_saved() {
     let server = Server::start(state());
     let (cloud, datacenter) = (server.cloud(), server.datacenter());
     let sandbox = Sandbox::with_file_store();
-    let access = [
-        "--url",
-        &cloud,
-        "--auth",
-        "access-token",
-        "--repo",
-        "acme/site",
-    ];
+    let access = format!("--url {cloud} --auth access-token --repo acme/site");
+    let access = words(&access);
     let user = ["--url", &datacenter, "--auth", "http-access-token"];
-    let public = [
-        "--url",
-        &cloud,
-        "--auth",
-        "access-token",
-        "--repo",
-        "acme/public",
-    ];
-    let project = [
-        "--url",
-        &datacenter,
-        "--auth",
-        "http-access-token",
-        "--level",
-        "project",
-        "--project",
-        "WEB",
-    ];
-    let password = [
-        "--url",
-        &datacenter,
-        "--auth",
-        "password",
-        "--username",
-        "jane",
-    ];
+    let public = format!("--url {cloud} --auth access-token --repo acme/public");
+    let public = words(&public);
+    let project =
+        format!("--url {datacenter} --auth http-access-token --level project --project WEB");
+    let project = words(&project);
+    let password = format!("--url {datacenter} --auth password --username jane");
+    let password = words(&password);
     for (name, secret, arguments, account, level) in [
         (
             "api",
@@ -211,14 +186,11 @@ fn every_credential_type_is_verified_and_saved() {
 #[test]
 fn a_token_without_user_scope_is_valid() {
     let server = Server::start(state());
-    let arguments = [
-        "--url",
-        &server.cloud(),
-        "--auth",
-        "api-token",
-        "--email",
-        "narrow@acme.example",
-    ];
+    let arguments = format!(
+        "--url {} --auth api-token --email narrow@acme.example",
+        server.cloud()
+    );
+    let arguments = words(&arguments);
     let added = add(&Sandbox::with_file_store(), "narrow", API_TOKEN, &arguments)
         .exits_with(0)
         .json();
@@ -233,40 +205,16 @@ fn a_refused_credential_is_not_saved() {
     let mut wrong_user = api_token(&cloud);
     wrong_user[5] = "jo@acme.example";
     let bearer = ["--url", &datacenter, "--auth", "http-access-token"];
-    let other = [
-        "--url",
-        &cloud,
-        "--auth",
-        "access-token",
-        "--repo",
-        "acme/site",
-    ];
-    let app = [
-        "--url",
-        &cloud,
-        "--auth",
-        "app-password",
-        "--username",
-        "jane",
-    ];
-    let password = [
-        "--url",
-        &datacenter,
-        "--auth",
-        "password",
-        "--username",
-        "jane",
-    ];
+    let other = format!("--url {cloud} --auth access-token --repo acme/site");
+    let other = words(&other);
+    let app = format!("--url {cloud} --auth app-password --username jane");
+    let app = words(&app);
+    let password = format!("--url {datacenter} --auth password --username jane");
+    let password = words(&password);
     let wrong = format!("http://{}/elsewhere", server.address);
     let no_context = ["--url", &wrong, "--auth", "http-access-token"];
-    let public = [
-        "--url",
-        &cloud,
-        "--auth",
-        "access-token",
-        "--repo",
-        "acme/public",
-    ];
+    let public = format!("--url {cloud} --auth access-token --repo acme/public");
+    let public = words(&public);
     for (secret, arguments, status, said) in [
         (
             API_TOKEN,
@@ -325,16 +273,8 @@ fn a_refused_credential_is_not_saved() {
         "{captcha}"
     );
     // A token of a project that everybody may see: neither yes nor no.
-    let open = [
-        "--url",
-        &datacenter,
-        "--auth",
-        "http-access-token",
-        "--level",
-        "repo",
-        "--repo",
-        "OPEN/site",
-    ];
+    let open = format!("--url {datacenter} --auth http-access-token --level repo --repo OPEN/site");
+    let open = words(&open);
     let undecided = add(&sandbox, "x", "unknown", &open).exits_with(1).json();
     assert!(
         undecided["error"]["message"]
@@ -473,17 +413,8 @@ fn edit_rename_and_remove_include_the_secret() {
         format!("# a remark\n{text}colour = \"red\"\n\n[other]\nx = 1\n"),
     )
     .unwrap();
-    let edit = [
-        "connection",
-        "edit",
-        "work",
-        "--workspace",
-        "acme",
-        "--expires",
-        "2027-03-31",
-        "--json",
-    ];
-    let edited = sandbox.run(edit).exits_with(0).json();
+    let edit = words("connection edit work --workspace acme --expires 2027-03-31 --json");
+    let edited = sandbox.run(&edit).exits_with(0).json();
     assert_eq!(
         (
             edited["action"].as_str(),
@@ -515,14 +446,7 @@ fn edit_rename_and_remove_include_the_secret() {
         assert!(text.contains(kept), "{kept} is gone:\n{text}");
     }
     // The secret went along.
-    let verified = [
-        "connection",
-        "edit",
-        "acme",
-        "--email",
-        "narrow@acme.example",
-        "--json",
-    ];
+    let verified = words("connection edit acme --email narrow@acme.example --json");
     assert_eq!(sandbox.run(verified).exits_with(0).json()["verified"], true);
     sandbox
         .run(["connection", "rename", "acme", "acme"])
@@ -991,15 +915,7 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
         "{edited}"
     );
     // The same once more is no change.
-    let again = [
-        "connection",
-        "edit",
-        "work",
-        "--no-verify",
-        "--token-file",
-        "token",
-        "--json",
-    ];
+    let again = words("connection edit work --no-verify --token-file token --json");
     assert_eq!(
         sandbox.run(again).exits_with(0).json()["action"],
         "unchanged"
@@ -1030,13 +946,7 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
 fn unreadable_connections_can_be_removed() {
     let sandbox = Sandbox::with_file_store();
     let file = sandbox.path(".config/bbconnect/connections.toml");
-    let arguments = [
-        "--url",
-        "https://git.example.com",
-        "--auth",
-        "http-access-token",
-        "--no-verify",
-    ];
+    let arguments = words("--url https://git.example.com --auth http-access-token --no-verify");
     add(&sandbox, "good", "secret", &arguments).exits_with(0);
     let keyring = "[connections.kept]\ndeployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='access-token'\n\
                    store='keyring'\nsecret_origin='https://api.bitbucket.org'\n";

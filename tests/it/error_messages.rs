@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{self, CommandExt as _, RunOutput, Sandbox};
+use crate::support::{self, CommandExt as _, RunOutput, Sandbox, words};
 
 const TOKEN: &str = "token-of-words-marker";
 
@@ -158,15 +158,7 @@ fn passwords_in_webhook_urls_are_masked() {
 fn a_dry_run_for_many_repositories_says_would() {
     let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
-    let ensure = [
-        "webhook",
-        "ensure",
-        "--all",
-        "--project",
-        "WEB",
-        "--event",
-        "push",
-    ];
+    let ensure = words("webhook ensure --all --project WEB --event push");
     let plan = [
         &ensure[..],
         &["--url", "https://ci.example.com", "--dry-run"],
@@ -355,13 +347,7 @@ fn a_missing_browser_is_reported_without_details() {
 fn flags_that_do_not_apply_are_refused() {
     let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
-    let cloud = [
-        "connection",
-        "add",
-        "cloud",
-        "--url",
-        "https://bitbucket.org",
-    ];
+    let cloud = words("connection add cloud --url https://bitbucket.org");
     let cloud = [
         &cloud[..],
         &["--auth", "api-token", "--email", "jane@acme.example"],

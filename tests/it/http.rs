@@ -11,7 +11,7 @@ use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::is_installed;
 #[cfg(unix)]
 use crate::support::tls::{TlsServer, certificates, self_signed};
-use crate::support::{self, CommandExt as _, RunOutput, Sandbox, unused_port};
+use crate::support::{self, CommandExt as _, RunOutput, Sandbox, unused_port, words};
 
 const TOKEN: &str = "token-marker";
 
@@ -39,17 +39,9 @@ fn json(status: u16, body: &str) -> Fault {
 /// Verifies a connection to a URL; nothing is saved.
 fn verify(url: &str, flags: &[&str]) -> Command {
     let sandbox = Sandbox::new();
-    let arguments = [
-        "connection",
-        "add",
-        "x",
-        "--url",
-        url,
-        "--auth",
-        "http-access-token",
-        "--dry-run",
-        "--json",
-    ];
+    let arguments =
+        format!("connection add x --url {url} --auth http-access-token --dry-run --json");
+    let arguments = words(&arguments);
     let mut command = sandbox.command(arguments);
     command
         .args(["--token-command", &format!("echo {TOKEN}")])
@@ -243,18 +235,9 @@ fn a_server_that_accepts_everything_is_not_bitbucket() {
         server.update(|state| state.faults.extend(faults));
         let sandbox = Sandbox::new();
         let url = server.cloud();
-        let arguments = [
-            "connection",
-            "add",
-            "x",
-            "--url",
-            &url,
-            "--auth",
-            "api-token",
-            "--email",
-            "a@b.c",
-            "--dry-run",
-        ];
+        let arguments =
+            format!("connection add x --url {url} --auth api-token --email a@b.c --dry-run");
+        let arguments = words(&arguments);
         sandbox
             .command(arguments)
             .args(["--token-command", "echo x"])
@@ -619,14 +602,8 @@ fn client_cert_is_sent_to_the_server() {
         "client certificate missing",
         "--client-cert",
     );
-    let named = [
-        "--ca-cert",
-        &authority,
-        "--client-cert",
-        &certificate,
-        "--client-key",
-        &key,
-    ];
+    let named = format!("--ca-cert {authority} --client-cert {certificate} --client-key {key}");
+    let named = words(&named);
     run(&server.url(), &named).exits_with(8);
     run(
         &server.url(),

@@ -4,7 +4,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Sandbox, env_var, is_installed, program};
+use crate::support::{Sandbox, env_var, is_installed, program, words};
 
 const SECRET: &str = "keyring-marker";
 
@@ -117,15 +117,8 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
 
 /// Adds a connection whose secret is to go into the keyring.
 fn add(sandbox: &Sandbox) -> Command {
-    let arguments = [
-        "connection",
-        "add",
-        "work",
-        "--url",
-        "https://git.example.com",
-        "--auth",
-        "http-access-token",
-    ];
+    let arguments =
+        words("connection add work --url https://git.example.com --auth http-access-token");
     std::fs::write(sandbox.path("token"), SECRET).unwrap();
     let mut command = sandbox.command(arguments);
     command.args(["--no-verify", "--token-file", "token"]);

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use crate::support::bitbucket::oauth::OAuthState;
 use crate::support::bitbucket::{Server, ServerState};
-use crate::support::{RunOutput, Sandbox, unused_port};
+use crate::support::{RunOutput, Sandbox, unused_port, words};
 
 fn server(lifetime: i64) -> Server {
     Server::start(ServerState {
@@ -415,13 +415,7 @@ fn another_account_must_be_confirmed_on_a_terminal() {
     ];
     for (reply, account) in [("n", "bob"), ("y", "jane")] {
         let port = unused_port().to_string();
-        let edit = [
-            "connection",
-            "edit",
-            "work",
-            "--reauthorize",
-            "--no-browser",
-        ];
+        let edit = words("connection edit work --reauthorize --no-browser");
         let edit = [&edit[..], &["--port", &port]].concat();
         let mut terminal = sandbox.terminal_with(&variables, &edit);
         let page = r"http://127\.0\.0\.1:\d+/site/oauth2/authorize\?\S+\r?\n";
@@ -537,15 +531,8 @@ fn renaming_during_a_refresh_keeps_the_tokens() {
 fn client_credentials_without_verification_fetch_tokens_on_first_use() {
     let (server, sandbox) = (server(7200), sandbox());
     let (url, website) = (server.cloud(), server.website());
-    let place = [
-        "connection",
-        "add",
-        "bot",
-        "--url",
-        &url,
-        "--web-url",
-        &website,
-    ];
+    let place = format!("connection add bot --url {url} --web-url {website}");
+    let place = words(&place);
     let client = ["--auth", "client-credentials", "--client-id", "consumer"];
     let secret = ["--token-file", "client-secret", "--no-verify"];
     sandbox

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::support::Sandbox;
 #[cfg(unix)]
-use crate::support::{check_output, env_var, is_installed, program};
+use crate::support::{check_output, env_var, is_installed, program, words};
 
 #[test]
 fn help_of_every_command_starts_with_examples() {
@@ -600,20 +600,8 @@ mod unix {
     fn the_passphrase_of_a_new_secrets_file_is_prompted_twice() {
         let sandbox = Sandbox::new();
         fs::write(sandbox.path("token"), "BBDC-file-marker").unwrap();
-        let start = [
-            "connection",
-            "add",
-            "one",
-            "--url",
-            "https://git.example.com",
-        ];
-        let kind = [
-            "--auth",
-            "http-access-token",
-            "--no-verify",
-            "--store",
-            "file",
-        ];
+        let start = words("connection add one --url https://git.example.com");
+        let kind = words("--auth http-access-token --no-verify --store file");
         let arguments = [&start[..], &kind, &["--token-file", "token"]].concat();
         let mut terminal = sandbox.terminal(&arguments);
         for (prompt, answer) in [

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program, words};
 
 const TOKEN: &str = "token-repository-marker";
 
@@ -236,15 +236,8 @@ fn a_url_selects_a_connection_outside_its_default_project() {
     let sandbox = Sandbox::new();
     let url = server.datacenter();
     let token = format!("echo {TOKEN}");
-    let add = [
-        "connection",
-        "add",
-        "web",
-        "--url",
-        &url,
-        "--project",
-        "WEB",
-    ];
+    let add = format!("connection add web --url {url} --project WEB");
+    let add = words(&add);
     let with_token = ["--auth", "http-access-token", "--token-command", &token];
     sandbox
         .run(add.iter().chain(&with_token).copied())
@@ -272,16 +265,7 @@ fn a_url_selects_a_connection_outside_its_default_project() {
 fn a_repository_is_created_once_and_waited_for() {
     let server = server(&["acme/site"]);
     server.update(|state| state.store.is_slow = true);
-    let create = [
-        "repo",
-        "create",
-        "acme/Shop",
-        "--description",
-        "sells",
-        "--default-branch",
-        "trunk",
-        "--json",
-    ];
+    let create = words("repo create acme/Shop --description sells --default-branch trunk --json");
     let planned = cloud(&server, &[&create[..], &["--dry-run"]].concat())
         .exits_with(0)
         .json();
@@ -340,15 +324,8 @@ fn a_lost_response_does_not_create_a_second_repository() {
 fn creating_what_exists_is_unchanged_or_a_conflict() {
     let server = server(&["acme/site"]);
     for (run, name) in [(cloud as Run, "acme/shop"), (datacenter, "WEB/shop")] {
-        let create = [
-            "repo",
-            "create",
-            name,
-            "--description",
-            "sells",
-            "--default-branch",
-            "trunk",
-        ];
+        let create = format!("repo create {name} --description sells --default-branch trunk");
+        let create = words(&create);
         let settings = &create[3..];
         run(&server, &create).exits_with(0);
         let before = server.requests().len();
@@ -503,14 +480,7 @@ fn a_selected_repository_is_the_default() {
         "unchanged"
     );
     run("work", &["webhook", "list"]).exits_with(0);
-    let service = [
-        "repo",
-        "select",
-        "acme/shop",
-        "--service",
-        "services/api",
-        "--json",
-    ];
+    let service = words("repo select acme/shop --service services/api --json");
     assert_eq!(
         run("work", &service).exits_with(0).json()["scope"],
         "folder"

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::responder::{Head, Responder, json as as_json, response};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, words};
 
 const TOKEN: &str = "SECRETTOKEN1234";
 const JANE: (&str, &str) = ("BBCONNECT_EMAIL", "jane@acme.example");
@@ -177,15 +177,7 @@ fn a_list_of_something_else_is_not_bitbucket() {
         run(&url, &[], &["check", "--json"]).exits_with(8);
         run(&url, &[], &["token", "list", "--project", "PRJ"]).exits_with(8);
         run(&url, &[], &["token", "list"]).exits_with(8);
-        let create = [
-            "token",
-            "create",
-            "ci",
-            "--project",
-            "PRJ",
-            "--permission",
-            "PROJECT_READ",
-        ];
+        let create = words("token create ci --project PRJ --permission PROJECT_READ");
         run(&url, &[], &create).exits_with(8);
         run(&url, &[], &["project", "list"]).exits_with(8);
         run(&server.cloud(), &[JANE, WORKSPACE], &["repo", "list"]).exits_with(8);
@@ -337,14 +329,7 @@ fn a_list_as_a_whole_ends() {
     });
     let started = Instant::now();
     let list = ["repo", "list", "--json", "--timeout", "1"];
-    let paginate = [
-        "api",
-        "repositories/acme",
-        "--paginate",
-        "--json",
-        "--timeout",
-        "1",
-    ];
+    let paginate = words("api repositories/acme --paginate --json --timeout 1");
     thread::scope(|scope| {
         for arguments in [&list[..], &paginate] {
             let url = server.cloud();

@@ -9,7 +9,7 @@ use crate::support::bitbucket;
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
 use crate::support::{
-    self, RunOutput, Sandbox, check_output, is_installed, print_command, program,
+    self, RunOutput, Sandbox, check_output, is_installed, print_command, program, words,
 };
 
 /// What must not be seen. Each is in a place of its own, so that a leak tells where it came from.
@@ -330,15 +330,8 @@ fn no_command_prints_or_writes_a_secret() {
 fn only_git_receives_the_secret() {
     let fixture = Fixture::new("file");
     let server = fixture.datacenter.datacenter();
-    let add = [
-        "connection",
-        "add",
-        "server",
-        "--url",
-        &server,
-        "--auth",
-        "http-access-token",
-    ];
+    let add = format!("connection add server --url {server} --auth http-access-token");
+    let add = words(&add);
     let ran = fixture.run(&[&add[..], &["--token-stdin"]].concat(), SERVER_TOKEN);
     ran.exits_with(0);
     let host = server.split('/').nth(2).unwrap();
@@ -357,14 +350,7 @@ fn only_git_receives_the_secret() {
 fn a_key_passphrase_is_not_printed_or_written() {
     let fixture = Fixture::new("file");
     let path = fixture.sandbox.path("key");
-    let keygen = [
-        "keygen",
-        "--type",
-        "ed25519",
-        "--passphrase-stdin",
-        "--force",
-        "--out",
-    ];
+    let keygen = words("keygen --type ed25519 --passphrase-stdin --force --out");
     let words = [&keygen[..], &[path.to_str().unwrap()]].concat();
     assert_eq!(
         fixture.tell(&words, &format!("{KEY_PASSPHRASE}\n")),

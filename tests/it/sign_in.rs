@@ -9,7 +9,7 @@ use rexpect::session::PtySession;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, Sandbox};
+use crate::support::{CommandExt as _, Sandbox, words};
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
 const REPO_TOKEN: &str = "ATCTT3xFfGN0-repo-token-marker";
@@ -126,15 +126,8 @@ fn without_a_keyring_a_script_fails_before_any_request() {
         .env("BBCONNECT_TOKEN", PASSWORD);
     create.finish().exits_with(9);
     // Without a passphrase for it the encrypted file is of no use either.
-    let add = [
-        "connection",
-        "add",
-        "a",
-        "--url",
-        &datacenter,
-        "--store",
-        "file",
-    ];
+    let add = format!("connection add a --url {datacenter} --store file");
+    let add = words(&add);
     let failed = with_secret(&sandbox, USER_TOKEN, &add).exits_with(9);
     assert!(
         failed.stderr.contains("PASSPHRASE_FILE"),
@@ -502,15 +495,8 @@ fn one_of_several_workspaces_is_chosen() {
     server.update(|state| state.workspaces = vec!["acme", "other"]);
     let (url, command) = (server.cloud(), format!("echo {API_TOKEN}"));
     let add = |name| {
-        let place = [
-            "connection",
-            "add",
-            name,
-            "--url",
-            &url,
-            "--email",
-            "jane@acme.example",
-        ];
+        let place = format!("connection add {name} --url {url} --email jane@acme.example");
+        let place = words(&place);
         [&place[..], &["--token-command", &command]]
             .concat()
             .into_iter()
@@ -604,15 +590,8 @@ fn a_repository_that_does_not_exist_saves_nothing() {
 fn an_incomplete_connection_can_be_completed() {
     let (server, sandbox) = (server(), Sandbox::with_file_store());
     let url = server.cloud();
-    let add = [
-        "connection",
-        "add",
-        "work",
-        "--url",
-        &url,
-        "--email",
-        "jane@acme.example",
-    ];
+    let add = format!("connection add work --url {url} --email jane@acme.example");
+    let add = words(&add);
     with_secret(&sandbox, API_TOKEN, &add).exits_with(0);
     let file = sandbox.path(".config/bbconnect/connections.toml");
     let complete = fs::read_to_string(&file).unwrap();
@@ -624,14 +603,7 @@ fn an_incomplete_connection_can_be_completed() {
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
     let failed = sandbox.run(["connection", "edit", "work"]).exits_with(9);
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
-    let edit = [
-        "connection",
-        "edit",
-        "work",
-        "--json",
-        "--email",
-        "jane@acme.example",
-    ];
+    let edit = words("connection edit work --json --email jane@acme.example");
     let edited = sandbox.run(edit).exits_with(0).json();
     assert_eq!(edited["action"], "updated");
     assert_eq!(edited["verified"], true);
@@ -648,15 +620,8 @@ fn an_incomplete_connection_can_be_completed() {
 fn a_credential_that_expires_soon_is_mentioned_in_one_line() {
     let (server, sandbox) = (server(), Sandbox::with_file_store());
     let url = server.cloud();
-    let add = [
-        "connection",
-        "add",
-        "work",
-        "--url",
-        &url,
-        "--email",
-        "jane@acme.example",
-    ];
+    let add = format!("connection add work --url {url} --email jane@acme.example");
+    let add = words(&add);
     with_secret(&sandbox, API_TOKEN, &add).exits_with(0);
     let now = std::time::SystemTime::now();
     let seconds = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
@@ -754,14 +719,8 @@ fn kernel_keeps_keys() -> bool {
 fn connection_use_offers_the_known_ones_on_a_terminal() {
     let sandbox = Sandbox::new();
     for name in ["one", "two"] {
-        let add = [
-            "connection",
-            "add",
-            name,
-            "--url",
-            "https://git.example.com",
-            "--no-verify",
-        ];
+        let add = format!("connection add {name} --url https://git.example.com --no-verify");
+        let add = words(&add);
         let secret = ["--auth", "http-access-token", "--token-command", "echo x"];
         sandbox.run([&add[..], &secret].concat()).exits_with(0);
     }

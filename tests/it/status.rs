@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, Sandbox, unused_port};
+use crate::support::{CommandExt as _, Sandbox, unused_port, words};
 
 const TOKEN: &str = "ATATT3xFfGF0-status-marker";
 const USER_TOKEN: &str = "BBDC-status-marker";
@@ -28,14 +28,8 @@ fn server() -> Server {
 /// Saves a connection without verifying it.
 fn add(sandbox: &Sandbox, name: &str, token: &str, arguments: &[&str]) {
     fs::write(sandbox.path("token"), format!("{token}\n")).unwrap();
-    let add = [
-        "connection",
-        "add",
-        name,
-        "--no-verify",
-        "--token-file",
-        "token",
-    ];
+    let add = format!("connection add {name} --no-verify --token-file token");
+    let add = words(&add);
     sandbox.run([&add, arguments].concat()).exits_with(0);
 }
 
@@ -106,15 +100,7 @@ fn every_state_is_shown_and_one_connection_applies() {
         format!("{before}{}", old.replace(&far, "2020-01-01")),
     )
     .unwrap();
-    let ssh = [
-        "connection",
-        "add",
-        "git",
-        "--auth",
-        "ssh",
-        "--url",
-        "git@github.com:acme/site.git",
-    ];
+    let ssh = words("connection add git --auth ssh --url git@github.com:acme/site.git");
     sandbox.run(ssh).exits_with(0);
 
     let status = sandbox.run(["status", "--json"]).exits_with(0).json();
@@ -252,14 +238,8 @@ fn connections_are_checked_concurrently_within_a_limit() {
     let sandbox = Sandbox::with_file_store();
     let cloud = server.cloud();
     for number in 0..20 {
-        let url = [
-            "--url",
-            &cloud,
-            "--auth",
-            "api-token",
-            "--email",
-            "jane@acme.example",
-        ];
+        let url = format!("--url {cloud} --auth api-token --email jane@acme.example");
+        let url = words(&url);
         add(&sandbox, &format!("c{number}"), TOKEN, &url);
     }
     let status = sandbox.run(["status", "--json"]).exits_with(0).json();

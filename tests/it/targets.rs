@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, words};
 
 const TOKEN: &str = "token-of-jane-marker";
 const URL: &str = "https://ci.example.com/hook";
@@ -143,14 +143,8 @@ fn check_evaluates_the_repository_that_the_server_returned() {
     for product in [CLOUD, DATA_CENTER] {
         let sandbox = Sandbox::new();
         let server = server();
-        let check = [
-            "check",
-            "--for",
-            "write",
-            "--repo",
-            product.former,
-            "--json",
-        ];
+        let check = format!("check --for write --repo {} --json", product.former);
+        let check = words(&check);
         let checked = product.run(&server, &sandbox, &check).exits_with(0).json();
         let connection = &checked["connections"][0];
         assert_eq!(connection["repository"], product.current, "{connection}");
@@ -185,17 +179,11 @@ fn the_name_in_the_body_counts_as_well() {
         server.update(|state| state.targeted_faults.push(("GET", path, fault)));
     };
     under_former_name(&server);
-    let ensure = [
-        "webhook",
-        "ensure",
-        "--url",
-        URL,
-        "--event",
-        "push",
-        "--repo",
-        DATA_CENTER.former,
-        "--json",
-    ];
+    let ensure = format!(
+        "webhook ensure --url {URL} --event push --repo {} --json",
+        DATA_CENTER.former
+    );
+    let ensure = words(&ensure);
     let done = DATA_CENTER.run(&server, &sandbox, &ensure).exits_with(0);
     assert_eq!(done.json()["repository"], DATA_CENTER.current);
     let path = DATA_CENTER.path(DATA_CENTER.current);
@@ -208,17 +196,8 @@ fn other_redirects_of_a_write_are_refused() {
     let server = server();
     server.update(|state| state.renames.clear());
     let path = "/repositories/acme/web-app/hooks";
-    let ensure = [
-        "webhook",
-        "ensure",
-        "--url",
-        URL,
-        "--event",
-        "push",
-        "--repo",
-        "acme/web-app",
-        "--json",
-    ];
+    let ensure = format!("webhook ensure --url {URL} --event push --repo acme/web-app --json");
+    let ensure = words(&ensure);
     let own = format!("{}{path}", server.cloud());
     let forks = format!("{}/repositories/acme/other/forks", server.cloud());
     for (status, location, exit) in [
@@ -298,17 +277,8 @@ fn archived_repositories_are_read_only() {
     let connect = run(&["connect", &url, "--write", "--dry-run", "--json"]).exits_with(1);
     assert!(connect.stdout.contains("is archived"), "{}", connect.stdout);
     assert!(writes(&server).is_empty(), "{:?}", writes(&server));
-    let all = [
-        "webhook",
-        "ensure",
-        "--url",
-        URL,
-        "--event",
-        "push",
-        "--all",
-        "--project",
-        "PRJ",
-    ];
+    let all = format!("webhook ensure --url {URL} --event push --all --project PRJ");
+    let all = words(&all);
     let all = run(&[&all[..], &["--json"]].concat()).exits_with(0).json();
     assert_eq!(all["repositories"][0]["action"], "skipped", "{all}");
     for (purpose, exit, level) in [

@@ -161,6 +161,11 @@ impl Sandbox {
     }
 }
 
+/// The arguments of a command line without quotes.
+pub(crate) fn words(line: &str) -> Vec<&str> {
+    line.split(' ').collect()
+}
+
 /// Runs a prepared command.
 pub(crate) trait CommandExt {
     fn finish(&mut self) -> RunOutput;
