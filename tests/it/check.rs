@@ -668,7 +668,7 @@ fn junit_and_markdown_reports_are_valid() {
     .stdout;
     assert!(junit.starts_with("<?xml"), "{junit}");
     assert!(
-        junit.contains("<failure message=\"missing: read:repository:bitbucket\" type=\"fail\">"),
+        junit.contains("<failure message=\"missing read:repository:bitbucket\" type=\"fail\">"),
         "{junit}"
     );
     assert_eq!(
@@ -683,7 +683,10 @@ fn junit_and_markdown_reports_are_valid() {
     )
     .exits_with(4)
     .stdout;
-    assert!(markdown.contains("**forbidden** (exit 4)"), "{markdown}");
+    assert!(
+        markdown.contains("**FAILED: missing read:repository:bitbucket** (exit 4)"),
+        "{markdown}"
+    );
     let json = check(
         &server.cloud(),
         &API_TOKEN,

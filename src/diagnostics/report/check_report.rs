@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::diagnostics::check::{exit_status, missing_credential};
 use crate::diagnostics::connection_facts::{ConnectionFacts, RepositoryFacts};
-use crate::diagnostics::finding::Finding;
+use crate::diagnostics::finding::{Finding, Severity};
 use crate::error::ErrorSummary;
 use crate::exit_status::ExitStatus;
 use crate::types::connection::{AuthMethod, StoreKind};
@@ -127,13 +127,22 @@ impl ConnectionReport {
         self.exit == ExitStatus::Success
     }
 
-    /// The exit status in words.
+    /// `passed`, or what the exit status is due to.
     pub(super) fn verdict(&self) -> String {
         if self.passed() {
-            "ok".to_owned()
-        } else {
-            self.exit.error_kind().replace('_', " ")
+            return "passed".to_owned();
         }
+        let find = |is_cause: fn(&Finding) -> bool| self.findings.iter().find(|f| is_cause(f));
+        let cause = self
+            .findings
+            .iter()
+            .find(|finding| finding.exit == self.exit);
+        let cause = cause
+            .or_else(|| find(|finding| finding.is_undetermined))
+            .or_else(|| find(|finding| finding.level == Severity::Warn));
+        cause.map_or("FAILED".to_owned(), |finding| {
+            format!("FAILED: {}", finding.message)
+        })
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
     for connection in &report.connections {
         let mut result = connection.verdict();
         if !connection.passed() {
-            result = format!("**{result}** (exit {})", connection.exit.code());
+            result = format!("**{}** (exit {})", cell(&result), connection.exit.code());
         }
         let account = connection.account.as_deref().unwrap_or("–");
         let base_url = connection.base_url.as_deref().unwrap_or("–");

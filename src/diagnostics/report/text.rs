@@ -28,7 +28,7 @@ pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
             title.push_str("  ");
             title.push_str(part);
         }
-        out.heading(&format!("{title}: {}", connection.verdict()));
+        out.heading(&format!("{title}  {}", connection.verdict()));
         if let Some(repository) = connection.repository_text.as_ref().filter(|_| is_one) {
             out.key_value("repository", 10, repository);
         }
@@ -46,7 +46,7 @@ pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
             findings.filter(|finding| finding.level == level).count()
         };
         out.heading(&format!(
-            "{}: {} ({} failed, {} warnings)",
+            "{}  {} ({} failed, {} warnings)",
             connection.name,
             connection.verdict(),
             count(Severity::Fail),

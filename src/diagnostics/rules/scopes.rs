@@ -127,7 +127,7 @@ fn required_or_listed(
     let without_equivalent = without_equivalent(facts, options);
     let missing_beyond = with_state(&needs.beyond, ScopeState::Missing);
     if !missing.is_empty() {
-        let message = format!("missing: {}", list(&missing));
+        let message = format!("missing {}", list(&missing));
         return Finding::fail(ID, ExitStatus::Forbidden, message)
             .with_next(how_to_add(facts, &missing));
     }

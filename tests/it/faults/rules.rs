@@ -67,7 +67,7 @@ pub(crate) fn violations(
     } else {
         SLACK
     };
-    let most = good.took + slack + Duration::from_secs(timeout) * waits;
+    let most = good.took * 2 + slack + Duration::from_secs(timeout) * waits;
     demand(run.took < most, &|| format!("takes {:?}", run.took));
     demand(
         ![-1, 101].contains(&status) && !run.output.stderr.contains("panicked"),
