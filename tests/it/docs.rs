@@ -27,28 +27,6 @@ fn the_command_reference_is_current() {
 }
 
 #[test]
-fn help_fits_the_terminal() {
-    fn check(command: &clap::Command, path: &str, wide: &mut Vec<String>) {
-        for width in [60, 80] {
-            let mut command = command.clone().term_width(width);
-            for page in [command.render_help(), command.render_long_help()] {
-                let page = page.to_string();
-                // clap does not wrap the line of the usage.
-                let lines = page.lines().filter(|line| !line.starts_with("Usage: "));
-                let lines = lines.filter(|line| line.chars().count() > width);
-                wide.extend(lines.map(|line| format!("{path} at {width}: {line}")));
-            }
-        }
-        for below in command.get_subcommands() {
-            check(below, &format!("{path} {}", below.get_name()), wide);
-        }
-    }
-    let mut wide = Vec::new();
-    check(&bbconnect::internals::command(), "bbconnect", &mut wide);
-    assert!(wide.is_empty(), "{}", wide.join("\n"));
-}
-
-#[test]
 fn short_help_is_short() {
     let root = bbconnect::internals::command();
     for (path, limit) in [
@@ -114,7 +92,9 @@ fn all_relative_links_resolve() {
             .filter_map(|rest| rest.split(')').next())
         {
             let path = target.split('#').next().unwrap_or(target);
-            if !(path.is_empty() || path.contains("://")) {
+            // Of the page that shows the repository.
+            let is_of_website = path.starts_with("../../releases/");
+            if !(path.is_empty() || path.contains("://") || is_of_website) {
                 let folder = document(&name)
                     .parent()
                     .expect("it is in a folder")

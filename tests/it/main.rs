@@ -38,6 +38,7 @@ mod lists;
 mod migrate;
 mod oauth;
 mod output;
+mod packaging;
 mod pipelines;
 mod process;
 mod publish;
