@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::ValueEnum as _;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use dialoguer::console::{measure_text_width, strip_ansi_codes};
 
 use super::foreign_words;
 use crate::commands::help::program_page;
@@ -63,8 +64,35 @@ pub(crate) fn help_page(
     if command.get_name() == root.get_name() {
         program_page(root, arguments.iter().any(|word| word == "--help"), width)
     } else {
-        refusal.render()
+        wrap_usage(&refusal.render(), width)
     }
+}
+
+/// The page with its usage line, the one line that clap does not wrap, within the width.
+fn wrap_usage(page: &StyledStr, width: usize) -> StyledStr {
+    const INDENTATION: usize = 4;
+    let page = page.ansi().to_string();
+    let mut wrapped = String::with_capacity(page.len());
+    for line in page.split_inclusive('\n') {
+        let is_usage = strip_ansi_codes(line).starts_with("Usage: ");
+        if !is_usage || measure_text_width(line.trim_end()) <= width {
+            wrapped.push_str(line);
+            continue;
+        }
+        let mut column = 0;
+        for word in line.split_inclusive(' ') {
+            let word_width = measure_text_width(word.trim_end());
+            if column > INDENTATION && column + word_width > width {
+                wrapped.truncate(wrapped.trim_end_matches(' ').len());
+                wrapped.push('\n');
+                wrapped.push_str(&" ".repeat(INDENTATION));
+                column = INDENTATION;
+            }
+            wrapped.push_str(word);
+            column += measure_text_width(word);
+        }
+    }
+    StyledStr::from(wrapped)
 }
 
 pub(crate) fn usage_error(
@@ -393,6 +421,25 @@ mod tests {
         ] {
             let root = crate::cli::command();
             assert_eq!(matched_command(&root, &words(line)).1, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_long_usage_line_is_wrapped() {
+        let page = "About\n\n\u{1b}[1mUsage:\u{1b}[0m \u{1b}[36mbbconnect\u{1b}[0m pipelines ensure [OPTIONS] <HOST>\n\nOptions:\n";
+        for (width, expected) in [
+            (60, "Usage: bbconnect pipelines ensure [OPTIONS] <HOST>\n"),
+            (
+                40,
+                "Usage: bbconnect pipelines ensure\n    [OPTIONS] <HOST>\n",
+            ),
+            (
+                22,
+                "Usage: bbconnect\n    pipelines ensure\n    [OPTIONS] <HOST>\n",
+            ),
+        ] {
+            let wrapped = wrap_usage(&StyledStr::from(page), width).to_string();
+            assert_eq!(wrapped, format!("About\n\n{expected}\nOptions:\n"));
         }
     }
 

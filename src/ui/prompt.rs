@@ -2,8 +2,9 @@
 //! terminal.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use dialoguer::console::Term;
+use dialoguer::console::{Term, measure_text_width};
 
 use super::Ui;
 use crate::error::Error;
@@ -55,7 +56,7 @@ impl Ui {
             .with_prompt(escape(prompt))
             .items(&shown)
             .default(0);
-        let chosen = self.run_prompt(|| prompt.interact_on_opt(&Term::stderr()));
+        let chosen = self.run_list(&shown, || prompt.interact_on_opt(&Term::stderr()));
         chosen.map_err(Error::Stdin)?.ok_or(Error::Cancelled)
     }
 
@@ -71,7 +72,7 @@ impl Ui {
             .items(&shown)
             .max_length(SHOWN_AT_ONCE)
             .default(0);
-        let chosen = self.run_prompt(|| prompt.interact_on_opt(&Term::stderr()));
+        let chosen = self.run_list(&shown, || prompt.interact_on_opt(&Term::stderr()));
         chosen.map_err(Error::Stdin)?.ok_or(Error::Cancelled)
     }
 
@@ -116,28 +117,50 @@ impl Ui {
     /// Progress is hidden while the user is prompted.
     fn run_prompt<T>(&self, ask: impl FnOnce() -> dialoguer::Result<T>) -> io::Result<T> {
         let _hidden = self.progress.hide();
-        let restore = save_terminal_state();
+        let restore = save_terminal_state("\n");
+        signals::with_prompt(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
+    }
+
+    /// As [`Ui::run_prompt`], for a list, which an interruption removes: the lines that it may need are scrolled into view
+    /// before the position of the cursor is saved.
+    fn run_list<S: AsRef<str>, T>(
+        &self,
+        choices: &[S],
+        ask: impl FnOnce() -> dialoguer::Result<T>,
+    ) -> io::Result<T> {
+        let (rows, columns) = Term::stderr().size();
+        let (rows, columns) = (usize::from(rows).max(3), usize::from(columns).max(1));
+        // An item is indented by two columns.
+        let height = |text: &S| (measure_text_width(text.as_ref()) + 2).div_ceil(columns);
+        let lines: usize = choices.iter().map(height).sum();
+        let lines = (lines + 1).min(rows - 1);
+        let save = format!("{}\x1b[{lines}A\x1b7", "\n".repeat(lines));
+        let _hidden = self.progress.hide();
+        Term::stderr().write_str(&save)?;
+        let restore = save_terminal_state("\x1b8\x1b[J");
         signals::with_prompt(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
     }
 }
 
-/// Returns a function that restores the present state of the terminal.
-#[cfg(unix)]
-fn save_terminal_state() -> impl Fn() + Send + Sync {
-    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-    let before = tcgetattr(io::stdin()).ok();
+/// Returns a function that restores the present state of the terminal once: the prompt and the watcher of signals may both call
+/// it. `ending` leaves the prompt.
+fn save_terminal_state(ending: &'static str) -> impl Fn() + Send + Sync {
+    #[cfg(unix)]
+    let before = rustix::termios::tcgetattr(io::stdin()).ok();
+    let is_restored = AtomicBool::new(false);
     move || {
-        if let Some(before) = &before {
-            // The program is about to end.
-            let _restored = tcsetattr(io::stdin(), OptionalActions::Now, before);
-            drop(Term::stderr().show_cursor());
-            drop(Term::stderr().write_line(""));
+        if is_restored.swap(true, Ordering::SeqCst) {
+            return;
         }
+        #[cfg(unix)]
+        {
+            use rustix::termios::{OptionalActions, tcsetattr};
+            // No terminal, no prompt.
+            let Some(before) = &before else { return };
+            // The program ends; nothing more can be done.
+            let _restored = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
+        drop(Term::stderr().show_cursor());
+        drop(Term::stderr().write_str(ending));
     }
-}
-
-/// A Windows console belongs to the program only during a prompt.
-#[cfg(not(unix))]
-fn save_terminal_state() -> impl Fn() + Send + Sync {
-    || drop(Term::stderr().show_cursor())
 }

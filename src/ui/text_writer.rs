@@ -59,7 +59,17 @@ impl TextWriter {
     /// A line. Where it is wrapped, further lines begin where its text begins.
     pub(crate) fn line(&mut self, text: &str) {
         let indentation = text.len() - text.trim_start_matches(' ').len();
-        self.flow(0, indentation, text);
+        // What follows the last two spaces is a column, and continues below its start.
+        let column = text.trim_end().rfind("  ").map_or(0, |at| at + 2);
+        let is_narrow = self.width.is_none_or(|width| column > width / 2);
+        let (head, rest) = if column <= indentation || is_narrow {
+            ("", text)
+        } else {
+            text.split_at(column)
+        };
+        self.push_str(&escape(head));
+        let at = measure_text_width(head);
+        self.flow(at, at.max(indentation), rest);
     }
 
     /// A line to copy, such as a key or a command: it is never wrapped.
@@ -207,8 +217,8 @@ impl TextWriter {
         }
         self.flow(indentation, indentation, text);
         for line in below {
-            self.push_str(&" ".repeat(indentation));
-            self.flow(indentation, indentation, line);
+            let line = format!("{}{line}", " ".repeat(indentation));
+            self.flow(0, indentation, &line);
         }
     }
 
@@ -296,6 +306,9 @@ impl TextWriter {
                 };
                 wrapped.push('\n');
                 wrapped.push_str(&" ".repeat(at));
+            } else if is_beyond && is_start && leading > 2 {
+                at = 2;
+                wrapped = " ".repeat(at);
             } else if !is_start {
                 wrapped.push(' ');
                 at += 1;
@@ -415,6 +428,9 @@ mod tests {
                 "https://git.example.com/scm/a-very-long-name.git and more",
             );
             out.verbatim("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5gq jane@example.com");
+            out.line("ok    key      generated /home/jane/.ssh/key, SHA256:abc");
+            let below = ["(https://git.example.com/a/long/path)".to_owned()];
+            out.labelled((NOTE, "pass"), "base-url", "as", &below);
             plain(out)
         };
         assert_eq!(
@@ -426,9 +442,15 @@ mod tests {
              url     \n\
              \x20 https://git.example.com/scm/a-very-long-name.git\n\
              \x20       and more\n\
-             ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5gq jane@example.com\n"
+             ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5gq jane@example.com\n\
+             ok    key      generated\n\
+             \x20              /home/jane/.ssh/key,\n\
+             \x20              SHA256:abc\n\
+             \x20 pass     base-url\n\
+             \x20          as\n\
+             \x20 (https://git.example.com/a/long/path)\n"
         );
-        assert_eq!(write(None).lines().count(), 4);
+        assert_eq!(write(None).lines().count(), 7);
     }
 
     #[test]

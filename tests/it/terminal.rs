@@ -110,6 +110,51 @@ fn output_fits_the_terminal() {
     assert_fits(&narrow, 40);
 }
 
+/// The words that name every command, those of groups as well.
+fn commands(command: &clap::Command, path: &[String], all: &mut Vec<Vec<String>>) {
+    all.push(path.to_vec());
+    // `help` has a copy of every command.
+    let below = command.get_subcommands();
+    for below in below.filter(|below| below.get_name() != "help") {
+        commands(below, &[path, &[below.get_name().to_owned()]].concat(), all);
+    }
+}
+
+#[test]
+fn every_help_page_fits_the_terminal() {
+    let mut all = Vec::new();
+    commands(&bbconnect::internals::command(), &[], &mut all);
+    assert!(all.len() > 60, "{}", all.len());
+    for topic in ["options", "environment", "exit-statuses"] {
+        all.push(["help", topic].map(str::to_owned).to_vec());
+    }
+    let (sandbox, server) = (Sandbox::new(), server());
+    let page = |path: &[String], flag: &str, columns: usize| {
+        let mut arguments: Vec<_> = path.iter().map(String::as_str).collect();
+        if path.first().is_none_or(|first| first != "help") {
+            arguments.push(flag);
+        }
+        let output = start(&sandbox, &server, columns, &arguments).exp_eof();
+        for line in lines(&output.unwrap()) {
+            assert!(line.chars().count() <= columns, "{path:?} {flag}: {line}");
+        }
+    };
+    // Wider pages are the same, less wrapped: two kinds at the extremes are enough.
+    std::thread::scope(|scope| {
+        for part in all.chunks(all.len().div_ceil(4)) {
+            scope.spawn(move || {
+                for path in part {
+                    page(path, "-h", 60);
+                    page(path, "--help", 60);
+                }
+            });
+        }
+    });
+    for path in &all {
+        page(path, "--help", 80);
+    }
+}
+
 #[test]
 fn progress_is_one_line_that_disappears() {
     let server = server();
@@ -170,4 +215,29 @@ fn esc_at_a_list_aborts_and_removes_it() {
     );
     let status = terminal.process().wait().unwrap();
     assert!(format!("{status:?}").contains(", 1)"), "{status:?}");
+}
+
+#[test]
+fn ctrl_c_at_a_list_removes_it() {
+    let sandbox = Sandbox::new();
+    for name in ["work", "server"] {
+        let url = format!("git@git.example.com:acme/{name}.git");
+        let add = ["connection", "add", name, "--auth", "ssh", "--url", &url];
+        sandbox.run(add).exits_with(0);
+    }
+    let mut terminal = sandbox.terminal(&["connection", "use"]);
+    // The lines of the list are scrolled into view before the position is saved that it begins at.
+    let before = terminal.exp_string("\u{1b}7").unwrap();
+    assert!(before.ends_with("\r\n\r\n\r\n\u{1b}[3A"), "{before:?}");
+    terminal.exp_string("work").unwrap();
+    terminal.send_control('c').unwrap();
+    let rest = terminal.exp_eof().unwrap();
+    // The cursor is visible, the position is restored, and everything below it is removed: once.
+    let after = rest
+        .rsplit_once("\u{1b}[?25h\u{1b}8")
+        .map(|(_, after)| after);
+    assert_eq!(after, Some("\u{1b}[J"), "{rest:?}");
+    assert_eq!(rest.matches("\u{1b}8").count(), 1, "{rest:?}");
+    let status = terminal.process().wait().unwrap();
+    assert!(format!("{status:?}").contains("130"), "{status:?}");
 }
