@@ -1,11 +1,12 @@
-//! The commands that `cargo run --example sandbox` prints: every line runs as pasted, or says with which status it fails.
+//! The commands that `cargo run --example sandbox` prints: every line runs as pasted, or a comment gives the exit status.
 #![cfg(unix)]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::support::{Sandbox, env_var, is_installed, program};
+use crate::support::sshd::Sshd;
+use crate::support::{Sandbox, check_output, env_var, is_installed, program};
 
 #[test]
 fn the_printed_commands_run_as_pasted() {
@@ -16,14 +17,16 @@ fn the_printed_commands_run_as_pasted() {
         eprintln!("skipped: `cargo build --example sandbox` was not run");
         return;
     }
+    let temporary = tempfile::tempdir().unwrap();
     let mut servers = program(example.to_str().unwrap())
+        .env("TMPDIR", temporary.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let printed = BufReader::new(servers.stdout.take().unwrap()).lines();
     let mut commands = Vec::new();
     for line in printed.map(Result::unwrap) {
-        let is_last = line.starts_with("bbconnect publish ");
+        let is_last = line.starts_with("bbconnect audit ");
         commands.push(line);
         if is_last {
             break;
@@ -31,28 +34,30 @@ fn the_printed_commands_run_as_pasted() {
     }
     let at = commands
         .iter()
-        .position(|line| line == "In another terminal:");
+        .position(|line| line.starts_with("In another terminal"));
     let commands = commands.split_off(at.unwrap() + 1);
-    // The same program, already built.
-    let (function, commands): (Vec<_>, Vec<_>) = commands
+    // The program is already built.
+    let (build, commands): (Vec<_>, Vec<_>) = commands
         .into_iter()
-        .partition(|line| line.starts_with("bbconnect() {"));
-    assert_eq!(function.len(), 1);
-    let mut script = vec![format!(
-        "bbconnect() {{ '{}' \"$@\"; }}",
-        bbconnect.display()
-    )];
+        .partition(|line| line.starts_with("cargo build "));
+    assert_eq!(build.len(), 1);
+    let directory = format!("'{}'", bbconnect.parent().unwrap().display());
+    assert!(
+        commands.iter().any(|line| line.contains(&directory)),
+        "{commands:?}"
+    );
+    let mut script = Vec::new();
     let mut expected = "0";
     let mut count = 0;
     for line in commands.iter().filter(|line| !line.is_empty()) {
         if let Some(comment) = line.strip_prefix("# exit status ") {
             expected = comment.split(':').next().unwrap();
-        } else if line.ends_with('\\') {
+        } else if line.ends_with('\\') || line.starts_with('#') {
             script.push(line.clone());
         } else {
             count += 1;
             script.push(format!(
-                "{line}\nended=$?; [ $ended = {expected} ] || echo \"FAILED $ended: command {count}\""
+                "{line}\nended=$?; [ $ended = {expected} ] || echo \"FAILED $ended: {count}\""
             ));
             expected = "0";
         }
@@ -65,9 +70,10 @@ fn the_printed_commands_run_as_pasted() {
         .env_clear()
         .env("HOME", sandbox.home())
         .env("TMPDIR", sandbox.home())
-        .env("PATH", env_var("PATH").unwrap());
+        .env("PATH", env_var("PATH").unwrap())
+        .env("BBCONNECT_TOKEN", "of-the-user");
     let output = bash.stdin(Stdio::null()).output();
-    servers.kill().unwrap();
+    check_output(program("kill").arg(servers.id().to_string()));
     servers.wait().unwrap();
     let output = output.unwrap();
     let (stdout, stderr) = (
@@ -80,5 +86,13 @@ fn the_printed_commands_run_as_pasted() {
         stdout.contains("acme/shop") && stdout.contains("WEB/shop"),
         "{stdout}"
     );
-    assert!(count > 15, "{script}");
+    assert!(count > 25, "{script}");
+    assert_eq!(
+        script.contains("bbconnect connect "),
+        Sshd::find().is_some(),
+        "{script}"
+    );
+    // Nothing of the servers is left.
+    let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -1,13 +1,15 @@
 //! A real `sshd` on loopback with git repositories, whose authorized keys follow those of the fake Bitbucket.
+#![allow(dead_code, reason = "every user needs a part of it")]
+#![allow(clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{check_output, env_var, program, unused_port};
+use super::programs::{check_output, env_var, program, unused_port};
 
 /// Paths of `sshd`, which must be started by an absolute path.
-const PLACES: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"];
+const PATHS: [&str; 3] = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"];
 
 /// The forced command: serves one repository or any, read-only or also for writing.
 const SERVE: &str = r#"#!/bin/sh
@@ -27,7 +29,7 @@ esac
 
 /// A server that runs until it is dropped.
 pub(crate) struct Sshd {
-    folder: tempfile::TempDir,
+    dir: tempfile::TempDir,
     pub(crate) port: u16,
     pub(crate) user: String,
     /// Further lines of its configuration.
@@ -36,9 +38,14 @@ pub(crate) struct Sshd {
 }
 
 impl Sshd {
+    /// Where `sshd` is installed.
+    pub(crate) fn find() -> Option<&'static str> {
+        PATHS.into_iter().find(|path| Path::new(path).exists())
+    }
+
     /// `None` where `sshd` is not installed, which is printed; in CI it is required, except on Windows.
     pub(crate) fn start() -> Option<Self> {
-        let Some(place) = PLACES.into_iter().find(|place| Path::new(place).exists()) else {
+        let Some(path) = Self::find() else {
             assert!(
                 cfg!(windows) || env_var("CI").is_none(),
                 "sshd is missing; CI installs it"
@@ -53,7 +60,7 @@ impl Sshd {
         }
         let port = unused_port();
         let mut sshd = Self {
-            folder: tempfile::tempdir().expect("a folder"),
+            dir: tempfile::tempdir().expect("a temporary directory"),
             port,
             user,
             more: String::new(),
@@ -63,17 +70,17 @@ impl Sshd {
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            std::fs::set_permissions(sshd.folder.path(), mode).expect("it is ours");
-            super::write_script(&sshd.path("serve"), SERVE);
+            std::fs::set_permissions(sshd.dir.path(), mode).expect("it is ours");
+            super::programs::write_script(&sshd.path("serve"), SERVE);
         }
         std::fs::write(sshd.path("authorized_keys"), "").expect("it can be written");
         sshd.new_host_key();
-        sshd.run(place);
+        sshd.run(path);
         Some(sshd)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.dir.path().join(name)
     }
 
     /// Generates a new host key, used from the next start on.
@@ -93,8 +100,7 @@ impl Sshd {
 
     pub(crate) fn restart(&mut self) {
         self.stop();
-        let place = PLACES.into_iter().find(|place| Path::new(place).exists());
-        self.run(place.expect("it was there"));
+        self.run(Self::find().expect("sshd is installed"));
     }
 
     pub(crate) fn stop(&mut self) {
@@ -104,7 +110,7 @@ impl Sshd {
         }
     }
 
-    fn run(&mut self, place: &str) {
+    fn run(&mut self, path: &str) {
         let config = format!(
             "ListenAddress 127.0.0.1:{}\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\nPermitRootLogin \
              prohibit-password\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication \
@@ -116,7 +122,7 @@ impl Sshd {
         );
         std::fs::write(self.path("sshd_config"), config).expect("it can be written");
         let log = std::fs::File::create(self.path("log")).expect("it can be made");
-        let child = program(place)
+        let child = program(path)
             .args(["-D", "-e", "-f"])
             .arg(self.path("sshd_config"))
             .stdin(Stdio::null())
@@ -138,26 +144,31 @@ impl Sshd {
 
     /// Creates a repository, empty or with one commit on `main`.
     pub(crate) fn repository(&self, name: &str, empty: bool) {
-        let place = self.path("srv").join(format!("{name}.git"));
-        std::fs::create_dir_all(&place).expect("it can be made");
+        let path = self.path("srv").join(format!("{name}.git"));
+        std::fs::create_dir_all(&path).expect("it can be made");
         check_output(
             git()
                 .args(["init", "-q", "--bare", "-b", "main"])
-                .arg(&place),
+                .arg(&path),
         );
         if empty {
             return;
         }
-        let work = tempfile::tempdir().expect("a folder");
+        let work = tempfile::tempdir().expect("a temporary directory");
         let run = |arguments: &[&str]| check_output(git().current_dir(work.path()).args(arguments));
         run(&["init", "-q", "-b", "main"]);
         run(&["commit", "-q", "--allow-empty", "-m", "one"]);
-        run(&["push", "-q", place.to_str().expect("text"), "main"]);
+        run(&["push", "-q", path.to_str().expect("text"), "main"]);
     }
 
     /// A clone URL as Data Center writes it.
     pub(crate) fn url(&self, name: &str) -> String {
-        format!("ssh://{}@127.0.0.1:{}/{name}.git", self.user, self.port)
+        format!("{}/{name}.git", self.base_url())
+    }
+
+    /// What clone URLs begin with.
+    pub(crate) fn base_url(&self) -> String {
+        format!("ssh://{}@127.0.0.1:{}", self.user, self.port)
     }
 
     /// `SHA256:…` of the host key.

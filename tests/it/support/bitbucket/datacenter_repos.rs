@@ -158,13 +158,15 @@ pub(super) fn respond(
 fn body(repo: &Repo, base: &str) -> Value {
     let key = repo.namespace.to_uppercase();
     let host = base.trim_start_matches("http://");
+    let ssh = repo.ssh.as_deref();
+    let ssh = ssh.unwrap_or("ssh://git@git.example.com:7999");
     let mut body = json!({
         "id": repo.name().bytes().fold(0, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))), "slug": repo.slug, "name": repo.slug, "scmId": "git", "state": "AVAILABLE", "public": repo.public,
         "project": {"key": key}, "links": {
             "self": [{"href": format!("{base}/projects/{key}/repos/{}/browse", repo.slug)}],
             "clone": [
                 {"name": "http", "href": format!("http://jane@{host}/scm/{}/{}.git", repo.namespace.to_lowercase(), repo.slug)},
-                {"name": "ssh", "href": format!("ssh://git@git.example.com:7999/{}/{}.git", repo.namespace.to_lowercase(), repo.slug)},
+                {"name": "ssh", "href": format!("{ssh}/{}/{}.git", repo.namespace.to_lowercase(), repo.slug)},
             ],
         },
     });

@@ -37,6 +37,8 @@ pub(crate) struct Repo {
     pub(crate) reviewers: Vec<(&'static str, bool)>,
     /// How many more requests do not find it.
     pub(crate) hidden: usize,
+    /// Data Center: what its SSH clone URL begins with, if not `ssh://git@git.example.com:7999`.
+    pub(crate) ssh: Option<String>,
 }
 
 /// All repositories, and settings of the servers.
