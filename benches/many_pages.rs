@@ -1,6 +1,6 @@
-//! A long list beside a client that walks its pages one by one, at 50 ms a request: `cargo bench --bench many_pages`.
+//! A long list, compared with a client that requests page after page, at 50 ms a request: `cargo bench --bench many_pages`.
 //!
-//! The peer is one `curl` on one connection, which is told every address beforehand: no walker is faster.
+//! The peer is one `curl` on one connection that gets all URLs in advance: no client that follows links is faster.
 #![allow(clippy::print_stdout, reason = "it reports to a person")]
 #![allow(clippy::expect_used, reason = "what fails here ends the run")]
 
@@ -83,7 +83,7 @@ fn main() {
     for turn in 0..TURNS {
         list.push(ours());
         same.push(walker(100));
-        // Fifteen seconds each.
+        // 15 seconds each.
         if turn < 2 {
             default.push(walker(10));
         }

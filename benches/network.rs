@@ -1,5 +1,5 @@
-//! bbconnect and servers, timed: `cargo bench --bench network`. Beside a program that asks one after the other, and
-//! beside curl making the same request over TLS.
+//! Commands that send requests, timed: `cargo bench --bench network`. Compared with a program that sends requests one after the
+//! other, and with curl sending the same request over TLS.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -21,7 +21,7 @@ use bitbucket::{Credential, Kind, Server, ServerState};
 const OURS: &str = env!("CARGO_BIN_EXE_bbconnect");
 const CONNECTIONS: usize = 200;
 const DELAY: Duration = Duration::from_millis(50);
-/// Where Debian and what derives from it keep the certificates that are trusted.
+/// The trusted certificates on Debian and derived systems.
 const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 fn main() {
@@ -43,7 +43,7 @@ fn row(what: &str, ours: f64, beside: &str, theirs: f64) {
     );
 }
 
-/// The program with a configuration of its own.
+/// The program with its own configuration directory.
 fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(OURS);
     command
@@ -68,7 +68,7 @@ fn median(mut samples: Vec<f64>) -> f64 {
     samples[samples.len() / 2]
 }
 
-/// Every connection of many, side by side, and each by itself.
+/// Many connections, checked concurrently and one after the other.
 fn fleet(folder: &Path) {
     let credential = Credential {
         kind: Kind::ApiToken {
@@ -108,7 +108,7 @@ fn fleet(folder: &Path) {
     row(&what, all, "one after the other", each);
 }
 
-/// One request over TLS with a certificate of a private authority; answers with the memory that it took.
+/// One request over TLS with a certificate of a private authority; returns the memory that it used.
 fn over_tls(folder: &Path) -> f64 {
     let run = |program: &str, arguments: &[&str]| {
         let status = Command::new(program)
@@ -160,7 +160,7 @@ fn over_tls(folder: &Path) -> f64 {
         .spawn()
         .expect("openssl starts");
     std::thread::sleep(Duration::from_millis(500));
-    // Both trust what the system trusts and this authority: what either does for Bitbucket itself.
+    // Both trust the certificates of the system and this authority, as they do for Bitbucket.
     let bundle = folder.join("bundle.pem");
     let system = fs::read(SYSTEM_BUNDLE).unwrap_or_default();
     let own = fs::read(folder.join("ca.pem")).expect("it was made");
@@ -204,8 +204,8 @@ fn over_tls(folder: &Path) -> f64 {
     memory
 }
 
-/// What git waits for before every fetch: a credential, beside the helper that git comes with, which reads it in clear
-/// text from a file.
+/// A credential, which git requests before every fetch, compared with `git credential-store`, which reads it from a file in
+/// plain text.
 fn for_git(folder: &Path) {
     let question = folder.join("question");
     fs::write(&question, "protocol=https\nhost=git.example.com\n\n").expect("it can be written");
@@ -239,7 +239,7 @@ fn for_git(folder: &Path) {
     );
 }
 
-/// The most memory that a program takes, in megabytes, where `/proc` tells it.
+/// The peak memory of a program in megabytes, where `/proc` has it.
 fn most_memory(mut command: Command) -> f64 {
     let mut child = command.spawn().expect("the program starts");
     let status = format!("/proc/{}/status", child.id());

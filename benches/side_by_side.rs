@@ -1,7 +1,7 @@
-//! bbconnect beside the programs people use today, timed in turns in one run: `cargo bench`.
+//! bbconnect compared with `ssh-keygen` and `git`, timed alternately in one run: `cargo bench`.
 //!
-//! Every sample is the wall time of a whole process: it starts, works, writes its files, ends. Turns alternate, so
-//! that both programs meet the same noise. Nothing is asserted; `docs/benchmarks.md` holds the last table.
+//! A sample is the wall time of a whole process. The programs alternate, so that both are measured under the same load. Nothing is
+//! asserted; `docs/benchmarks.md` has the last results.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 const OURS: &str = env!("CARGO_BIN_EXE_bbconnect");
 
-/// Two programs that do the same.
+/// Two programs with the same result.
 struct Pair {
     what: &'static str,
     turns: usize,
@@ -124,7 +124,7 @@ fn summary(samples: &mut [Duration]) -> [f64; 3] {
 }
 
 fn main() {
-    // In memory where that is possible: the disk is not what is compared.
+    // In memory where possible, to leave the disk out of the comparison.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
     let folder = folder.expect("a temporary folder can be made");
     println!("| what | program | mean ms | median ms | p95 ms | times faster (means; medians) |");
@@ -138,7 +138,7 @@ fn main() {
                     .join(format!("{who}{turn}-{}", pair.what.len()))
             };
             let [our, their] = [time((pair.ours)(&key("o"))), time((pair.peer)(&key("p")))];
-            // The first turn warms the caches.
+            // The first run fills the caches.
             if turn > 0 {
                 ours.push(our);
                 peers.push(their);

@@ -1,4 +1,4 @@
-//! All that the pipeline checks, in its order: `cargo ci`. The same on every system, so it is a program.
+//! The checks of the pipeline, in its order: `cargo ci`. A program, so that they are the same on every system.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stderr,
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         eprintln!("==> cargo {}", step.join(" "));
         let started = Instant::now();
         let mut command = Command::new("cargo");
-        // Broken links in the documentation are errors, as warnings of the compiler are.
+        // Broken links in the documentation are errors, like warnings of the compiler.
         if step == ["docs"] {
             command.env(
                 "RUSTDOCFLAGS",

@@ -1,4 +1,4 @@
-//! The file of connections, which people edit.
+//! `connections.toml`, which users edit.
 #![no_main]
 
 #[path = "../../tests/it/support/invariants.rs"]

@@ -1,4 +1,4 @@
-//! Bodies of answers that are errors: the first byte chooses the status, the second what the body claims to be.
+//! Bodies of error responses: the first byte selects the status, the second the content type.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Files that `migrate` mends.
+//! Files that `migrate` updates.
 #![no_main]
 
 #[path = "../../tests/it/support/invariants.rs"]

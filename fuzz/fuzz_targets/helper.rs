@@ -1,4 +1,4 @@
-//! What git sends to its credential helpers, and what it is answered.
+//! Requests of git to its credential helpers, and the responses.
 #![no_main]
 
 #[path = "../../tests/it/support/invariants.rs"]
