@@ -110,8 +110,8 @@ impl App {
     /// Prompts for another place than a keyring.
     fn prompt_store(&self) -> Result<SecretSource, Error> {
         let choices = [
-            "an encrypted file, protected by a passphrase",
-            "nowhere: a command prints it, such as `pass show bitbucket`",
+            "an encrypted file (with a passphrase)",
+            "a command that prints the secret",
         ];
         let chosen = self.ui.prompt_select("Store the secret in", &choices);
         if chosen? == 0 {
@@ -121,7 +121,10 @@ impl App {
             "The first line that the command prints is the secret; only the command is stored.",
         );
         loop {
-            let command = self.ui.prompt_text("Command", "").map_err(Error::Stdin)?;
+            let command = self
+                .ui
+                .prompt_text("Command, such as `pass show bitbucket`", "");
+            let command = command.map_err(Error::Stdin)?;
             let command = command.trim();
             match self.secret_of_command(command) {
                 Ok(_) => return Ok(SecretSource::Command(command.to_owned())),

@@ -246,7 +246,7 @@ impl Ui {
     pub(crate) fn debug(&self, line: &str) {
         if self.options.verbose {
             let mut out = self.stderr_text();
-            out.line(line);
+            out.line(&strip_os_error_code(line));
             self.to_stderr(&out.finish());
         }
     }
@@ -299,7 +299,7 @@ impl Ui {
     /// A line beside a prompt, on standard error.
     pub(crate) fn eprint_line(&self, line: &str) {
         let mut out = self.stderr_text();
-        out.line(line);
+        out.line(&strip_os_error_code(line));
         self.to_stderr(&out.finish());
     }
 

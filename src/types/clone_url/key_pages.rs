@@ -60,7 +60,7 @@ impl CloneUrl {
                     &[&namespace, "workspace", "settings", "ssh-keys"],
                 ),
                 page(
-                    "yourself",
+                    "your account",
                     KeyAccess::Write,
                     &["account", "settings", "ssh-keys", ""],
                 ),
