@@ -81,12 +81,22 @@ impl App {
 
     /// The secret that a command prints in its first line.
     pub(crate) fn secret_of_command(&self, command: &str) -> Result<Secret, Error> {
-        Ok(secrets::secret_from_command(command, self.command_limit())?)
+        let listener = Box::new(self.ui.child_stderr());
+        Ok(secrets::secret_from_command(
+            command,
+            self.command_limit(),
+            listener,
+        )?)
     }
 
     /// Everything that a command prints.
     pub(crate) fn output_of_command(&self, command: &str) -> Result<Secret, Error> {
-        Ok(secrets::output_of_command(command, self.command_limit())?)
+        let listener = Box::new(self.ui.child_stderr());
+        Ok(secrets::output_of_command(
+            command,
+            self.command_limit(),
+            listener,
+        )?)
     }
 
     fn command_limit(&self) -> Duration {

@@ -39,7 +39,7 @@ impl Error {
             ) => ExitStatus::Failure,
             Self::Push(error) => match error {
                 PushError::Unauthorized(_) => ExitStatus::Unauthorized,
-                PushError::NotPermitted(_) => ExitStatus::Forbidden,
+                PushError::NotPermitted(_) | PushError::Denied(_) => ExitStatus::Forbidden,
                 PushError::NonFastForward(_) | PushError::RefNameConflict(_) => {
                     ExitStatus::Conflict
                 }
@@ -161,6 +161,11 @@ impl Error {
                 .into()
             }
             Self::Untrusted(file) => file.hint().into(),
+            Self::Api { error, .. } if error.is_about_archived() => {
+                "an archived repository is read-only: ask an administrator of the repository to unarchive it, then run \
+                 the command again"
+                    .into()
+            }
             Self::Api {
                 causes: Some(causes),
                 ..
@@ -248,6 +253,9 @@ fn push_hint(error: &PushError) -> Option<&'static str> {
     match error {
         PushError::NotPermitted(_) => {
             Some("ask for write access to the repository, or pass --branch with another name")
+        }
+        PushError::Denied(_) => {
+            Some("ask for read access to the repository for the account and its credential")
         }
         PushError::RefNameConflict(_) => Some("pass --branch with another name"),
         PushError::NonFastForward(_) | PushError::FileChanged(_) => Some("run the command again"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::command::git_without_repo_env;
 use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable};
 use crate::sys::signals;
-use crate::sys::subprocess::Stderr;
+use crate::sys::subprocess::{ProcessOutput, Stderr};
 use crate::types::shell::quote;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct CloneSpec {
 impl CloneSpec {
     /// The arguments of git. Submodules are repositories of their own: they get the configuration of the command, not that
     /// of the clone.
-    fn arguments(&self) -> Vec<OsString> {
+    fn arguments(&self, options: &[&str]) -> Vec<OsString> {
         let has_submodules = self
             .options
             .iter()
@@ -42,6 +42,7 @@ impl CloneSpec {
             arguments.extend(entries.clone().map(OsString::from));
         }
         arguments.push("clone".into());
+        arguments.extend(options.iter().map(OsString::from));
         arguments.extend(entries.map(OsString::from));
         arguments.extend(self.options.iter().map(OsString::from));
         arguments.extend([
@@ -53,15 +54,20 @@ impl CloneSpec {
     }
 
     pub(crate) fn command_line(&self) -> String {
-        let arguments = self.arguments();
+        let arguments = self.arguments(&[]);
         let words = arguments.iter().map(|word| word.to_string_lossy());
         let words = words.map(|word| quote(&word).into_owned());
         let words: Vec<_> = std::iter::once("git".to_owned()).chain(words).collect();
         words.join(" ")
     }
 
-    /// Clones. After a failure the directory is as it was: absent, or empty.
-    pub(crate) fn run(&self, shows_progress: bool, limit: Duration) -> Result<(), PushError> {
+    /// Clones. After a failure the directory is as it was: absent, or empty. `progress` gets what git writes about its
+    /// progress.
+    pub(crate) fn run(
+        &self,
+        progress: Option<impl FnMut(&[u8]) + Send + 'static>,
+        limit: Duration,
+    ) -> Result<(), PushError> {
         // A signal takes effect after the directory was removed.
         let _deferred = signals::defer();
         let existed = self.dir.exists();
@@ -71,8 +77,10 @@ impl CloneSpec {
             .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
             .collect();
         let command = git_without_repo_env()
-            .args(self.arguments())
+            .args(self.arguments(progress.as_ref().map_or(&[], |_| &["--progress"])))
             .env("GIT_TERMINAL_PROMPT", "0")
+            // The messages are compared, so they must not be translated.
+            .env("LC_ALL", "C")
             .max_output(MAX_OUTPUT_BYTES);
         let command = self
             .environment
@@ -85,19 +93,13 @@ impl CloneSpec {
         } else {
             command
         };
-        let command = if shows_progress {
-            command.stderr(Stderr::Inherit)
-        } else {
-            // The messages are compared, so they must not be translated.
-            command.env("LC_ALL", "C").stderr(Stderr::Capture)
+        let command = match progress {
+            Some(progress) => command.listen_to_stderr(progress),
+            None => command.stderr(Stderr::Capture),
         };
         let result = match command.run(limit) {
             Ok(output) if output.status.success() => return Ok(()),
-            Ok(_) if shows_progress => Err(PushError::Failed(format!(
-                "no clone in {}",
-                self.dir.display()
-            ))),
-            Ok(output) => Err(classify_push_failure(&output)),
+            Ok(output) => Err(fetch_error(output)),
             Err(error) => Err(timeout_as_unreachable(error.into())),
         };
         remove_partial_clone(&self.dir, existed)?;
@@ -106,6 +108,21 @@ impl CloneSpec {
             drop(fs::remove_dir(dir));
         }
         result
+    }
+}
+
+/// Why git could not clone. Lines of progress end with a carriage return.
+fn fetch_error(mut output: ProcessOutput) -> PushError {
+    for byte in &mut output.stderr {
+        if *byte == b'\r' {
+            *byte = b'\n';
+        }
+    }
+    let error = classify_push_failure(&output);
+    if let PushError::NotPermitted(reason) = error {
+        PushError::Denied(reason)
+    } else {
+        error
     }
 }
 

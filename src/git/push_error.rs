@@ -19,6 +19,9 @@ pub(crate) enum PushError {
     /// The credential has no write access, or the branch is protected.
     #[error("push rejected: {0}")]
     NotPermitted(String),
+    /// The credential has no read access.
+    #[error("access denied to git: {0}")]
+    Denied(String),
     /// The branch does not point to the expected commit.
     #[error("the branch changed in the meantime: {0}")]
     NonFastForward(String),

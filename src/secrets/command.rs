@@ -5,7 +5,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
-use crate::sys::subprocess::{CommandSpec, Stderr};
+use crate::sys::subprocess::{CommandSpec, Listener};
 use crate::types::secret::{Secret, SecretTextError};
 
 /// Characters that only a shell interprets.
@@ -13,8 +13,13 @@ use crate::types::secret::{Secret, SecretTextError};
 const SHELL_METACHARACTERS: &str = "|&;<>()$`*?[]#~=%!{}\n";
 
 /// The first line that a command prints within the time limit. It inherits the whole environment: it is the user's own.
-pub(crate) fn secret_from_command(command: &str, limit: Duration) -> Result<Secret, StoreError> {
-    let stdout = stdout_of(command, limit)?;
+pub(crate) fn secret_from_command(
+    command: &str,
+    limit: Duration,
+    listener: Listener,
+) -> Result<Secret, StoreError> {
+    let spec = command_spec(command)?.until_first_line();
+    let stdout = stdout_of(spec, limit, listener)?;
     let line = Secret::first_line(&stdout).map_err(|error| match error {
         SecretTextError::Utf16 => StoreError::CommandOutputUtf16,
         SecretTextError::NotText => StoreError::CommandOutputNotText,
@@ -27,15 +32,23 @@ pub(crate) fn secret_from_command(command: &str, limit: Duration) -> Result<Secr
 }
 
 /// Everything that a command prints to standard output within the time limit.
-pub(crate) fn output_of_command(command: &str, limit: Duration) -> Result<Secret, StoreError> {
-    let stdout = stdout_of(command, limit)?;
+pub(crate) fn output_of_command(
+    command: &str,
+    limit: Duration,
+    listener: Listener,
+) -> Result<Secret, StoreError> {
+    let stdout = stdout_of(command_spec(command)?, limit, listener)?;
     let text = std::str::from_utf8(&stdout).map_err(|_| StoreError::CommandOutputNotText)?;
     Ok(Secret::new(text.to_owned()))
 }
 
-fn stdout_of(command: &str, limit: Duration) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    let output = command_spec(command)?
-        .stderr(Stderr::Inherit)
+fn stdout_of(
+    command: CommandSpec,
+    limit: Duration,
+    listener: Listener,
+) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let output = command
+        .listen_to_stderr(listener)
         .new_process_group_without_terminal()
         .inherit_secrets()
         .run(limit)?;
@@ -84,14 +97,14 @@ mod tests {
             ("echo $((40 + 2)) | cat", "42"),
             ("printf '\\357\\273\\277marked\\n'", "marked"),
         ] {
-            let printed = secret_from_command(command, LIMIT).unwrap();
+            let printed = secret_from_command(command, LIMIT, Box::new(|_| ())).unwrap();
             assert_eq!(printed.expose(), secret);
         }
     }
 
     #[test]
     fn each_failure_has_its_error() {
-        let error = |command| secret_from_command(command, LIMIT).unwrap_err();
+        let error = |command| secret_from_command(command, LIMIT, Box::new(|_| ())).unwrap_err();
         assert!(matches!(error("false"), StoreError::CommandStatus(_)));
         assert!(matches!(error("true"), StoreError::NoCommandOutput));
         assert!(matches!(error("echo"), StoreError::NoCommandOutput));

@@ -3,11 +3,15 @@
 //! No other module starts programs. Captured output is complete, or [`CommandSpec::run`] fails: after the program has
 //! ended its output is read to the end of the file, because a background process may still write to it.
 
+use std::cell::Cell;
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io::{self, Read, Write as _};
+#[cfg(target_os = "linux")]
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -32,6 +36,20 @@ const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 /// How long the output may stay open after the program has ended: at least and at most. The time limit of the program
 /// decides in between.
 const OUTPUT_GRACE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+
+/// How long a program may go on after the line that is enough.
+const LINE_GRACE: Duration = Duration::from_secs(1);
+
+/// Runs a program in a shell that ends the whole process group when it is ended itself: with bbconnect, see
+/// `end_with_parent`. The signal would reach the program alone, and not what it has started.
+#[cfg(target_os = "linux")]
+const SHELL: &str = "/bin/sh";
+#[cfg(target_os = "linux")]
+const GROUP_GUARD: [&str; 3] = [
+    "-c",
+    "trap 'trap - TERM; kill 0' TERM; \"$@\" & wait $!",
+    "sh",
+];
 
 /// Shortest and longest pause between two checks of a running program.
 const POLL_BACKOFF: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(5)];
@@ -89,13 +107,24 @@ pub(crate) struct ProcessOutput {
 /// Where a program's standard error goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stderr {
-    Inherit,
     Null,
     Capture,
 }
 
+/// Called with what a program writes to standard error, as it comes.
+pub(crate) type Listener = Box<dyn FnMut(&[u8]) + Send>;
+
+struct StderrListener(Listener);
+
+impl fmt::Debug for StderrListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StderrListener")
+    }
+}
+
 /// A program with its arguments and environment. It is started directly, never through a shell.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(crate) struct CommandSpec {
     program: String,
     args: Vec<OsString>,
@@ -105,14 +134,17 @@ pub(crate) struct CommandSpec {
     env: Vec<(OsString, OsString)>,
     stdin: Vec<u8>,
     stderr: Stderr,
+    stderr_listener: Option<StderrListener>,
     max_output: usize,
     stdout_may_be_cut: bool,
+    needs_one_line: bool,
     new_process_group: bool,
+    ends_group_with_parent: bool,
     inherits_secrets: bool,
 }
 
 impl CommandSpec {
-    /// A program without arguments and input, with inherited standard error.
+    /// A program without arguments and input, whose standard error is dropped.
     pub(crate) fn new(program: &str) -> Self {
         Self {
             program: program.to_owned(),
@@ -122,10 +154,13 @@ impl CommandSpec {
             removed_env: Vec::new(),
             env: Vec::new(),
             stdin: Vec::new(),
-            stderr: Stderr::Inherit,
+            stderr: Stderr::Null,
+            stderr_listener: None,
             max_output: MAX_OUTPUT_BYTES,
             stdout_may_be_cut: false,
+            needs_one_line: false,
             new_process_group: false,
+            ends_group_with_parent: false,
             inherits_secrets: false,
         }
     }
@@ -139,6 +174,14 @@ impl CommandSpec {
     /// Keeps the beginning of a standard output that is longer than the limit, instead of failing.
     pub(crate) fn cut_stdout(mut self) -> Self {
         self.stdout_may_be_cut = true;
+        self
+    }
+
+    /// The first line of standard output is enough. A program that does not end soon after it is ended, and counts as
+    /// successful.
+    #[must_use]
+    pub(crate) fn until_first_line(mut self) -> Self {
+        self.needs_one_line = true;
         self
     }
 
@@ -188,6 +231,14 @@ impl CommandSpec {
         self
     }
 
+    /// Captures standard error, and passes it to `listener` as it comes.
+    #[must_use]
+    pub(crate) fn listen_to_stderr(mut self, listener: impl FnMut(&[u8]) + Send + 'static) -> Self {
+        self.stderr = Stderr::Capture;
+        self.stderr_listener = Some(StderrListener(Box::new(listener)));
+        self
+    }
+
     /// Starts the program in its own process group, so that everything it has started can be ended with it. Not for
     /// programs that read from the terminal: the terminal belongs to one group only.
     pub(crate) fn new_process_group(mut self) -> Self {
@@ -195,9 +246,11 @@ impl CommandSpec {
         self
     }
 
-    /// Starts the program in its own process group, unless there is a terminal that it may read from.
+    /// Starts the program in its own process group, unless there is a terminal that it may read from. On Linux the whole
+    /// group ends with bbconnect, however that ends.
     pub(crate) fn new_process_group_without_terminal(mut self) -> Self {
         self.new_process_group = !has_terminal();
+        self.ends_group_with_parent = self.new_process_group;
         self
     }
 
@@ -212,31 +265,49 @@ impl CommandSpec {
     /// # Errors
     /// [`ProcessError`] when the program cannot be started, does not end in time, or its output is not complete. A
     /// failing exit status is not an error.
-    pub(crate) fn run(self, limit: Duration) -> Result<ProcessOutput, ProcessError> {
+    pub(crate) fn run(mut self, limit: Duration) -> Result<ProcessOutput, ProcessError> {
         let program = self.program.clone();
         let _deferred = signals::defer();
         if signals::is_pending() {
             return Err(ProcessError::Interrupted { program });
         }
         let (max_output, stdout_may_be_cut) = (self.max_output, self.stdout_may_be_cut);
+        let needs_one_line = self.needs_one_line;
+        let is_guarded = self.ends_group_with_parent && program != "sh";
+        let listener = self.stderr_listener.take();
         let mut process = match RunningProcess::start(self) {
             Ok(process) => process,
             Err(source) => return Err(ProcessError::Start { program, source }),
         };
-        let stdout = OutputReader::start(process.child.stdout.take(), max_output);
-        let stderr = OutputReader::start(process.child.stderr.take(), max_output);
+        let stdout = OutputReader::start(process.child.stdout.take(), max_output, None);
+        let stderr = OutputReader::start(process.child.stderr.take(), max_output, listener);
+        let has_line = || needs_one_line && stdout.has_line();
         let deadline = Instant::now() + limit;
-        let status = match process.wait(deadline) {
+        let status = match process.wait(deadline, has_line) {
+            // The shell did not find the program.
+            Ok(Waited::Done(status)) if is_guarded && status.code() == Some(127) => {
+                let source = io::ErrorKind::NotFound.into();
+                return Err(ProcessError::Start { program, source });
+            }
             Ok(Waited::Done(status)) => status,
+            Ok(Waited::TimedOut) if has_line() => ExitStatus::default(),
             Ok(Waited::TimedOut) => return Err(ProcessError::TimedOut { program, limit }),
             Ok(Waited::Interrupted) => return Err(ProcessError::Interrupted { program }),
             Err(source) => return Err(ProcessError::Wait { program, source }),
         };
         match process.wait_for_output(deadline, &[&stdout, &stderr]) {
+            Waited::TimedOut if has_line() => {
+                return Ok(ProcessOutput {
+                    status,
+                    stdout: stdout.take().bytes,
+                    stderr: stderr.take().bytes,
+                });
+            }
             Waited::Done(()) => {}
             Waited::TimedOut => return Err(ProcessError::OutputHeldOpen { program }),
             Waited::Interrupted => return Err(ProcessError::Interrupted { program }),
         }
+        let stdout_may_be_cut = stdout_may_be_cut || has_line();
         match stdout.finish().and_then(|out| Ok((out, stderr.finish()?))) {
             Err(source) => Err(ProcessError::Read { program, source }),
             Ok((stdout, stderr)) if stderr.is_cut || stdout.is_cut && !stdout_may_be_cut => {
@@ -344,6 +415,15 @@ struct RunningProcess {
 impl RunningProcess {
     fn start(spec: CommandSpec) -> io::Result<Self> {
         let stdin = spec.stdin;
+        #[cfg(target_os = "linux")]
+        let mut command = if spec.ends_group_with_parent && Path::new(SHELL).exists() {
+            let mut guard = command(SHELL);
+            guard.args(GROUP_GUARD).arg(&spec.program);
+            guard
+        } else {
+            command(&spec.program)
+        };
+        #[cfg(not(target_os = "linux"))]
         let mut command = command(&spec.program);
         for name in &spec.removed_env {
             command.env_remove(name);
@@ -365,7 +445,6 @@ impl RunningProcess {
             })
             .stdout(Stdio::piped())
             .stderr(match spec.stderr {
-                Stderr::Inherit => Stdio::inherit(),
                 Stderr::Null => Stdio::null(),
                 Stderr::Capture => Stdio::piped(),
             });
@@ -390,11 +469,21 @@ impl RunningProcess {
         })
     }
 
-    /// Waits for the end of the program, and ends it at the deadline or when bbconnect has to end.
-    fn wait(&mut self, deadline: Instant) -> io::Result<Waited<ExitStatus>> {
-        let ended = poll_until(deadline, signals::is_pending, || {
-            self.child.try_wait().transpose()
-        });
+    /// Waits for the end of the program, and ends it at the deadline, some time after `is_enough`, or when bbconnect has to
+    /// end.
+    fn wait(
+        &mut self,
+        deadline: Instant,
+        is_enough: impl Fn() -> bool,
+    ) -> io::Result<Waited<ExitStatus>> {
+        let enough_since = Cell::new(None);
+        let is_over = || {
+            let now = Instant::now();
+            let since = enough_since.get().or_else(|| is_enough().then_some(now));
+            enough_since.set(since);
+            signals::is_pending() || since.is_some_and(|since| now >= since + LINE_GRACE)
+        };
+        let ended = poll_until(deadline, is_over, || self.child.try_wait().transpose());
         if let Some(status) = ended {
             return status.map(Waited::Done);
         }
@@ -544,32 +633,61 @@ struct Output {
     bytes: Vec<u8>,
     /// There was more than the limit.
     is_cut: bool,
+    has_line: bool,
 }
 
 /// A thread that reads one output of a program, so that the program never waits for a full pipe.
-struct OutputReader(JoinHandle<io::Result<Output>>);
+struct OutputReader {
+    thread: JoinHandle<io::Result<()>>,
+    output: Arc<Mutex<Output>>,
+}
 
 impl OutputReader {
-    fn start(pipe: Option<impl Read + Send + 'static>, max_bytes: usize) -> Self {
+    fn start(
+        pipe: Option<impl Read + Send + 'static>,
+        max_bytes: usize,
+        mut listener: Option<StderrListener>,
+    ) -> Self {
         let waiting = thread::current();
-        Self(thread::spawn(move || {
+        let output = Arc::default();
+        let read = Arc::clone(&output);
+        let thread = thread::spawn(move || {
             let _unpark = UnparkOnDrop(waiting);
-            pipe.map_or_else(
-                || Ok(Output::default()),
-                |pipe| read_to_end(pipe, max_bytes),
-            )
-        }))
+            pipe.map_or(Ok(()), |pipe| {
+                read_to_end(pipe, max_bytes, &read, |chunk| {
+                    if let Some(StderrListener(listener)) = &mut listener {
+                        listener(chunk);
+                    }
+                })
+            })
+        });
+        Self { thread, output }
     }
 
     fn is_finished(&self) -> bool {
-        self.0.is_finished()
+        self.thread.is_finished()
+    }
+
+    /// Whether the first line is complete.
+    fn has_line(&self) -> bool {
+        lock(&self.output).has_line
+    }
+
+    /// What was read so far.
+    fn take(&self) -> Output {
+        std::mem::take(&mut lock(&self.output))
     }
 
     /// Waits for the end of the output.
     fn finish(self) -> io::Result<Output> {
-        let joined = self.0.join();
-        joined.unwrap_or_else(|_| Err(io::Error::other("the reading thread failed")))
+        let joined = self.thread.join();
+        joined.unwrap_or_else(|_| Err(io::Error::other("the reading thread failed")))?;
+        Ok(std::mem::take(&mut lock(&self.output)))
     }
+}
+
+fn lock(output: &Mutex<Output>) -> std::sync::MutexGuard<'_, Output> {
+    output.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct UnparkOnDrop(Thread);
@@ -581,16 +699,25 @@ impl Drop for UnparkOnDrop {
 }
 
 /// Reads to the end and keeps the first `max_bytes`.
-fn read_to_end(mut pipe: impl Read, max_bytes: usize) -> io::Result<Output> {
-    let mut output = Output::default();
+fn read_to_end(
+    mut pipe: impl Read,
+    max_bytes: usize,
+    output: &Mutex<Output>,
+    mut listener: impl FnMut(&[u8]),
+) -> io::Result<()> {
     let mut chunk = [0; 8 * 1024];
     let result = loop {
         match pipe.read(&mut chunk) {
-            Ok(0) => break Ok(output),
+            Ok(0) => break Ok(()),
             Ok(count) => {
+                let chunk = &chunk[..count];
+                let mut output = lock(output);
                 let free = max_bytes.saturating_sub(output.bytes.len());
                 output.bytes.extend_from_slice(&chunk[..count.min(free)]);
                 output.is_cut |= count > free;
+                output.has_line |= chunk.contains(&b'\n');
+                drop(output);
+                listener(chunk);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => break Err(error),
@@ -705,6 +832,38 @@ mod tests {
         assert_eq!(output.stdout.len(), MAX_OUTPUT_BYTES);
         let exact = sh("head -c 9000 /dev/zero").max_output(9000);
         assert_eq!(exact.run(seconds(9)).unwrap().stdout.len(), 9000);
+    }
+
+    #[test]
+    fn one_line_is_enough_where_no_more_is_needed() {
+        for (script, expected) in [
+            ("echo one; exit 3", Some(3)),
+            ("echo one; sleep 30", Some(0)),
+            ("echo one; yes", Some(0)),
+            ("echo one; sleep 30 &", Some(0)),
+        ] {
+            let started = Instant::now();
+            let command = sh(script).until_first_line().new_process_group();
+            let output = command.run(seconds(20)).unwrap();
+            assert_eq!(output.status.code(), expected, "{script}");
+            assert!(output.stdout.starts_with(b"one\n"), "{script}");
+            assert!(started.elapsed() < seconds(15), "{script}");
+        }
+        let unfinished = sh("printf one; sleep 30").until_first_line();
+        let error = unfinished.run(Duration::from_millis(300)).unwrap_err();
+        assert!(matches!(error, ProcessError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_listener_gets_standard_error_as_it_comes() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let listener = Arc::clone(&heard);
+        let command = sh("printf 'a\\r' >&2; printf b >&2; exit 2")
+            .listen_to_stderr(move |chunk| listener.lock().unwrap().extend_from_slice(chunk));
+        let output = command.run(seconds(9)).unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(output.stderr, b"a\rb");
+        assert_eq!(*heard.lock().unwrap(), b"a\rb");
     }
 
     #[test]

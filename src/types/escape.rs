@@ -18,7 +18,20 @@ pub(crate) fn needs_escape(character: char) -> bool {
 
 /// The text with such characters as escapes: `\n`, `\t`, `\u{1b}`.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(needs_escape) {
+    escape_if(text, needs_escape)
+}
+
+/// As [`escape`], for the output of another program: ends of lines, also of lines that the next one overwrites, and tabs
+/// stay.
+#[must_use]
+pub(crate) fn escape_output(text: &str) -> Cow<'_, str> {
+    escape_if(text, |character| {
+        needs_escape(character) && !matches!(character, '\n' | '\r' | '\t')
+    })
+}
+
+fn escape_if(text: &str, needs_escape: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -67,6 +80,10 @@ mod tests {
     fn control_and_invisible_characters_are_escaped() {
         assert_eq!(escape("a\u{1b}[2Jb"), r"a\u{1b}[2Jb");
         assert_eq!(escape("line\nfeed\ttab"), r"line\nfeed\ttab");
+        assert_eq!(
+            escape_output("1%\r2%\n\t\u{1b}[2J\u{202e}"),
+            "1%\r2%\n\t\\u{1b}[2J\\u{202e}"
+        );
         assert_eq!(escape("\u{202e}gnp.exe"), r"\u{202e}gnp.exe");
         assert_eq!(
             escape("zero\u{200b}width\u{9b}"),

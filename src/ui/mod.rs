@@ -28,7 +28,7 @@ use self::progress::ProgressLine;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::connection::ConnectionName;
-use crate::types::escape::strip_os_error_code;
+use crate::types::escape::{escape_output, strip_os_error_code};
 use crate::types::json_pointer::JsonPointer;
 
 /// What a command has found or done.
@@ -301,6 +301,22 @@ impl Ui {
         let mut out = self.stderr_text();
         out.line(&strip_os_error_code(line));
         self.to_stderr(&out.finish());
+    }
+
+    /// What writes the standard error of a child process, as it comes: escaped and without secrets.
+    pub(crate) fn child_stderr(&self) -> impl FnMut(&[u8]) + Send + 'static {
+        let ui = self.clone();
+        let mut pending = Vec::new();
+        move |chunk| {
+            pending.extend_from_slice(chunk);
+            let complete = match std::str::from_utf8(&pending) {
+                // The rest of a character is still to come.
+                Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                Ok(_) | Err(_) => pending.len(),
+            };
+            let text: Vec<u8> = pending.drain(..complete).collect();
+            ui.to_stderr(&escape_output(&String::from_utf8_lossy(&text)));
+        }
     }
 
     /// A line about a step that is done, for people.

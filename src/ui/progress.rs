@@ -79,6 +79,26 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// Shows the last line that git has written behind the message. What git passes on from the server is left out.
+    pub(crate) fn follow_git(self, message: &str) -> impl FnMut(&[u8]) + Send + 'static {
+        let message = message.to_owned();
+        let mut line = String::new();
+        move |chunk| {
+            line.push_str(&String::from_utf8_lossy(chunk));
+            let Some((complete, rest)) = line.rsplit_once(['\r', '\n']) else {
+                return;
+            };
+            let mut lines = complete.rsplit(['\r', '\n']);
+            let last = lines.find(|line| !line.trim().is_empty() && !line.starts_with("remote:"));
+            if let Some(last) = last {
+                self.set_message(&format!("{message}: {}", last.trim()));
+            }
+            line = rest.to_owned();
+        }
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some((line, id)) = self.0.take() {

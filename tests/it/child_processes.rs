@@ -109,24 +109,64 @@ fn nothing_of_a_token_command_is_left_after_its_time_limit() {
     assert!(!sandbox.path("left").exists());
 }
 
+/// Also what it has started itself, and however bbconnect ends.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_token_command_ends_with_bbconnect() {
-    let sandbox = Sandbox::new();
-    let script = "#!/bin/sh\necho $$ >pid\nexec sleep 300\n";
-    write_script(&sandbox.path("token"), script);
-    let mut child = check(&sandbox, "./token", "300").spawn().unwrap();
-    let id = wait_for(&sandbox.path("pid"));
-    let process = Path::new("/proc").join(id.trim());
-    assert!(process.exists());
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let started = Instant::now();
-    // A process that ended and was not waited for is still there, without a program.
-    while fs::read_to_string(process.join("cmdline")).is_ok_and(|line| !line.is_empty()) {
-        assert!(started.elapsed() < Duration::from_mins(1), "it goes on");
-        thread::sleep(Duration::from_millis(20));
+    for (token_command, script) in [
+        ("./token", "echo $$ >pid\nexec sleep 300"),
+        ("./token", "sleep 300 &\necho $! >pid\nwait"),
+        ("./token", "sh -c 'sleep 300 & echo $! >pid; wait' | cat"),
+        ("./token; true", "sleep 300 &\necho $! >pid\nwait"),
+        ("./token | cat", "echo $$ >pid\nexec sleep 300"),
+    ] {
+        let sandbox = Sandbox::new();
+        write_script(&sandbox.path("token"), &format!("#!/bin/sh\n{script}\n"));
+        let mut program = check(&sandbox, token_command, "300");
+        let mut child = program.spawn().unwrap();
+        let id = wait_for(&sandbox.path("pid"));
+        let process = Path::new("/proc").join(id.trim());
+        assert!(process.exists());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let started = Instant::now();
+        // A process that ended and was not waited for is still there, without a program.
+        while fs::read_to_string(process.join("cmdline")).is_ok_and(|line| !line.is_empty()) {
+            assert!(
+                started.elapsed() < Duration::from_mins(1),
+                "{token_command}: {script}"
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
     }
+}
+
+#[test]
+fn the_first_line_of_a_token_command_is_enough() {
+    let sandbox = Sandbox::new();
+    for command in ["echo x; sleep 300", "echo x; sleep 300 &", "echo x; yes"] {
+        let started = Instant::now();
+        let ran = check(&sandbox, command, "60").finish().exits_with(7);
+        assert!(
+            ran.stdout.contains("HTTP access token found"),
+            "{}",
+            ran.stdout
+        );
+        assert!(started.elapsed() < Duration::from_secs(40), "{command}");
+    }
+    // A line without its end may be a part of the secret.
+    let ran = check(&sandbox, "printf x; sleep 300", "1")
+        .finish()
+        .exits_with(9);
+    assert!(ran.stdout.contains("within 1 seconds"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_a_token_command_writes_to_standard_error_is_escaped() {
+    let sandbox = Sandbox::new();
+    let command = "printf 'a\\033[2Jb\\302' >&2; sleep 1; printf '\\233\\n' >&2; echo x";
+    let ran = check(&sandbox, command, "60").finish().exits_with(7);
+    assert_eq!(ran.stderr, "a\\u{1b}[2Jb\\u{9b}\n");
 }
 
 #[cfg(target_os = "linux")]

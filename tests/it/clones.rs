@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::bitbucket::repo_store::RepoStore;
-use crate::support::bitbucket::{Credential, Kind, Server, ServerState, git};
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState, git};
 use crate::support::{
     CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, words,
 };
@@ -215,5 +215,42 @@ fn the_connection_of_the_environment_clones_as_well() {
             .args(["config", "--local", "bbconnect.connection"])
             .current_dir(fixture.sandbox.path("site"));
         assert_eq!(recorded.output().unwrap().status.code(), Some(1));
+    }
+}
+
+/// What a server says through git does not control the terminal.
+#[test]
+fn text_of_the_server_is_escaped_on_a_terminal() {
+    for fixture in fixtures() {
+        let body = "\u{1b}]0;title\u{7} not for \u{1b}[31myou\n";
+        let fault = Fault::new(403, &[("content-type", "text/plain")], body);
+        fixture.server.update(|state| {
+            state.targeted_faults.push(("GET", "/info/refs", fault));
+        });
+        let passphrase = fixture.sandbox.path("passphrase");
+        let variables = [
+            ("BBCONNECT_STORE", "file"),
+            (
+                "BBCONNECT_STORE_PASSPHRASE_FILE",
+                passphrase.to_str().unwrap(),
+            ),
+            ("LC_ALL", "C.UTF-8"),
+        ];
+        let arguments = ["repo", "clone", fixture.repository, "--color", "never"];
+        let mut terminal = fixture.sandbox.terminal_with(&variables, &arguments);
+        let shown = terminal.exp_eof().unwrap();
+        assert!(
+            shown.contains("not for") && shown.contains("denied"),
+            "{shown:?}"
+        );
+        assert!(
+            !shown.contains("\u{1b}]0;") && !shown.contains("\u{1b}[31m"),
+            "{shown:?}"
+        );
+        assert!(!fixture.sandbox.path("site").exists());
+        // It works again, and shows what git does on one line.
+        let mut terminal = fixture.sandbox.terminal_with(&variables, &arguments);
+        let shown = terminal.exp_eof().unwrap();
+        assert!(shown.contains("cloned"), "{shown:?}");
     }
 }

@@ -131,6 +131,15 @@ impl ApiError {
         Self::Decode { path, reason }
     }
 
+    /// Whether the server refuses a request because the repository is archived.
+    pub(crate) fn is_about_archived(&self) -> bool {
+        if let Self::Forbidden { message, .. } | Self::ClientError { message, .. } = self {
+            message.to_lowercase().contains("archived")
+        } else {
+            false
+        }
+    }
+
     pub(crate) fn obstacle(&self) -> Option<ConnectFailure> {
         if let Self::Unreachable { obstacle, .. } = self {
             Some(*obstacle)

@@ -79,14 +79,13 @@ impl Subcommand for Args {
         };
         app.ui.print_command(&clone.command_line());
         let limit = app.explicit_timeout().unwrap_or(LIMIT);
-        if app.ui.shows_progress() {
-            clone.run(true, limit)?;
-        } else {
-            let _progress = app
-                .ui
-                .progress(&format!("cloning {}", source.repository.id));
-            clone.run(false, limit)?;
-        }
+        let message = format!("cloning {}", source.repository.id);
+        let progress = app.ui.progress(&message);
+        let progress = app
+            .ui
+            .shows_progress()
+            .then(|| progress.follow_git(&message));
+        clone.run(progress, limit)?;
         let path = std::path::absolute(&clone.dir).unwrap_or_else(|_| clone.dir.clone());
         Ok(CloneOutput {
             action: Action::Created,
