@@ -11,6 +11,8 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
 use crate::sys::signals;
+#[cfg(target_os = "linux")]
+use crate::types::timestamp::Timestamp;
 
 /// How long another process may hold a lock, unless `--timeout` says otherwise.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -162,7 +164,8 @@ pub(crate) fn lock(path: &Path, timeout: Duration) -> io::Result<File> {
             }
             Err(TryLockError::WouldBlock) => {
                 let message = format!(
-                    "another process holds the lock {}, also after {} seconds",
+                    "{} holds the lock {}, also after {} seconds",
+                    lock_holder(&file).unwrap_or_else(|| "another process".to_owned()),
                     Path::new(&name).display(),
                     timeout.as_secs_f32()
                 );
@@ -171,6 +174,40 @@ pub(crate) fn lock(path: &Path, timeout: Duration) -> io::Result<File> {
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
+}
+
+/// The process that holds the lock of a file, and since when it runs (proc(5)).
+#[cfg(target_os = "linux")]
+fn lock_holder(file: &File) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = file.metadata().ok()?.ino().to_string();
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 31283 fe:00:464 0 EOF`; for a waiting process `1: -> FLOCK …`.
+    let process = locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_held = fields.get(1) == Some(&"FLOCK");
+        let is_same = fields.get(5)?.rsplit(':').next() == Some(&inode);
+        fields.get(4).filter(|_| is_held && is_same).copied()
+    })?;
+    let dir = Path::new("/proc").join(process);
+    let stat = fs::read_to_string(dir.join("stat")).ok()?;
+    // The name, in parentheses, may contain anything.
+    let (name, fields) = stat.split_once('(')?.1.rsplit_once(')')?;
+    let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
+    let boot = fs::read_to_string("/proc/stat").ok()?;
+    let boot = boot.lines().find_map(|line| line.strip_prefix("btime "))?;
+    let started =
+        boot.trim().parse::<u64>().ok()? + ticks / rustix::param::clock_ticks_per_second();
+    let started = Timestamp::from_millis(i64::try_from(started).ok()?.checked_mul(1000)?)?;
+    Some(format!(
+        "process {process} ({name}, running since {started})"
+    ))
+}
+
+/// Other systems do not tell.
+#[cfg(not(target_os = "linux"))]
+fn lock_holder(_file: &File) -> Option<String> {
+    None
 }
 
 /// Creates a directory and its parents with mode 0700. An existing directory is not changed.

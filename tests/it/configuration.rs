@@ -476,6 +476,11 @@ fn a_lock_that_is_not_released_is_an_error_within_the_time_limit() {
             "{}",
             ran.stderr
         );
+        if cfg!(target_os = "linux") {
+            let holder = format!("process {} (", std::process::id());
+            assert!(ran.stderr.contains(&holder), "{}", ran.stderr);
+            assert!(ran.stderr.contains("running since 20"), "{}", ran.stderr);
+        }
         // Readers do not wait.
         sandbox
             .run(["check", "work", "--timeout", "60"])
