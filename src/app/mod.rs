@@ -245,6 +245,19 @@ impl App {
         &self.connection_file
     }
 
+    /// The hosts of the saved connections: with those others can be confused. Empty where the file cannot be read.
+    #[must_use]
+    pub(crate) fn saved_hosts(&self) -> Vec<String> {
+        let Ok(connections) = self.connection_file().load() else {
+            return Vec::new();
+        };
+        let hosts = connections.names().into_iter().filter_map(|name| {
+            let (_, connection) = connections.get(&name).ok()?;
+            connection.base_url.url().host_str().map(str::to_owned)
+        });
+        hosts.collect()
+    }
+
     /// The checkout that contains the current directory; `None` where there is none. Git is asked once.
     pub(crate) fn checkout(&self) -> Result<Option<&Checkout>, Error> {
         if let Some(checkout) = self.checkout.get() {

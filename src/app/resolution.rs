@@ -54,15 +54,14 @@ impl Sources for App {
     }
 
     fn resolve_ssh_alias(&self, url: &CloneUrl) -> Result<Option<CloneUrl>, Error> {
-        match self.resolve_ssh_url(url) {
-            Ok(resolved) => Ok(resolved.map(|resolved| resolved.url)),
+        match self.resolve_ssh_remote(url) {
             // Without `ssh` no alias leads anywhere.
             Err(Error::Ssh(SshError::Process(ProcessError::Start { source, .. })))
                 if source.kind() == io::ErrorKind::NotFound =>
             {
                 Ok(None)
             }
-            Err(error) => Err(error),
+            resolved => resolved,
         }
     }
 }

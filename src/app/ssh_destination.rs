@@ -56,6 +56,23 @@ impl App {
     /// What a clone URL over SSH stands for in the user's SSH configuration; `None` where it stands for itself, and for
     /// another transport.
     pub(crate) fn resolve_ssh_url(&self, url: &CloneUrl) -> Result<Option<ResolvedUrl>, Error> {
+        self.resolve_ssh_url_as(url, |text| text.parse().ok())
+    }
+
+    /// As [`App::resolve_ssh_url`], for the URL of a remote, which may be that of a wiki.
+    ///
+    /// # Errors
+    /// As [`App::ssh_destination_of_host`].
+    pub(super) fn resolve_ssh_remote(&self, url: &CloneUrl) -> Result<Option<CloneUrl>, Error> {
+        let resolved = self.resolve_ssh_url_as(url, |text| CloneUrl::from_remote(text).ok())?;
+        Ok(resolved.map(|resolved| resolved.url))
+    }
+
+    fn resolve_ssh_url_as(
+        &self,
+        url: &CloneUrl,
+        parse: impl Fn(&str) -> Option<CloneUrl>,
+    ) -> Result<Option<ResolvedUrl>, Error> {
         if url.transport() != Transport::Ssh {
             return Ok(None);
         }
@@ -88,7 +105,7 @@ impl App {
             host: server,
             path: format!("/{}", remote.path.trim_start_matches('/')),
         };
-        let Ok(resolved) = resolved.to_url().parse() else {
+        let Some(resolved) = parse(&resolved.to_url()) else {
             return Ok(None);
         };
         let shown_user = configured_user.map(|user| format!("{user}@"));

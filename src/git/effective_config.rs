@@ -2,7 +2,7 @@
 
 use super::command::{config_get, entries, git, run_required};
 use super::error::GitError;
-use super::remotes::apply_instead_of;
+use super::remotes::Rewrites;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct EffectiveConfig {
@@ -70,9 +70,10 @@ pub(crate) fn view(
         .iter()
         .map(|setting| (setting.key.clone(), setting.value.clone()))
         .collect();
+    let rewrites = Rewrites::new(&pairs);
     let urls = [url, repository].into_iter().flatten();
     let rewritten = urls.filter_map(|url| {
-        let rewritten = apply_instead_of(url, &pairs);
+        let rewritten = rewrites.apply(url);
         (rewritten != url).then(|| (url.to_owned(), rewritten))
     });
     Ok(EffectiveConfig {

@@ -247,7 +247,7 @@ fn remote(
         if found.last().is_some_and(|(before, _)| *before == name) {
             continue;
         }
-        let Ok(url) = url.parse::<CloneUrl>() else {
+        let Ok(url) = CloneUrl::from_remote(url) else {
             continue;
         };
         let url = if is_on_server(connection, &url) {

@@ -182,7 +182,7 @@ impl<S: Sources> Resolver<'_, S> {
                 let remotes = remotes.into_iter().flatten();
                 let subject = |(name, url): (&str, &str)| {
                     let reason = SelectionReason::Remote(name.to_owned());
-                    Some((reason, Subject::Remote(url.parse().ok()?)))
+                    Some((reason, Subject::Remote(CloneUrl::from_remote(url).ok()?)))
                 };
                 remotes.filter_map(subject).collect()
             }

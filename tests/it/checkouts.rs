@@ -263,3 +263,47 @@ fn output_of_git_that_stays_open_is_an_error() {
         assert!(message.contains(incomplete), "{message}");
     }
 }
+
+/// A wiki is a repository of its own; its checkout uses the connection of its workspace.
+#[test]
+fn the_checkout_of_a_wiki_uses_the_connection_of_its_workspace() {
+    let Some(sandbox) = sandbox() else { return };
+    git(&sandbox, "one", &["remote", "add", "origin", "x"]);
+    let path =
+        sandbox.with_ssh_config("Host bitbucket-work\n  HostName bitbucket.org\n  User git\n");
+    for url in [
+        "git@bitbucket.org:acme/site.git/wiki",
+        "git@ssh.bitbucket.org:acme/site.git/wiki",
+        "ssh://git@altssh.bitbucket.org:443/acme/site.git/wiki",
+        "https://jane@bitbucket.org/acme/site.git/wiki",
+        "git@bitbucket-work:acme/site.git/wiki",
+    ] {
+        git(&sandbox, "one", &["remote", "set-url", "origin", url]);
+        let mut which = command(&sandbox, "one", &["connection", "which"]);
+        let which = which.env("PATH", &path).finish().exits_with(0).json();
+        assert_eq!(which["connection"]["name"], "cloud", "{url}");
+        assert_eq!(which["because"], "matches git remote origin", "{url}");
+    }
+}
+
+/// The work does not grow with the product of remotes and rewrites, which somebody else may have written.
+#[test]
+fn a_large_configuration_is_read_in_linear_time() {
+    let Some(sandbox) = sandbox() else { return };
+    let mut text = configuration(&sandbox, "one");
+    let entries = (0..20_000).map(|number| {
+        format!(
+            "[url \"git@bitbucket.org:x{number}/\"]\n\tinsteadOf = y{number}\n[remote \"r{number}\"]\n\turl = \
+             git@bitbucket.org:a{number}/b.git\n\turl = git@bitbucket.org:a/b.git\n"
+        )
+    });
+    text.extend(entries);
+    text.push_str("[remote \"origin\"]\n\turl = y7site.git\n");
+    fs::write(sandbox.path("one/.git/config"), text).unwrap();
+    let which = run(
+        &sandbox,
+        "one",
+        &["connection", "which", "--timeout", "300"],
+    );
+    assert_eq!(which.exits_with(0).json()["connection"]["name"], "cloud");
+}

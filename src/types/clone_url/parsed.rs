@@ -11,7 +11,7 @@ use super::host::Host;
 use super::location::{self, DATA_CENTER_SSH_PORT, RepositoryLocation};
 use super::names::is_personal;
 use super::pasted;
-use super::warnings::{self, UrlWarning};
+use super::warnings::{self, UrlWarning, UrlWarningKind};
 use crate::types::cloud_hosts;
 use crate::types::deployment::Deployment;
 use crate::types::git_url;
@@ -76,6 +76,19 @@ impl FromStr for CloneUrl {
 }
 
 impl CloneUrl {
+    /// The URL of a remote. That of a wiki, which is a repository of its own, stands for the repository of the wiki.
+    ///
+    /// # Errors
+    /// As [`CloneUrl::from_str`].
+    pub(crate) fn from_remote(text: &str) -> Result<Self, CloneUrlError> {
+        match text.parse() {
+            Err(CloneUrlError::Wiki { workspace, slug }) => {
+                format!("https://{}/{workspace}/{slug}.git", cloud_hosts::WEB).parse()
+            }
+            other => other,
+        }
+    }
+
     /// Whose layout the URL has.
     #[must_use]
     pub fn deployment(&self) -> Deployment {
@@ -119,6 +132,22 @@ impl CloneUrl {
     #[must_use]
     pub fn notes(&self) -> &[UrlWarning] {
         &self.warnings
+    }
+
+    /// The notes, and one about a host that looks like one of `saved`, the hosts of saved connections.
+    #[must_use]
+    pub(crate) fn notes_with(&self, saved: &[String]) -> Vec<UrlWarning> {
+        let mut notes = self.warnings.clone();
+        let saved: Vec<&str> = saved.iter().map(String::as_str).collect();
+        let has_note = notes
+            .iter()
+            .any(|note| note.id == UrlWarningKind::LookAlike);
+        let message = warnings::look_alike_message(&self.address, &saved).filter(|_| !has_note);
+        notes.extend(message.map(|message| UrlWarning {
+            id: UrlWarningKind::LookAlike,
+            message,
+        }));
+        notes
     }
 
     /// Whether another URL names the same repository, over any transport and any of Cloud's hosts.

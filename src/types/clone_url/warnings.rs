@@ -38,11 +38,12 @@ pub enum UrlWarningKind {
     PastedLine,
 }
 
-/// A warning that names the real host, where a user name or a part of the host looks like a known one.
-fn look_alike_message(address: &Address) -> Option<String> {
+/// A warning that names the real host, where a user name or a part of the host looks like a known one. `saved` are the
+/// hosts of saved connections.
+pub(super) fn look_alike_message(address: &Address, saved: &[&str]) -> Option<String> {
     // `bitbucket.org-work` is how users tell accounts apart.
     let host = address.host.name().filter(|_| !address.is_ssh_alias())?;
-    let imitated = look_alike::find(address.user.as_deref(), host, &[])?;
+    let imitated = look_alike::find(address.user.as_deref(), host, saved)?;
     Some(look_alike::warning(host, &imitated))
 }
 
@@ -55,7 +56,7 @@ pub(super) fn all(
     let host = &address.host;
     let is_cloud_ssh = location.deployment == Deployment::Cloud && !address.is_http();
     let first = location.namespace.first().unwrap_or(&location.slug);
-    let look_alike = look_alike_message(address);
+    let look_alike = look_alike_message(address, &[]);
     let is_other_domain =
         look_alike.is_none() && host.name().is_some_and(look_alike::is_other_domain);
     let warnings = [
