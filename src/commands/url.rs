@@ -46,7 +46,7 @@ impl Subcommand for Args {
     type Output = UrlOutput;
 
     /// Parses the URL. Nothing is looked up.
-    fn run(&self, _app: &App) -> Result<UrlOutput, Error> {
+    fn run(&self, app: &App) -> Result<UrlOutput, Error> {
         let url = &self.clone_url;
         Ok(UrlOutput {
             deployment: url.deployment(),
@@ -60,7 +60,7 @@ impl Subcommand for Args {
             https: url.https(),
             web: url.web(),
             assumed: url.guessed_forms(),
-            notes: url.notes().to_vec(),
+            notes: url.notes_with(&app.saved_hosts()),
         })
     }
 }

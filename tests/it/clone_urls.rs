@@ -274,9 +274,36 @@ fn a_host_that_looks_like_another_is_not_saved_by_a_script() {
             "{}",
             refused.stderr
         );
+        let has_user = url.contains('@');
+        assert_eq!(
+            refused.stderr.contains("without a user name"),
+            has_user,
+            "{}",
+            refused.stderr
+        );
+        let real = refused
+            .stderr
+            .contains("pass --url https://bitbucket.org if that is meant");
+        assert_eq!(real, !has_user, "{}", refused.stderr);
     }
     add("work", "https://git.acme.example").exits_with(0);
     add("other", "https://git.acme.example.evil.example").exits_with(2);
+    // The other commands note it, and are silent where the file of connections is damaged.
+    let look_alike = "ssh://git@git.acme.example.evil.example:7999/web/site.git";
+    let shown = || {
+        sandbox
+            .run(["url", look_alike, "--json"])
+            .exits_with(0)
+            .json()["notes"]
+            .clone()
+    };
+    let message = "the host of this URL is git.acme.example.evil.example, not git.acme.example";
+    let note = serde_json::json!([{"id": "look-alike", "message": message}]);
+    assert_eq!(shown(), note);
+    let connect = sandbox.run(["connect", look_alike, "--register", "manual", "--dry-run"]);
+    assert!(connect.stderr.contains(message), "{}", connect.stderr);
+    std::fs::write(sandbox.path(".config/bbconnect/connections.toml"), "x").unwrap();
+    assert_eq!(shown(), serde_json::json!([]));
 }
 
 #[test]

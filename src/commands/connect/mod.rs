@@ -46,8 +46,8 @@ impl Subcommand for Args {
             Target::Url(url) => url.clone(),
             Target::Repository(repository) => clone_url(repository, app)?,
         };
-        for warning in url.notes() {
-            steps.warn(StepId::Url, warning.message.clone());
+        for warning in url.notes_with(&app.saved_hosts()) {
+            steps.warn(StepId::Url, warning.message);
         }
         let url = ConnectUrl::resolve(app, &url, &mut steps)?;
         if let Some(key) = &self.key {

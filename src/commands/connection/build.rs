@@ -118,13 +118,7 @@ pub(super) fn draft(args: &ConnectionArgs, known: &Known<'_>, app: &App) -> Resu
 
 /// Asks about a host that looks like a known one, Bitbucket Cloud's or that of a saved connection. A script cannot know.
 fn confirm_host(detected: &DetectedServer, app: &App) -> Result<(), Error> {
-    let connections = app.connection_file().load()?;
-    let names = connections.names();
-    let saved = names.iter().filter_map(|name| {
-        let (_, connection) = connections.get(name).ok()?;
-        connection.base_url.url().host_str().map(str::to_owned)
-    });
-    let saved: Vec<String> = saved.collect();
+    let saved = app.saved_hosts();
     let saved: Vec<&str> = saved.iter().map(String::as_str).collect();
     let (user, host) = &detected.pasted_host;
     let Some(imitated) = look_alike::find(user.as_deref(), host, &saved) else {
@@ -132,10 +126,14 @@ fn confirm_host(detected: &DetectedServer, app: &App) -> Result<(), Error> {
     };
     let warning = look_alike::warning(host, &imitated);
     if !app.is_interactive() {
-        return Err(Error::usage(
-            warning,
-            "write the URL without a user name; a host that only looks like another is confirmed on a terminal",
-        ));
+        let hint = if user.is_some() {
+            format!("pass --url https://{host}, without a user name, if {host} is meant")
+        } else {
+            format!(
+                "pass --url https://{imitated} if that is meant; on a terminal, {host} can be confirmed"
+            )
+        };
+        return Err(Error::usage(warning, hint));
     }
     app.confirm(
         false,
