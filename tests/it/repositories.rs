@@ -296,6 +296,39 @@ fn a_repository_is_created_once_and_waited_for() {
 }
 
 #[test]
+fn a_refused_repository_without_a_project_leads_to_the_projects() {
+    let server = server(&["acme/site"]);
+    for (more, expected) in [
+        (
+            &[][..],
+            Some(
+                "pass --project KEY; to list the projects, run bbconnect project list --workspace acme",
+            ),
+        ),
+        (&["--project", "WEB"], None),
+    ] {
+        let body = r#"{"type":"error","error":{"message":"Bad request","fields":{"project":["required"]}}}"#;
+        let fault = Fault::new(400, &[("content-type", "application/json")], body);
+        server.update(|state| {
+            state
+                .targeted_faults
+                .push(("POST", "/repositories/acme/shop", fault));
+        });
+        let create = ["repo", "create", "acme/shop", "--json"];
+        let refused = cloud(&server, &[&create[..], more].concat());
+        let error = refused.json()["error"].clone();
+        assert!(
+            error["message"]
+                .as_str()
+                .unwrap()
+                .contains("project: required"),
+            "{error}"
+        );
+        assert_eq!(error["hint"].as_str(), expected, "{error}");
+    }
+}
+
+#[test]
 fn a_lost_response_does_not_create_a_second_repository() {
     let server = server(&["acme/site"]);
     let broken = Fault {

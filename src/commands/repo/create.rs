@@ -69,7 +69,20 @@ impl Subcommand for Args {
             project: requested.project.clone().or(connection_project),
             ..requested.clone()
         };
-        let refused = |error| selected.describe_api_error_for(error, Operation::CreateRepository);
+        let refused = |error| {
+            let may_lack_project = is_cloud
+                && new.project.is_none()
+                && matches!(error, ApiError::ClientError { status: 400, .. });
+            if !may_lack_project {
+                return selected.describe_api_error_for(error, Operation::CreateRepository);
+            }
+            let hint = Hint::from("pass --project KEY; to list the projects, run ");
+            let list = format!(" --workspace {}", new.repo.namespace);
+            Error::Api {
+                error,
+                causes: Some(hint.with_command("project list").with_text(list)),
+            }
+        };
         let progress = app.ui.progress("creating the repository");
         let created = if self.dry_run.is_set() {
             None
