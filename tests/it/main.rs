@@ -25,6 +25,7 @@ mod dependencies;
 mod docs;
 mod doctor;
 mod documented_commands;
+mod dry_runs;
 mod error_messages;
 mod exports;
 mod faults;

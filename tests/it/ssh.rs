@@ -313,6 +313,45 @@ fn a_reference_is_connected_at_the_url_that_the_server_reports() {
     fixture.connect("site", &["-c", "absent"]).exits_with(5);
 }
 
+/// The SSH server knows the repository by its current name only.
+#[test]
+fn a_renamed_repository_is_connected_under_its_current_name() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    fixture.bitbucket.update(|state| {
+        state.renames = vec![("OLD/former", "WEB/site"), ("acme/former", "acme/site")];
+    });
+    for (connection, former, current) in [
+        ("server", "old/former", "web/site"),
+        ("cloud", "acme/former", "acme/site"),
+    ] {
+        let url = fixture.sshd.url(former);
+        let fingerprint = fixture.sshd.fingerprint();
+        let accept = ["-c", connection, "--accept-host-key", &fingerprint];
+        let dry = fixture.connect(&url, &[&accept[..], &["--dry-run"]].concat());
+        let dry = dry.exits_with(0).json();
+        let connected = fixture.connect(&url, &accept).exits_with(0).json();
+        for document in [&dry, &connected] {
+            assert_eq!(document["repository"]["slug"], "site", "{document}");
+            let steps = document["steps"].to_string();
+            assert!(steps.contains("was renamed; using"), "{steps}");
+        }
+        assert_eq!(connected["ssh"]["verified"], true);
+        let clone_url = connected["connection"]["clone_url"].as_str().unwrap();
+        assert!(
+            clone_url.ends_with(&format!("/{current}.git")),
+            "{clone_url}"
+        );
+    }
+    let writes = fixture.bitbucket.requests().into_iter();
+    let writes: Vec<_> = writes.filter(|sent| sent.method != "GET").collect();
+    assert!(
+        writes.iter().all(|sent| sent.path.contains("site")),
+        "{writes:?}"
+    );
+}
+
 /// Asks the server with git, again and again, while keys are replaced; every answer must be right.
 fn while_git_asks(fixture: &Fixture, commands: &[Option<String>], replace: impl FnOnce()) {
     let stop = std::sync::atomic::AtomicBool::new(false);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
-use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState, git};
 use crate::support::{CommandExt as _, RunOutput, Sandbox, words};
 
 const TOKEN: &str = "token-of-jane-marker";
@@ -136,6 +136,147 @@ fn commands_act_on_a_renamed_repository_under_its_current_name() {
         let expected = format!("{} (renamed from {})", product.current, product.former);
         assert!(text.stderr.contains(&expected), "{}", text.stderr);
     }
+}
+
+/// The same for what is recorded: in a connection, a clone, or an inventory.
+#[test]
+fn what_is_recorded_of_a_renamed_repository_has_its_current_name() {
+    for product in [CLOUD, DATA_CENTER] {
+        let sandbox = Sandbox::new();
+        let server = server();
+        let dir = tempfile::tempdir().unwrap();
+        // Data Center has lower-case names in its URLs of git.
+        let bare = if product.is_cloud {
+            "acme/web-app"
+        } else {
+            "prj/web-app"
+        };
+        git::create(dir.path(), bare, &["feature"]);
+        server.update(|state| state.store.git = Some(dir.path().to_owned()));
+        let key = key(&sandbox);
+        let (url, auth) = if product.is_cloud {
+            (
+                server.cloud(),
+                &["--auth", "api-token", "--email", "jane@acme.example"][..],
+            )
+        } else {
+            (server.datacenter(), &["--auth", "http-access-token"][..])
+        };
+        let print = format!("echo {TOKEN}");
+        let add = [
+            "connection",
+            "add",
+            "work",
+            "--url",
+            &url,
+            "--token-command",
+            &print,
+        ];
+        let run = |arguments: &[&str]| {
+            let ran = sandbox.run([arguments, &["--json"]].concat());
+            let (stdout, stderr) = (ran.stdout.clone(), ran.stderr.clone());
+            assert_eq!(ran.status, 0, "{arguments:?}: {stdout}{stderr}");
+            ran.json()
+        };
+        let slug = &run(&[&add[..], auth, &["--repo", product.former]].concat())["connection"]["repository"];
+        assert_eq!(slug, "web-app");
+        let selected = run(&["repo", "select", product.former]);
+        assert_eq!(selected["action"], "unchanged", "{selected}");
+        let viewed = run(&["repo", "view", product.former]);
+        assert_eq!(viewed["repository"], product.current, "{viewed}");
+        let shown = sandbox
+            .run(["repo", "view", product.former])
+            .exits_with(0)
+            .stdout;
+        let renamed = format!("{} (renamed from {})", product.current, product.former);
+        assert!(shown.contains(&renamed), "{shown}");
+        run(&["key", "add", "--key", &key, "--repo", product.former]);
+        let audited = run(&["audit", "--repo", product.former, "--what", "keys"]);
+        assert_eq!(audited["items"][0]["owner"], product.current, "{audited}");
+        std::fs::create_dir(sandbox.path("site")).unwrap();
+        std::fs::write(sandbox.path("site/a.txt"), "a").unwrap();
+        let publish = ["publish", "site", "--repo", product.former];
+        for more in [&["--dry-run"][..], &[]] {
+            let published = run(&[&publish[..], more].concat());
+            assert_eq!(published["repository"], product.current, "{published}");
+        }
+        let cloned = run(&["repo", "clone", product.former, "clone"]);
+        assert_eq!(cloned["repository"], product.current, "{cloned}");
+        let mut recorded = crate::support::program("git");
+        recorded.args([
+            "config",
+            "--get-regexp",
+            "bbconnect.repository|remote.origin.url",
+        ]);
+        let recorded = crate::support::check_output(recorded.current_dir(sandbox.path("clone")));
+        assert!(recorded.contains(product.current), "{recorded}");
+        assert!(!recorded.contains("old-name"), "{recorded}");
+        if product.is_cloud {
+            std::fs::write(sandbox.path("value"), "value").unwrap();
+            for command in [
+                "pipelines variable set KEY --value-file value",
+                "pipelines variable list",
+                "pipelines variable remove KEY --yes",
+                "pipelines ssh-key ensure",
+                "pipelines ssh-key show",
+                "pipelines ssh-key remove --yes",
+                "pipelines known-host ensure bitbucket.org",
+                "pipelines known-host list",
+                "pipelines known-host remove bitbucket.org --yes",
+            ] {
+                let words: Vec<&str> = command.split(' ').collect();
+                let done = run(&[&words[..], &["--repo", product.former]].concat());
+                assert_eq!(done["repository"], product.current, "{command}: {done}");
+            }
+        }
+        let writes = writes(&server);
+        assert!(
+            writes.iter().all(|(_, sent)| !sent.contains("old-name")),
+            "{writes:?}"
+        );
+    }
+}
+
+/// Tokens are created with a password.
+#[test]
+fn tokens_of_a_renamed_repository_are_those_of_its_current_name() {
+    let (server, sandbox) = (server(), Sandbox::new());
+    server.update(|state| {
+        state.credentials.push(Credential {
+            kind: Kind::Password { user: "jane" },
+            secret: "password-marker".to_owned(),
+            scopes: vec!["REPO_ADMIN"],
+        });
+    });
+    let run = |arguments: &[&str]| {
+        let repo = ["--repo", DATA_CENTER.former, "--json"];
+        let mut command = sandbox.command([&["token"], arguments, &repo].concat());
+        command
+            .env("BBCONNECT_URL", server.datacenter())
+            .env("BBCONNECT_TOKEN", "password-marker")
+            .env("BBCONNECT_USERNAME", "jane");
+        command.finish().exits_with(0).json()
+    };
+    for command in [
+        &["create", "ci", "--for", "webhook", "--dry-run"][..],
+        &["create", "ci", "--for", "webhook"],
+        &["list"],
+        &["revoke", "ci", "--dry-run"],
+        &["revoke", "ci", "--yes"],
+    ] {
+        let done = run(command);
+        assert_eq!(
+            done["repository"], DATA_CENTER.current,
+            "{command:?}: {done}"
+        );
+    }
+    let sent = writes(&server);
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    assert!(
+        sent.iter()
+            .all(|(_, path)| path.contains("/projects/PRJ/repos/web-app")),
+        "{sent:?}"
+    );
 }
 
 #[test]
@@ -311,6 +452,45 @@ fn archived_repositories_are_read_only() {
     assert_eq!(cloud.exits_with(0).json()["archived"], Value::Null);
 }
 
+/// A key or webhook of an archived repository may have to go. Where the server refuses it, it is said what to do.
+#[test]
+fn a_removal_that_an_archived_repository_refuses_is_explained() {
+    let (server, sandbox) = (server(), Sandbox::new());
+    let key = key(&sandbox);
+    let run = |arguments: &[&str]| {
+        let repo = ["--repo", DATA_CENTER.current, "--json"];
+        DATA_CENTER.run(&server, &sandbox, &[arguments, &repo].concat())
+    };
+    run(&["key", "add", "--key", &key]).exits_with(0);
+    run(&["webhook", "ensure", "--url", URL, "--event", "push"]).exits_with(0);
+    server.update(|state| {
+        state.store.repo("PRJ", "web-app").unwrap().archived = Some(true);
+    });
+    let keys = run(&["key", "list"]).exits_with(0).json();
+    let id = keys["keys"][0]["id"].to_string().replace('"', "");
+    let body = r#"{"errors":[{"message":"The repository PRJ/web-app is archived and cannot be changed."}]}"#;
+    let remove = ["webhook", "remove", "--url", URL, "--yes"];
+    for (arguments, path) in [
+        (&["key", "remove", &id, "--yes"][..], "/ssh/"),
+        (&remove, "/webhooks/"),
+    ] {
+        for (status, exit) in [(403, 4), (409, 6)] {
+            let fault = Fault::new(status, &[("content-type", "application/json")], body);
+            server.update(|state| state.targeted_faults.push(("DELETE", path, fault)));
+            let error = run(arguments).exits_with(exit).json()["error"].clone();
+            assert!(
+                error["message"].as_str().unwrap().contains("is archived"),
+                "{error}"
+            );
+            assert!(
+                error["hint"].as_str().unwrap().contains("unarchive"),
+                "{error}"
+            );
+        }
+        run(arguments).exits_with(0);
+    }
+}
+
 /// Two accounts on both products, three checkouts with two repositories, and every way to name a connection: each command
 /// sends its requests as the account, and for the repository, that its output names.
 #[cfg(unix)]
@@ -319,7 +499,7 @@ mod checkouts {
     use std::path::Path;
 
     use super::*;
-    use crate::support::bitbucket::{Kind, RecordedRequest, basic};
+    use crate::support::bitbucket::{RecordedRequest, basic};
     use crate::support::{check_output, is_installed, program};
 
     const BOT_TOKEN: &str = "token-of-bot-marker";

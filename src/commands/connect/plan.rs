@@ -108,6 +108,18 @@ impl Plan {
             Some(alias) => alias,
             None => ssh_url(&url, server.repository.as_ref(), &server.settings)?,
         };
+        let current = server.repository.as_ref().map(Repository::path);
+        let ssh_url = match current.and_then(|current| renamed(&ssh_url, &current)) {
+            Some(renamed) => {
+                let former = url.display_name();
+                steps.warn(
+                    StepId::Url,
+                    format!("{former} was renamed; using {renamed}"),
+                );
+                renamed
+            }
+            None => ssh_url,
+        };
         let remote = ssh_url.parse().map_err(|_| ssh_url_unknown())?;
         let name = url.display_name();
         steps.pass(StepId::Url, format!("{name} is at {ssh_url}"));
@@ -533,6 +545,19 @@ fn ssh_url(
         format!("ssh://{user}{host}/{namespace}/{}.git", url.slug())
     });
     link.or(by_settings).or(given).ok_or_else(ssh_url_unknown)
+}
+
+/// The SSH URL with the current name of a repository; `None` where it has it.
+fn renamed(ssh_url: &str, current: &RepoId) -> Option<String> {
+    let url: CloneUrl = ssh_url.parse().ok()?;
+    let former = RepoId {
+        namespace: url.namespace()?,
+        slug: url.slug().to_owned(),
+    };
+    let mut remote: SshRemote = ssh_url.parse().ok()?;
+    let namespace = current.namespace.to_lowercase();
+    remote.path = format!("/{namespace}/{}.git", current.slug);
+    former.is_renamed_to(current).then(|| remote.to_url())
 }
 
 fn ssh_url_unknown() -> Error {

@@ -99,8 +99,9 @@ fn is_not_found(error: &Error) -> bool {
     )
 }
 
+/// A repository that was renamed is stored under its current name.
 fn check_repository(
-    connection: &Connection,
+    connection: &mut Connection,
     bitbucket: &Bitbucket,
     app: &App,
 ) -> Result<(), Error> {
@@ -108,7 +109,14 @@ fn check_repository(
         return Ok(());
     };
     match app.block_on(bitbucket.repository(&repository))? {
-        Ok(_) => Ok(()),
+        Ok(found) => {
+            let current = found.path();
+            if repository.is_renamed_to(&current) {
+                *connection.namespace_mut() = Some(current.namespace);
+                connection.repository = Some(current.slug);
+            }
+            Ok(())
+        }
         Err(ApiError::NotFound(_)) => Err(Error::rejected(
             RejectionKind::NotFound,
             format!("repository {repository} not found, or not visible with this credential"),

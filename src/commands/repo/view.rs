@@ -7,6 +7,7 @@ use crate::bitbucket::RepositoryDetails;
 use crate::commands::Subcommand;
 use crate::commands::args::{PageOpened, WebArg};
 use crate::error::Error;
+use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
 use crate::types::permission::Permission;
 use crate::types::repository::{RepoRef, Repository};
@@ -32,8 +33,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ViewOutput {
-    /// `NAMESPACE/SLUG`
-    repository: String,
+    repository: ResolvedRepository,
     #[serde(flatten)]
     facts: Repository,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,8 +48,8 @@ impl Subcommand for Args {
 
     /// Views a repository.
     fn run(&self, app: &App) -> Result<ViewOutput, Error> {
-        let (selected, bitbucket, repository) = app.client_for_repo(Some(&self.repository))?;
-        let view = app.block_on(bitbucket.view(&repository.id))?;
+        let (selected, bitbucket, resolved) = app.client_for_repo(Some(&self.repository))?;
+        let view = app.block_on(bitbucket.view(&resolved.id))?;
         let RepositoryDetails {
             repository,
             empty,
@@ -58,7 +58,7 @@ impl Subcommand for Args {
             .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
         Ok(ViewOutput {
             page: self.web.open(repository.web.as_deref(), app),
-            repository: repository.path().to_string(),
+            repository: resolved.with_current_name(repository.path()),
             project: repository.project.clone(),
             facts: repository,
             empty,
@@ -78,7 +78,7 @@ impl CommandOutput for ViewOutput {
             permission,
             ..
         } = self;
-        out.heading(&self.repository);
+        out.heading(&self.repository.to_string());
         let yes_or_no = |fact: Option<bool>| {
             fact.map(|fact| if fact { "yes" } else { "no" })
                 .map(str::to_owned)

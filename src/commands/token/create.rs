@@ -135,7 +135,11 @@ impl Subcommand for Args {
             });
         };
         let Some(NewToken { token, secret }) = made else {
-            let token = planned(&self.name, &permissions);
+            let expires_on = days.and_then(|days| app.today().checked_add_days(days));
+            let token = AccessToken {
+                expires_on,
+                ..planned(&self.name, &permissions)
+            };
             return Ok(CreateOutput {
                 action: Action::WouldCreate,
                 ..created(token, None, self.save_as.clone())
