@@ -43,7 +43,7 @@ pub(crate) enum StoreError {
     #[error("the token command failed: {0}")]
     Command(#[from] ProcessError),
     /// With the exit status.
-    #[error("the token command exited with {0}")]
+    #[error("the token command failed ({0})")]
     CommandStatus(String),
     #[error("the token command printed nothing")]
     NoCommandOutput,

@@ -562,6 +562,38 @@ fn a_pipe_or_a_device_in_the_place_of_a_file_is_an_error() {
 }
 
 #[test]
+fn a_client_certificate_that_cannot_be_read_is_not_saved() {
+    let sandbox = Sandbox::with_file_store();
+    fifo(&sandbox.path("fifo"));
+    fs::write(sandbox.path("file"), "x").unwrap();
+    for (certificate, key) in [
+        ("missing", "file"),
+        ("file", "missing"),
+        ("fifo", "file"),
+        ("file", "fifo"),
+    ] {
+        let add = [
+            "connection",
+            "add",
+            "work",
+            "--url",
+            "https://git.example.com",
+            "--no-verify",
+        ];
+        let more = ["--auth", "http-access-token", "--token-command", "echo x"];
+        let identity = ["--client-cert", certificate, "--client-key", key];
+        let ran = run_at_once(&sandbox, &[&add[..], &more, &identity].concat()).exits_with(9);
+        let unreadable = if certificate == "file" {
+            key
+        } else {
+            certificate
+        };
+        assert!(ran.stderr.contains(unreadable), "{}", ran.stderr);
+    }
+    assert!(!sandbox.path(".config/bbconnect/connections.toml").exists());
+}
+
+#[test]
 fn pipes_in_directories_of_others_do_not_block() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.path("m")).unwrap();

@@ -64,14 +64,34 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
         secret-tool lookup service bbconnect username work | grep -q '"origin":"https://git.example.com".*"'"$SECRET"'"'
         # Lines that were changed by hand do not move it.
         toml=$HOME/.config/bbconnect/connections.toml
-        for line in 's,git.example.com,127.0.0.1:1,' '/^store/i proxy = "http://127.0.0.1:1"'; do
+        for line in 's,git.example.com,127.0.0.1:1,' '/^store/i proxy = "http://127.0.0.1:1"' \
+            '/^store/i web_url = "http://127.0.0.1:1"' '/^store/i client_cert = "/c"\nclient_key = "/k"' \
+            '/^store/i ca_cert = "/dev/null"' '/^store/i allow_http = true' \
+            's,git.example.com,127.0.0.1:1,; /^store/i secret_origin = "https://127.0.0.1:1"'; do
             cp "$toml" "$HOME/saved"
             sed -i "$line" "$toml"
-            status=0
-            "$BB" check work || status=$?
-            [ "$status" = 3 ]
+            for command in "check work" "project list -c work" "connection export work --format env"; do
+                status=0
+                "$BB" $command || status=$?
+                [ "$status" = 3 ] || { echo "$line: $command: $status"; exit 1; }
+            done
+            for host in git.example.com 127.0.0.1:1; do
+                [ -z "$(printf 'protocol=https\nhost=%s\n\n' "$host" | "$BB" git credential get)" ]
+            done
             cp "$HOME/saved" "$toml"
         done
+        # Nor do two connections that change places.
+        printf 'other-%s\n' "$SECRET" | "$BB" connection add other --url https://other.example.org \
+            --auth http-access-token --no-verify --token-stdin
+        cp "$toml" "$HOME/saved"
+        sed -i 's,other.example.org,SWAP,; s,git.example.com,other.example.org,; s,SWAP,git.example.com,' "$toml"
+        for name in work other; do
+            status=0
+            "$BB" check "$name" || status=$?
+            [ "$status" = 3 ]
+        done
+        cp "$HOME/saved" "$toml"
+        "$BB" connection remove other --yes
         # An entry of an earlier version is bound at its first use.
         printf %s "$SECRET" | secret-tool store --label bbconnect service bbconnect username work
         "$BB" check work --timeout 1 || true

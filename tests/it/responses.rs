@@ -181,6 +181,8 @@ fn a_list_of_something_else_is_not_bitbucket() {
         run(&url, &[], &create).exits_with(8);
         run(&url, &[], &["project", "list"]).exits_with(8);
         run(&server.cloud(), &[JANE, WORKSPACE], &["repo", "list"]).exits_with(8);
+        let token = run(&server.cloud(), &[WORKSPACE], &["check", "--json"]).exits_with(8);
+        assert!(!token.stdout.contains("(200)"), "{}", token.stdout);
     }
 }
 

@@ -118,7 +118,7 @@ impl Cloud {
         let response = self.http.get(&["user"], &[]).await?;
         match response.status() {
             StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
-            StatusCode::OK if response.json::<User>().is_ok() => Ok(valid(&response)),
+            StatusCode::OK => response.json::<User>().map(|_| valid(&response)),
             StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Indeterminate(
                 "the repository, project or workspace is public".to_owned(),
             )),

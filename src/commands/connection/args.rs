@@ -6,6 +6,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::app::App;
 use crate::error::Error;
+use crate::sys::regular_file;
 use crate::types::connection::{
     AuthMethod, BoundSetting, Connection, Credential, CredentialFields, DetectedServer,
     SecretSource, StoreKind, StoredSecret, TokenLevel, contains_token,
@@ -201,6 +202,13 @@ impl ConnectionArgs {
         }
         if let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) {
             network.client_identity = absolute(certificate)?.zip(absolute(key)?);
+            let identity = network.client_identity.iter();
+            for path in identity.flat_map(|(certificate, key)| [certificate, key]) {
+                regular_file::open(path).map_err(|source| Error::Read {
+                    path: path.clone(),
+                    source,
+                })?;
+            }
         }
         network.allow_http |= self.allow_http;
         if let Some(ExpiryArg(day)) = self.expires {
