@@ -29,7 +29,7 @@ pub(crate) use pull_requests::{CreateOutcome, EnsureOutcome};
 pub(crate) use raw::{RawPages, RawRequest, RawResponse};
 pub(crate) use repository_list::RepositoryList;
 pub(crate) use server_probe::ServerProbe;
-pub(crate) use webhooks::{StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
+pub(crate) use webhooks::{Deliveries, StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
 
 use std::time::Duration;
 
@@ -45,6 +45,7 @@ use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, Re
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::scope::Scope;
 use crate::types::ssh_settings::SshSettings;
+use crate::types::webhook::WebhookOwner;
 
 /// Cloud may respond with 404 for a new repository at first; these are the pauses between requests, in milliseconds.
 const CREATE_POLL_DELAYS: [u64; 5] = [100, 200, 400, 800, 1600];
@@ -137,10 +138,6 @@ impl Bitbucket {
     /// The identity of the credential. A valid credential that may not read its account has an [`Identity`] without one.
     ///
     /// Only reads. A response that an anonymous request would get as well is no proof of a login.
-    ///
-    /// # Errors
-    /// [`ApiError::Unauthorized`] and similar ones for a credential that is not accepted, [`ApiError::Indeterminate`] where
-    /// the responses prove nothing.
     pub(crate) async fn identify(
         &self,
         credential: &CredentialContext,
@@ -269,9 +266,6 @@ impl Bitbucket {
     }
 
     /// Revokes an HTTP access token; `None` on Cloud.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`] where no token has this id.
     pub(crate) async fn revoke_token(
         &self,
         owner: &TokenOwner,
@@ -333,9 +327,6 @@ impl Bitbucket {
     }
 
     /// Removes a registered key.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`] where no key has this id, on Cloud; on Data Center that is a success.
     pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.remove_key(owner, id).await,
@@ -605,85 +596,103 @@ impl Bitbucket {
         }
     }
 
-    pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
+    /// The webhooks of a repository, workspace or project.
+    pub(crate) async fn webhooks(
+        &self,
+        owner: &WebhookOwner,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.webhooks(repo).await,
-            Self::DataCenter(datacenter) => datacenter.webhooks(repo).await,
+            Self::Cloud(cloud) => cloud.webhooks(owner).await,
+            Self::DataCenter(datacenter) => datacenter.webhooks(owner).await,
         }
     }
 
-    /// The webhooks of a repository, on Data Center with their last delivery.
+    /// As [`Bitbucket::webhooks`], on Data Center with their last delivery.
     pub(crate) async fn webhooks_with_statistics(
         &self,
-        repo: &RepoId,
+        owner: &WebhookOwner,
     ) -> Result<Vec<StoredWebhook>, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.webhooks(repo).await,
-            Self::DataCenter(datacenter) => datacenter.webhooks_with_statistics(repo).await,
+            Self::Cloud(cloud) => cloud.webhooks(owner).await,
+            Self::DataCenter(datacenter) => datacenter.webhooks_with_statistics(owner).await,
         }
     }
 
-    /// The webhooks of a workspace itself; none on Data Center.
-    pub(crate) async fn workspace_webhooks(
+    /// The webhooks of the workspace or project that are also called for a repository. Where the credential may not read
+    /// them, or the server has none, the list is empty.
+    pub(crate) async fn wider_webhooks(
         &self,
-        workspace: &str,
+        repo: &RepoId,
     ) -> Result<Vec<StoredWebhook>, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.workspace_webhooks(workspace).await,
-            Self::DataCenter(_) => Ok(Vec::new()),
-        }
-    }
-
-    /// The webhooks of a project itself, which Data Center has since 8.8; none on Cloud.
-    pub(crate) async fn project_webhooks(&self, key: &str) -> Result<Vec<StoredWebhook>, ApiError> {
-        match self {
-            Self::Cloud(_) => Ok(Vec::new()),
-            Self::DataCenter(datacenter) => datacenter.project_webhooks(key).await,
-        }
-    }
-
-    pub(crate) async fn create_webhook(
-        &self,
-        repo: &RepoId,
-        spec: &WebhookSpec,
-    ) -> Result<WebhookChange, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.write_webhook(repo, None, spec).await,
-            Self::DataCenter(datacenter) => datacenter.write_webhook(repo, None, spec).await,
-        }
-    }
-
-    /// Updates a webhook. Fields that the specification does not have are kept.
-    pub(crate) async fn change_webhook(
-        &self,
-        repo: &RepoId,
-        webhook: StoredWebhook,
-        spec: &WebhookSpec,
-    ) -> Result<WebhookChange, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.write_webhook(repo, Some(webhook), spec).await,
-            Self::DataCenter(datacenter) => {
-                datacenter.write_webhook(repo, Some(webhook), spec).await
+        let found = match self {
+            Self::Cloud(cloud) => {
+                let workspace = WebhookOwner::Namespace(repo.namespace.clone());
+                cloud.webhooks(&workspace).await
             }
+            Self::DataCenter(datacenter) => datacenter.webhooks_of_project(repo).await,
+        };
+        match found {
+            Err(error) if error.is_access_error() => Ok(Vec::new()),
+            found => found,
         }
     }
 
-    pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
+    /// Whether a workspace or project can have webhooks: projects on Data Center since 8.8.
+    pub(crate) async fn supports_wide_webhooks(&self) -> Result<bool, ApiError> {
         match self {
-            Self::Cloud(cloud) => cloud.remove_webhook(repo, id).await,
-            Self::DataCenter(datacenter) => datacenter.remove_webhook(repo, id).await,
+            Self::Cloud(_) => Ok(true),
+            Self::DataCenter(datacenter) => datacenter.is_at_least(8, 8).await,
+        }
+    }
+
+    /// Creates a webhook, or updates an existing one: fields that the specification does not have are kept.
+    pub(crate) async fn write_webhook(
+        &self,
+        owner: &WebhookOwner,
+        before: Option<StoredWebhook>,
+        spec: &WebhookSpec,
+    ) -> Result<WebhookChange, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.write_webhook(owner, before, spec).await,
+            Self::DataCenter(datacenter) => datacenter.write_webhook(owner, before, spec).await,
+        }
+    }
+
+    /// Removes a webhook.
+    pub(crate) async fn remove_webhook(
+        &self,
+        owner: &WebhookOwner,
+        id: &str,
+    ) -> Result<(), ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.remove_webhook(owner, id).await,
+            Self::DataCenter(datacenter) => datacenter.remove_webhook(owner, id).await,
         }
     }
 
     /// Sends a test delivery to a webhook's URL; `None` on Cloud, which has no API for that.
     pub(crate) async fn test_webhook(
         &self,
-        repo: &RepoId,
+        owner: &WebhookOwner,
         webhook: &StoredWebhook,
     ) -> Result<Option<TestDelivery>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => datacenter.test_webhook(repo, webhook).await.map(Some),
+            Self::DataCenter(datacenter) => datacenter.test_webhook(owner, webhook).await.map(Some),
+        }
+    }
+
+    /// What the server reports about the deliveries of a webhook; `None` on Cloud, which has no API for that.
+    pub(crate) async fn webhook_deliveries(
+        &self,
+        owner: &WebhookOwner,
+        id: &str,
+    ) -> Result<Option<Deliveries>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => {
+                datacenter.webhook_deliveries(owner, id).await.map(Some)
+            }
         }
     }
 }

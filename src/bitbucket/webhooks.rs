@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::client::ApiError;
 use crate::types::secret::Secret;
 use crate::types::timestamp::Timestamp;
-use crate::types::webhook::{Webhook, WebhookUrl};
+use crate::types::webhook::{DeliveryCounts, Webhook, WebhookDelivery, WebhookUrl};
 
 /// A webhook with all of its fields, because an update replaces them.
 pub(crate) struct StoredWebhook {
@@ -39,6 +39,8 @@ pub(crate) struct WebhookSpec {
     pub active: bool,
     /// `None` keeps the current secret.
     pub secret: Option<Secret>,
+    /// Whether a webhook that has a secret keeps it.
+    pub keeps_secret: bool,
     /// Whether the receiver's certificate is verified; `None` keeps the current setting.
     pub verifies_receiver: Option<bool>,
 }
@@ -52,6 +54,16 @@ pub(crate) struct WebhookChange {
     pub changed: bool,
 }
 
+/// What the server reports about the deliveries of a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Deliveries {
+    /// `None` where the webhook was never called.
+    pub last: Option<WebhookDelivery>,
+    /// `None` where the server has no statistics.
+    pub counts: Option<DeliveryCounts>,
+}
+
+/// The result of a test delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestDelivery {
     /// The HTTP status of the receiver.
@@ -61,6 +73,14 @@ pub(crate) struct TestDelivery {
 }
 
 impl WebhookSpec {
+    /// The secret to set.
+    pub(crate) fn secret_for(&self, before: Option<&StoredWebhook>) -> Option<&Secret> {
+        let is_set = before.is_some_and(|before| before.webhook.secret_set == Some(true));
+        self.secret
+            .as_ref()
+            .filter(|_| !(is_set && self.keeps_secret))
+    }
+
     /// The events after the change, as the product names them: those of an existing webhook are kept unless the request
     /// is exact.
     pub(crate) fn target_events(&self, before: Option<&StoredWebhook>) -> Vec<String> {
@@ -76,6 +96,14 @@ impl WebhookSpec {
 }
 
 impl StoredWebhook {
+    /// Those of the events for which it is called, as the product names them.
+    pub(crate) fn active_events(&self, wanted: &[String]) -> Vec<String> {
+        let is_called = |event: &&String| {
+            self.webhook.active != Some(false) && self.events.iter().any(|own| own == *event)
+        };
+        wanted.iter().filter(is_called).cloned().collect()
+    }
+
     /// Its events as the product names them.
     pub(crate) fn product_events(&self) -> &[String] {
         &self.events
@@ -88,7 +116,7 @@ impl StoredWebhook {
 
     /// As [`StoredWebhook::matches_spec`], with these events instead of the requested ones.
     pub(super) fn matches_with_events(&self, spec: &WebhookSpec, events: &[String]) -> bool {
-        let same_secret = spec.secret.as_ref().is_none_or(|secret| {
+        let same_secret = spec.secret_for(Some(self)).is_none_or(|secret| {
             let known = self
                 .raw
                 .get("configuration")

@@ -22,6 +22,23 @@ impl RepoArg {
     pub(crate) fn as_ref(&self) -> Option<&RepoRef> {
         self.repo.as_ref()
     }
+
+    /// The repository, a slug being one of this workspace.
+    pub(crate) fn in_workspace(&self, workspace: Option<&str>) -> Result<Option<RepoRef>, Error> {
+        let (Some(repo), Some(workspace)) = (&self.repo, workspace) else {
+            return Ok(self.repo.clone());
+        };
+        match &repo.namespace {
+            Some(namespace) if namespace != workspace => Err(Error::usage(
+                format!("--repo names a repository of {namespace}, and --workspace {workspace}"),
+                "leave out --workspace",
+            )),
+            Some(_) | None => Ok(Some(RepoRef {
+                namespace: Some(workspace.to_owned()),
+                ..repo.clone()
+            })),
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,15 +3,16 @@
 use super::connection::AuthMethod;
 use super::deployment::Deployment;
 use super::scope::{GrantedScopes, Scope, ScopeSystem};
+use super::webhook::WebhookScope;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     ReadRepositories,
     CreateRepository,
     CreateProject,
-    ReadWebhooks,
-    WriteWebhooks,
-    DeleteWebhooks,
+    ReadWebhooks(WebhookScope),
+    WriteWebhooks(WebhookScope),
+    DeleteWebhooks(WebhookScope),
     ReadPullRequests,
     WritePullRequests,
     WriteFiles,
@@ -77,13 +78,13 @@ impl Operation {
                 &["project", "project:admin"],
                 "the global permission PROJECT_CREATE",
             ),
-            Self::ReadWebhooks => (
+            Self::ReadWebhooks(scope) => (
                 &["read:webhook:bitbucket"],
                 &["webhook"],
-                "REPO_ADMIN on the repository",
+                scope.admin_permission(),
             ),
             // The scopes to read are those of the events.
-            Self::WriteWebhooks => (
+            Self::WriteWebhooks(scope) => (
                 &[
                     "read:webhook:bitbucket",
                     "write:webhook:bitbucket",
@@ -91,12 +92,12 @@ impl Operation {
                     "read:pullrequest:bitbucket",
                 ],
                 &["webhook", "repository", "pullrequest"],
-                "REPO_ADMIN on the repository",
+                scope.admin_permission(),
             ),
-            Self::DeleteWebhooks => (
+            Self::DeleteWebhooks(scope) => (
                 &["read:webhook:bitbucket", "delete:webhook:bitbucket"],
                 &["webhook"],
-                "REPO_ADMIN on the repository",
+                scope.admin_permission(),
             ),
             Self::ReadPullRequests => (
                 &["read:pullrequest:bitbucket"],
@@ -161,7 +162,12 @@ mod tests {
         let hint = |auth, required: &[&str], granted: &[&str]| {
             let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
             let (required, granted) = (owned(required), owned(granted));
-            Operation::WriteWebhooks.refusal_hint(Deployment::Cloud, auth, &required, &granted)
+            Operation::WriteWebhooks(WebhookScope::Repository).refusal_hint(
+                Deployment::Cloud,
+                auth,
+                &required,
+                &granted,
+            )
         };
         let read = [
             "read:repository:bitbucket",
@@ -191,7 +197,7 @@ mod tests {
             text.contains("webhook, repository, pullrequest; where"),
             "{text}"
         );
-        let text = Operation::WriteWebhooks.refusal_hint(
+        let text = Operation::WriteWebhooks(WebhookScope::Repository).refusal_hint(
             Deployment::DataCenter,
             AuthMethod::HttpAccessToken,
             &[],

@@ -8,6 +8,110 @@ use thiserror::Error;
 use url::Url;
 
 use super::deployment::Deployment;
+use super::repository::RepoId;
+use super::timestamp::Timestamp;
+
+/// What a webhook belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WebhookOwner {
+    Repository(RepoId),
+    /// The workspace (Cloud) or project (Data Center): the webhook is called for all of its repositories.
+    Namespace(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum WebhookScope {
+    Repository,
+    Project,
+    Workspace,
+}
+
+impl WebhookOwner {
+    pub(crate) fn scope(&self, deployment: Deployment) -> WebhookScope {
+        match (self, deployment) {
+            (Self::Repository(_), _) => WebhookScope::Repository,
+            (Self::Namespace(_), Deployment::Cloud) => WebhookScope::Workspace,
+            (Self::Namespace(_), Deployment::DataCenter | Deployment::Unknown) => {
+                WebhookScope::Project
+            }
+        }
+    }
+
+    /// For people: `acme/site`, `workspace acme`, `project WEB`.
+    pub(crate) fn describe(&self, deployment: Deployment) -> String {
+        match self {
+            Self::Repository(repo) => repo.to_string(),
+            Self::Namespace(name) => format!("{} {name}", self.scope(deployment).name()),
+        }
+    }
+
+    /// The option of `bbconnect webhook` for this owner.
+    pub(crate) fn flag(&self, deployment: Deployment) -> String {
+        match self {
+            Self::Repository(repo) => format!("--repo {repo}"),
+            Self::Namespace(name) => format!("--{} {name}", self.scope(deployment).name()),
+        }
+    }
+}
+
+impl WebhookScope {
+    /// Data Center's permission for everything about webhooks.
+    pub(crate) fn admin_permission(self) -> &'static str {
+        match self {
+            Self::Repository => "REPO_ADMIN on the repository",
+            Self::Project | Self::Workspace => "PROJECT_ADMIN on the project",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Repository => "repository",
+            Self::Project => "project",
+            Self::Workspace => "workspace",
+        }
+    }
+}
+
+/// The last delivery of a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct WebhookDelivery {
+    /// By its generic name where it has one.
+    pub event: Option<String>,
+    pub on: Option<Timestamp>,
+    pub outcome: DeliveryOutcome,
+    /// The HTTP status of the receiver; `None` where nothing answered.
+    pub status: Option<u16>,
+    pub elapsed_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DeliveryOutcome {
+    Success,
+    /// The receiver responded with an error.
+    Failure,
+    /// The receiver did not respond.
+    Error,
+}
+
+impl fmt::Display for DeliveryOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// Deliveries in the server's time window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct DeliveryCounts {
+    pub successes: u64,
+    pub failures: u64,
+    pub errors: u64,
+}
 
 /// The generic name of an event, Cloud's names, Data Center's names.
 type Names = (
@@ -210,6 +314,7 @@ pub(crate) struct Webhook {
     pub secret_set: Option<bool>,
     /// Whether the receiver's TLS certificate is verified.
     pub verifies_receiver: Option<bool>,
+    pub scope: WebhookScope,
 }
 
 impl Webhook {

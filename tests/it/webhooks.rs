@@ -321,6 +321,263 @@ fn a_secret_is_generated_once() {
 }
 
 #[test]
+fn a_secret_is_replaced_only_on_request() {
+    let server = server(&["acme/site", "WEB/site"]);
+    for product in [CLOUD, SERVER] {
+        let generate = ["--event", "push", "--generate-secret"];
+        let replace = [&generate[..], &["--replace-secret"]].concat();
+        let ensure = |arguments: &[&str]| product.ensure(&server, arguments, "").exits_with(0);
+        let first = ensure(&generate).json()["secret"].clone();
+        let kept = ensure(&generate).json();
+        assert_eq!(kept["action"], "unchanged");
+        assert!(kept["notes"].to_string().contains("--replace-secret"));
+        let planned = ensure(&[&replace[..], &["--dry-run"]].concat()).json();
+        assert_eq!(
+            (planned["action"].as_str(), planned.get("secret")),
+            (Some("would-update"), None)
+        );
+        let stored = || {
+            let hook = &product.hooks(&server)[0];
+            let secret = hook.get("secret").or(hook["configuration"].get("secret"));
+            secret.unwrap().clone()
+        };
+        assert_eq!(stored(), first);
+        let replaced = ensure(&replace).json();
+        assert_eq!(replaced["action"], "updated");
+        assert_ne!(replaced["secret"], first);
+        assert_eq!(replaced["secret"], stored());
+        let alone = ["--event", "push", "--replace-secret"];
+        let alone = product.ensure(&server, &alone, "").exits_with(2);
+        assert!(
+            alone.stdout.contains("--generate-secret"),
+            "{}",
+            alone.stdout
+        );
+    }
+    let planned = ["--event", "push", "--generate-secret", "--dry-run"];
+    let server = self::server(&["acme/site"]);
+    let planned = CLOUD.ensure(&server, &planned, "").exits_with(0).json();
+    assert_eq!(planned["webhook"]["secret_set"], true);
+    assert_eq!(planned.get("secret"), None);
+}
+
+/// The option that names the workspace or project, and the name of its kind.
+fn wide(product: Product) -> ([&'static str; 2], &'static str) {
+    if product.0 {
+        (["--workspace", "acme"], "workspace")
+    } else {
+        (["--project", "WEB"], "project")
+    }
+}
+
+#[test]
+fn a_workspace_or_project_has_webhooks_of_its_own() {
+    let server = server(&["acme/site", "WEB/site"]);
+    for product in [CLOUD, SERVER] {
+        let (owner, kind) = wide(product);
+        let run = |command: &str, more: &[&str]| {
+            let arguments = [&["webhook", command, "--json"][..], &owner, more].concat();
+            product.run(&server, &arguments, "")
+        };
+        let wanted = ["--url", URL, "--event", "push"];
+        let dry = run("ensure", &[&wanted[..], &["--dry-run"]].concat());
+        let dry = dry.exits_with(0).json();
+        assert_eq!(dry["action"], "would-create");
+        assert_eq!(dry["webhook"]["scope"], kind);
+        assert_eq!(run("list", &[]).exits_with(0).json()["webhooks"], json!([]));
+        let created = run("ensure", &wanted).exits_with(0).json();
+        assert_eq!(created["action"], "created");
+        assert_eq!(created["repository"], Value::Null);
+        assert_eq!(created[kind], owner[1]);
+        assert_eq!(created["webhook"]["scope"], kind);
+        assert_eq!(created["events_added"], json!(["push"]));
+        let again = run("ensure", &wanted).exits_with(0).json();
+        assert_eq!(again["action"], "unchanged");
+        assert_eq!(again["events_added"], json!([]));
+        let more = ["--url", URL, "--event", "pr-merged"];
+        let updated = run("ensure", &more).exits_with(0).json();
+        assert_eq!(updated["events_added"], json!(["pr-merged"]));
+        assert_eq!(updated["webhook"]["id"], created["webhook"]["id"]);
+        let listed = run("list", &[]).exits_with(0).json();
+        assert_eq!(listed["webhooks"], json!([updated["webhook"]]));
+        assert_eq!(product.hooks(&server), [Value::Null; 0]);
+        if !product.0 {
+            let tested = run("test", &["--url", URL]).exits_with(0).json();
+            assert_eq!(tested["project"], "WEB");
+        }
+        let remove = ["--url", URL, "--yes"];
+        run("remove", &[&remove[..], &["--dry-run"]].concat()).exits_with(0);
+        let removed = run("remove", &remove).exits_with(0).json();
+        assert_eq!(removed["action"], "removed");
+        let gone = run("remove", &remove).exits_with(5).json();
+        let message = gone["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("{kind} {} has no webhook", owner[1])));
+        server.update(|state| state.store.hidden_webhooks = vec![owner[1]]);
+        let refused = run("ensure", &wanted).exits_with(4).json();
+        let hint = refused["error"]["hint"].as_str().unwrap().to_owned();
+        let permission = if product.0 {
+            "write:webhook"
+        } else {
+            "PROJECT_ADMIN"
+        };
+        assert!(hint.contains(permission), "{hint}");
+        server.update(|state| state.store.hidden_webhooks.clear());
+    }
+}
+
+#[test]
+fn a_server_without_webhooks_of_projects_gets_none_in_the_repositories() {
+    let server = server(&["WEB/site"]);
+    server.update(|state| state.store.version = Some("8.7.1"));
+    for command in ["ensure", "list", "remove", "status", "test"] {
+        let url: &[&str] = if command == "list" {
+            &[]
+        } else {
+            &["--url", URL]
+        };
+        let event: &[&str] = if command == "ensure" {
+            &["--event", "push"]
+        } else {
+            &[]
+        };
+        let arguments = [&["webhook", command, "--project", "WEB"][..], url, event].concat();
+        let refused = SERVER.run(&server, &arguments, "").exits_with(8);
+        assert!(refused.stderr.contains("8.8"), "{}", refused.stderr);
+    }
+    assert_eq!(SERVER.hooks(&server), [Value::Null; 0]);
+    assert_eq!(writes(&server), 0);
+    // Each repository still has its own.
+    SERVER
+        .ensure(&server, &["--event", "push"], "")
+        .exits_with(0);
+}
+
+#[test]
+fn webhooks_of_projects_on_cloud_and_of_workspaces_on_data_center_are_usage_errors() {
+    let server = server(&["acme/site", "WEB/site"]);
+    let hook = ["webhook", "ensure", "--url", URL, "--event", "push"];
+    for owner in [
+        &["--project", "WEB"][..],
+        &["--project", "WEB", "--workspace", "acme"],
+    ] {
+        let refused = CLOUD
+            .run(&server, &[&hook[..], owner].concat(), "")
+            .exits_with(2);
+        assert!(refused.stderr.contains("--all"), "{}", refused.stderr);
+    }
+    let workspace = [&hook[..], &["--workspace", "acme"]].concat();
+    let refused = SERVER.run(&server, &workspace, "").exits_with(2);
+    assert!(refused.stderr.contains("--project"), "{}", refused.stderr);
+    let other = [&hook[..], &["--workspace", "other", "--repo", "acme/site"]].concat();
+    CLOUD.run(&server, &other, "").exits_with(2);
+    let both = [&hook[..], &["--project", "WEB", "--repo", "WEB/site"]].concat();
+    SERVER.run(&server, &both, "").exits_with(2);
+    assert!(server.requests().is_empty());
+    // A slug in a workspace is a repository.
+    let slug = [
+        &hook[..],
+        &["--workspace", "acme", "--repo", "site", "--json"],
+    ]
+    .concat();
+    let created = CLOUD.run(&server, &slug, "").exits_with(0).json();
+    assert_eq!(created["repository"], "acme/site");
+}
+
+#[test]
+fn a_wider_webhook_for_the_same_url_and_event_is_noted() {
+    for product in [CLOUD, SERVER] {
+        let server = server(&["acme/site", "WEB/site"]);
+        let (owner, kind) = wide(product);
+        let ensure = |more: &[&str]| {
+            let arguments = [&["webhook", "ensure", "--url", URL][..], more].concat();
+            product.run(&server, &arguments, "").exits_with(0)
+        };
+        ensure(&[&owner[..], &["--event", "push,pr-created"]].concat());
+        let repo = ["--repo", product.repo()];
+        let note = format!("of {kind} {} already calls this URL for push", owner[1]);
+        for _ in 0..2 {
+            let noted = ensure(&[&repo[..], &["--event", "push,pr-merged"]].concat());
+            assert!(noted.stderr.contains(&note), "{}", noted.stderr);
+        }
+        assert_eq!(product.hooks(&server).len(), 1);
+        let all = ["--all", "--project", "WEB", "--event", "push"];
+        let noted = ensure(&all);
+        assert_eq!(noted.stderr.matches(&note).count(), 1, "{}", noted.stderr);
+        let other = ensure(&[&repo[..], &["--event", "pr-declined", "--exact"]].concat());
+        assert!(!other.stderr.contains("already calls"), "{}", other.stderr);
+        // Webhooks that may not be read are unknown.
+        server.update(|state| state.store.hidden_webhooks = vec!["acme", "WEB"]);
+        ensure(&[&repo[..], &["--event", "push"]].concat());
+    }
+}
+
+#[test]
+fn status_reports_the_last_delivery() {
+    let server = server(&["acme/site", "WEB/site"]);
+    let created = SERVER.ensure(&server, &["--event", "push"], "");
+    let id = created.exits_with(0).json()["webhook"]["id"].clone();
+    let id = id.as_str().unwrap();
+    let status = ["webhook", "status", "--repo", "WEB/site", "--json"];
+    let of = |which: [&str; 2]| SERVER.run(&server, &[&status[..], &which].concat(), "");
+    let never = of(["--url", URL]).exits_with(0).json();
+    assert_eq!(never["schema"], "bbconnect/webhook-status@1");
+    assert_eq!(never["last"], Value::Null);
+    let none = json!({"successes": 0, "failures": 0, "errors": 0});
+    assert_eq!(never["counts"], none);
+    for (outcome, description, exit, reported, code) in [
+        ("SUCCESS", "200", 0, "success", json!(200)),
+        ("FAILURE", "503", 1, "failure", json!(503)),
+        (
+            "ERROR",
+            "ci.example.com: unknown host",
+            1,
+            "error",
+            Value::Null,
+        ),
+    ] {
+        let last = json!({"id": 7, "event": "repo:refs_changed", "duration": 41, "start": 1_790_000_000_000_i64,
+            "finish": 1_790_000_000_041_i64, "eventScope": {"id": "1", "type": "repository"},
+            "request": {"method": "POST", "url": URL}, "result": {"description": description, "outcome": outcome}});
+        let counts = json!({"counts": {"errors": 1, "failures": 2, "successes": 30,
+            "window": {"start": 1_789_000_000_000_i64, "duration": 86_400_000}}});
+        server.update(|state| {
+            let id = id.parse().unwrap();
+            state.store.deliveries.insert(id, (Some(last), counts));
+        });
+        let reported_status = of(["--id", id]).exits_with(exit).json();
+        assert_eq!(reported_status["repository"], "WEB/site");
+        assert_eq!(
+            reported_status["last"],
+            json!({"event": "push", "on": "2026-09-21T14:13:20Z", "outcome": reported, "status": code, "elapsed_ms": 41})
+        );
+        let counts = json!({"successes": 30, "failures": 2, "errors": 1});
+        assert_eq!(reported_status["counts"], counts);
+        let text = SERVER.run(
+            &server,
+            &["webhook", "status", "--repo", "WEB/site", "--id", id],
+            "",
+        );
+        let text = text.exits_with(exit).stdout;
+        assert!(text.contains(&format!("{URL} {reported}")), "{text}");
+        assert!(
+            text.contains("30 successes, 2 failures, 1 errors"),
+            "{text}"
+        );
+    }
+    of(["--id", "99"]).exits_with(5);
+    let before = server.requests().len();
+    for (owner, page) in [
+        (["--repo", "acme/site"], "/acme/site/admin/webhooks"),
+        (["--workspace", "acme"], "/acme/workspace/settings/webhooks"),
+    ] {
+        let arguments = [&["webhook", "status", "--url", URL][..], &owner].concat();
+        let refused = CLOUD.run(&server, &arguments, "").exits_with(2);
+        assert!(refused.stderr.contains(page), "{}", refused.stderr);
+    }
+    assert_eq!(server.requests().len(), before);
+}
+
+#[test]
 fn events_unknown_to_an_old_server_are_left_out() {
     let server = server(&["WEB/site"]);
     server.update(|state| state.store.unknown_event = Some("pr:from_ref_updated"));

@@ -10,8 +10,7 @@ use crate::bitbucket::webhooks::{
     StoredWebhook, WebhookChange, WebhookSpec, events, text, url, writable_fields,
 };
 use crate::types::deployment::Deployment;
-use crate::types::repository::RepoId;
-use crate::types::webhook::{Webhook, to_generic_events};
+use crate::types::webhook::{Webhook, WebhookOwner, to_generic_events};
 
 const READ_ONLY: [&str; 8] = [
     "uuid",
@@ -25,36 +24,29 @@ const READ_ONLY: [&str; 8] = [
 ];
 
 impl Cloud {
-    /// The webhooks of a repository, without their secrets.
+    /// The webhooks of a repository or workspace, without their secrets.
     ///
-    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-get>
-    pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-get>,
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-hooks-get>
+    pub(crate) async fn webhooks(
+        &self,
+        owner: &WebhookOwner,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
         let all: Vec<Map<String, Value>> = self
             .http
-            .pages(&repo_path(repo, &["hooks"]), &[("pagelen", "100")])
+            .pages(&hooks_path(owner, &[]), &[("pagelen", "100")])
             .await?;
-        all.into_iter().map(hook).collect()
-    }
-
-    /// The webhooks of a workspace, which are called for all of its repositories.
-    ///
-    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-hooks-get>
-    pub(crate) async fn workspace_webhooks(
-        &self,
-        workspace: &str,
-    ) -> Result<Vec<StoredWebhook>, ApiError> {
-        let path = ["workspaces", workspace, "hooks"];
-        let all: Vec<Map<String, Value>> = self.http.pages(&path, &[("pagelen", "100")]).await?;
-        all.into_iter().map(hook).collect()
+        all.into_iter().map(|raw| hook(raw, owner)).collect()
     }
 
     /// Creates or updates a webhook. Without a secret in the body, the current one is kept.
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-post>,
-    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-put>
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-put>,
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-workspaces/#api-workspaces-workspace-hooks-post>
     pub(crate) async fn write_webhook(
         &self,
-        repo: &RepoId,
+        owner: &WebhookOwner,
         before: Option<StoredWebhook>,
         spec: &WebhookSpec,
     ) -> Result<WebhookChange, ApiError> {
@@ -71,7 +63,7 @@ impl Cloud {
         );
         body.entry("description").or_insert(json!("bbconnect"));
         body.entry("url").or_insert(json!(spec.receiver.as_str()));
-        if let Some(secret) = &spec.secret {
+        if let Some(secret) = spec.secret_for(before.as_ref()) {
             body.insert("secret".to_owned(), json!(secret.expose()));
         }
         if let Some(verifies) = spec.verifies_receiver {
@@ -80,35 +72,40 @@ impl Cloud {
         let id = before
             .as_ref()
             .and_then(|webhook| webhook.webhook.id.as_deref());
-        let response = match id {
-            None => {
-                self.http
-                    .write(Method::POST, &repo_path(repo, &["hooks"]), &[], &body)
-                    .await?
-            }
-            Some(id) => {
-                self.http
-                    .write(Method::PUT, &repo_path(repo, &["hooks", id]), &[], &body)
-                    .await?
-            }
+        let (method, below) = match &id {
+            None => (Method::POST, &[][..]),
+            Some(id) => (Method::PUT, std::slice::from_ref(id)),
         };
+        let path = hooks_path(owner, below);
+        let response = self.http.write(method, &path, &[], &body).await?;
         Ok(WebhookChange {
-            webhook: hook(response.json()?)?,
+            webhook: hook(response.json()?, owner)?,
             unknown: Vec::new(),
             changed: true,
         })
     }
 
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/#api-repositories-workspace-repo-slug-hooks-uid-delete>
-    pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
-        self.http
-            .delete(&repo_path(repo, &["hooks", id]), &[])
-            .await?
-            .success()
+    pub(crate) async fn remove_webhook(
+        &self,
+        owner: &WebhookOwner,
+        id: &str,
+    ) -> Result<(), ApiError> {
+        let path = hooks_path(owner, &[id]);
+        self.http.delete(&path, &[]).await?.success()
     }
 }
 
-fn hook(raw: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
+fn hooks_path<'a>(owner: &'a WebhookOwner, below: &[&'a str]) -> Vec<&'a str> {
+    let mut path = match owner {
+        WebhookOwner::Repository(repo) => repo_path(repo, &["hooks"]),
+        WebhookOwner::Namespace(workspace) => vec!["workspaces", workspace, "hooks"],
+    };
+    path.extend(below);
+    path
+}
+
+fn hook(raw: Map<String, Value>, owner: &WebhookOwner) -> Result<StoredWebhook, ApiError> {
     let events = events(&raw)?;
     let flag = |key: &str| raw.get(key).and_then(Value::as_bool);
     Ok(StoredWebhook {
@@ -119,6 +116,7 @@ fn hook(raw: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
             active: flag("active"),
             secret_set: flag("secret_set"),
             verifies_receiver: flag("skip_cert_verification").map(|skips| !skips),
+            scope: owner.scope(Deployment::Cloud),
         },
         created_on: text(&raw, "created_at").and_then(|text| text.parse().ok()),
         last_delivery_failed: None,

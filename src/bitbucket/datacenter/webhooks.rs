@@ -1,6 +1,8 @@
 //! Webhooks, on Data Center.
 
-use reqwest::Method;
+use std::collections::HashMap;
+
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -8,12 +10,15 @@ use super::DataCenter;
 use super::repositories::repo_path;
 use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::webhooks::{
-    StoredWebhook, TestDelivery, WebhookChange, WebhookSpec, events, url, writable_fields,
+    Deliveries, StoredWebhook, TestDelivery, WebhookChange, WebhookSpec, events, url,
+    writable_fields,
 };
 use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
 use crate::types::timestamp::Timestamp;
-use crate::types::webhook::{Webhook, to_generic_events};
+use crate::types::webhook::{
+    DeliveryCounts, DeliveryOutcome, Webhook, WebhookDelivery, WebhookOwner, to_generic_events,
+};
 
 const READ_ONLY: [&str; 6] = [
     "id",
@@ -24,10 +29,40 @@ const READ_ONLY: [&str; 6] = [
     "links",
 ];
 
-const WITH_STATISTICS: [(&str, &str); 1] = [("statistics", "true")];
-
 /// Servers before 7.0 do not have this event.
 const PR_FROM_REF_UPDATED: &str = "pr:from_ref_updated";
+
+/// Counts of deliveries: of all events, or of each.
+#[derive(Debug, Deserialize)]
+struct Statistics {
+    counts: Option<Counts>,
+    #[serde(flatten)]
+    events: HashMap<String, Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Counts {
+    successes: u64,
+    failures: u64,
+    errors: u64,
+}
+
+impl Statistics {
+    fn total(self) -> DeliveryCounts {
+        let of_event = |value: &Value| Counts::deserialize(value.get("counts")?).ok();
+        let all = match self.counts {
+            Some(counts) => vec![counts],
+            None => self.events.values().filter_map(of_event).collect(),
+        };
+        all.iter()
+            .fold(DeliveryCounts::default(), |sum, counts| DeliveryCounts {
+                successes: sum.successes + counts.successes,
+                failures: sum.failures + counts.failures,
+                errors: sum.errors + counts.errors,
+            })
+    }
+}
 
 /// The result of a test delivery.
 #[derive(Debug, Deserialize)]
@@ -41,39 +76,77 @@ struct Delivery {
 }
 
 impl DataCenter {
-    /// The webhooks of a repository, with their secrets in plain text.
+    /// The webhooks of a repository or, since 8.8, a project, with their secrets in plain text.
     ///
-    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>
-    pub(crate) async fn webhooks(&self, repo: &RepoId) -> Result<Vec<StoredWebhook>, ApiError> {
-        let all: Vec<Map<String, Value>> = self
-            .http
-            .pages(&repo_path(repo, &["webhooks"]), &[])
-            .await?;
-        all.into_iter().map(hook).collect()
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-get>,
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-webhooks-get>
+    pub(crate) async fn webhooks(
+        &self,
+        owner: &WebhookOwner,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
+        self.webhooks_at(&hooks_path(owner, &[]), &[], owner).await
     }
 
     /// As [`DataCenter::webhooks`], with their last deliveries.
     pub(crate) async fn webhooks_with_statistics(
         &self,
-        repo: &RepoId,
+        owner: &WebhookOwner,
     ) -> Result<Vec<StoredWebhook>, ApiError> {
-        let path = repo_path(repo, &["webhooks"]);
-        let all: Vec<Map<String, Value>> = self.http.pages(&path, &WITH_STATISTICS).await?;
-        all.into_iter().map(hook).collect()
+        let query = [("statistics", "true")];
+        self.webhooks_at(&hooks_path(owner, &[]), &query, owner)
+            .await
     }
 
-    /// The webhooks of a project itself, with their last deliveries. Servers before 8.8 have none.
+    /// The webhooks of a repository's project, for an administrator of the repository.
     ///
-    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-project/#api-api-latest-projects-projectkey-webhooks-get>
-    pub(crate) async fn project_webhooks(&self, key: &str) -> Result<Vec<StoredWebhook>, ApiError> {
-        let path = ["rest", "api", "latest", "projects", key, "webhooks"];
-        let all: Result<Vec<Map<String, Value>>, _> =
-            self.http.pages(&path, &WITH_STATISTICS).await;
-        match all {
-            Ok(all) => all.into_iter().map(hook).collect(),
-            Err(ApiError::NotAnApiEndpoint(_)) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-search-get>
+    pub(crate) async fn webhooks_of_project(
+        &self,
+        repo: &RepoId,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
+        let path = repo_path(repo, &["webhooks", "search"]);
+        let owner = WebhookOwner::Namespace(repo.namespace.clone());
+        let found = self.webhooks_at(&path, &[("scopeType", "project")], &owner);
+        let is_of_project = |hook: &StoredWebhook| {
+            let scope = hook.raw.get("scopeType").and_then(Value::as_str);
+            scope.is_none_or(|scope| scope.eq_ignore_ascii_case("project"))
+        };
+        Ok(found.await?.into_iter().filter(is_of_project).collect())
+    }
+
+    async fn webhooks_at(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        owner: &WebhookOwner,
+    ) -> Result<Vec<StoredWebhook>, ApiError> {
+        let all: Vec<Map<String, Value>> = self.http.pages(path, query).await?;
+        all.into_iter().map(|raw| hook(raw, owner)).collect()
+    }
+
+    /// The last delivery of a webhook, and how many succeeded and failed.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-latest-get>,
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-statistics-get>
+    pub(crate) async fn webhook_deliveries(
+        &self,
+        owner: &WebhookOwner,
+        id: &str,
+    ) -> Result<Deliveries, ApiError> {
+        let path = hooks_path(owner, &[id, "latest"]);
+        let response = self.http.get(&path, &[]).await?;
+        let last = match response.status() {
+            StatusCode::NO_CONTENT => None,
+            _ => Some(delivery(&response.json()?)?),
+        };
+        let path = hooks_path(owner, &[id, "statistics"]);
+        let response = self.http.get(&path, &[]).await?;
+        let counts = match response.json::<Statistics>() {
+            Ok(statistics) => Some(statistics.total()),
+            Err(ApiError::NotAnApiEndpoint(_)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Deliveries { last, counts })
     }
 
     /// Creates or updates a webhook. An update replaces all fields, so the current ones are sent back.
@@ -82,13 +155,13 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-put>
     pub(crate) async fn write_webhook(
         &self,
-        repo: &RepoId,
+        owner: &WebhookOwner,
         before: Option<StoredWebhook>,
         spec: &WebhookSpec,
     ) -> Result<WebhookChange, ApiError> {
         let events = spec.target_events(before.as_ref());
         let response = self
-            .send_webhook(repo, before.as_ref(), spec, &events)
+            .send_webhook(owner, before.as_ref(), spec, &events)
             .await?;
         let is_too_old = response.status().as_u16() == 400
             && events.iter().any(|event| event == PR_FROM_REF_UPDATED)
@@ -96,7 +169,7 @@ impl DataCenter {
             && response.value().to_string().contains(PR_FROM_REF_UPDATED);
         if !is_too_old {
             return Ok(WebhookChange {
-                webhook: hook(response.json()?)?,
+                webhook: hook(response.json()?, owner)?,
                 unknown: Vec::new(),
                 changed: true,
             });
@@ -107,7 +180,10 @@ impl DataCenter {
             .filter(|event| event != PR_FROM_REF_UPDATED)
             .collect();
         match before {
-            Some(webhook) if spec.secret.is_none() && webhook.matches_with_events(spec, &known) => {
+            Some(webhook)
+                if spec.secret_for(Some(&webhook)).is_none()
+                    && webhook.matches_with_events(spec, &known) =>
+            {
                 Ok(WebhookChange {
                     webhook,
                     unknown,
@@ -116,10 +192,10 @@ impl DataCenter {
             }
             before => {
                 let response = self
-                    .send_webhook(repo, before.as_ref(), spec, &known)
+                    .send_webhook(owner, before.as_ref(), spec, &known)
                     .await?;
                 Ok(WebhookChange {
-                    webhook: hook(response.json()?)?,
+                    webhook: hook(response.json()?, owner)?,
                     unknown,
                     changed: true,
                 })
@@ -129,7 +205,7 @@ impl DataCenter {
 
     async fn send_webhook(
         &self,
-        repo: &RepoId,
+        owner: &WebhookOwner,
         before: Option<&StoredWebhook>,
         spec: &WebhookSpec,
         events: &[String],
@@ -145,29 +221,29 @@ impl DataCenter {
         if let Some(verifies) = spec.verifies_receiver {
             body.insert("sslVerificationRequired".to_owned(), json!(verifies));
         }
-        if let Some(secret) = &spec.secret {
+        if let Some(secret) = spec.secret_for(before) {
             let configuration = body.entry("configuration").or_insert(json!({}));
             let mut set = configuration.as_object().cloned().unwrap_or_default();
             set.insert("secret".to_owned(), json!(secret.expose()));
             *configuration = Value::Object(set);
         }
         let id = before.and_then(|webhook| webhook.webhook.id.as_deref());
-        match id {
-            None => {
-                let segments = repo_path(repo, &["webhooks"]);
-                self.http.write(Method::POST, &segments, &[], &body).await
-            }
-            Some(id) => {
-                let segments = repo_path(repo, &["webhooks", id]);
-                self.http.write(Method::PUT, &segments, &[], &body).await
-            }
-        }
+        let (method, below) = match &id {
+            None => (Method::POST, &[][..]),
+            Some(id) => (Method::PUT, std::slice::from_ref(id)),
+        };
+        let path = hooks_path(owner, below);
+        self.http.write(method, &path, &[], &body).await
     }
 
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-webhookid-delete>
-    pub(crate) async fn remove_webhook(&self, repo: &RepoId, id: &str) -> Result<(), ApiError> {
-        let segments = repo_path(repo, &["webhooks", id]);
-        self.http.delete(&segments, &[]).await?.success()
+    pub(crate) async fn remove_webhook(
+        &self,
+        owner: &WebhookOwner,
+        id: &str,
+    ) -> Result<(), ApiError> {
+        let path = hooks_path(owner, &[id]);
+        self.http.delete(&path, &[]).await?.success()
     }
 
     /// Sends a test delivery. Without the URL it fails, although the documentation says that it is optional.
@@ -175,7 +251,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-repository/#api-api-latest-projects-projectkey-repos-repositoryslug-webhooks-test-post>
     pub(crate) async fn test_webhook(
         &self,
-        repo: &RepoId,
+        owner: &WebhookOwner,
         webhook: &StoredWebhook,
     ) -> Result<TestDelivery, ApiError> {
         let verifies = webhook.webhook.verifies_receiver != Some(false);
@@ -187,7 +263,7 @@ impl DataCenter {
             ),
         ];
         query.extend(webhook.webhook.id.as_deref().map(|id| ("webhookId", id)));
-        let segments = repo_path(repo, &["webhooks", "test"]);
+        let segments = hooks_path(owner, &["test"]);
         let credentials = webhook.raw.get("credentials").cloned();
         let credentials = credentials.filter(Value::is_object).unwrap_or(json!({}));
         let response = self
@@ -208,6 +284,47 @@ impl DataCenter {
     }
 }
 
+fn hooks_path<'a>(owner: &'a WebhookOwner, below: &[&'a str]) -> Vec<&'a str> {
+    let mut path = match owner {
+        WebhookOwner::Repository(repo) => repo_path(repo, &["webhooks"]),
+        WebhookOwner::Namespace(key) => {
+            vec!["rest", "api", "latest", "projects", key, "webhooks"]
+        }
+    };
+    path.extend(below);
+    path
+}
+
+/// A delivery. Its `result` has the `outcome`, and as `description` the receiver's status or the reason of an error.
+fn delivery(raw: &Map<String, Value>) -> Result<WebhookDelivery, ApiError> {
+    let result = |key: &str| raw.get("result")?.get(key);
+    let outcome = match result("outcome").and_then(Value::as_str) {
+        Some("SUCCESS") => DeliveryOutcome::Success,
+        Some("FAILURE") => DeliveryOutcome::Failure,
+        Some("ERROR") => DeliveryOutcome::Error,
+        Some(_) | None => {
+            let reason = "not one of SUCCESS, FAILURE, ERROR";
+            return Err(ApiError::decode("result.outcome", reason));
+        }
+    };
+    let event = raw.get("event").and_then(Value::as_str).map(str::to_owned);
+    let generic = |event| to_generic_events(&[event], Deployment::DataCenter).pop();
+    let time = |key: &str| Timestamp::deserialize(raw.get(key)?).ok();
+    let status = result("statusCode")
+        .and_then(Value::as_u64)
+        .map(|status| status.to_string())
+        .or_else(|| Some(result("description")?.as_str()?.to_owned()));
+    Ok(WebhookDelivery {
+        event: event.and_then(generic),
+        on: time("finish").or_else(|| time("start")),
+        outcome,
+        status: status
+            .and_then(|status| status.parse().ok())
+            .filter(|_| outcome != DeliveryOutcome::Error),
+        elapsed_ms: raw.get("duration").and_then(Value::as_u64),
+    })
+}
+
 /// `statistics` has `lastSuccess`, `lastFailure` and `lastError`, each with the milliseconds of its `finish`.
 fn last_delivery_failed(statistics: &Value) -> Option<bool> {
     let finish = |key: &str| {
@@ -222,7 +339,7 @@ fn last_delivery_failed(statistics: &Value) -> Option<bool> {
     (success.is_some() || failure.is_some()).then(|| failure > success)
 }
 
-fn hook(raw: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
+fn hook(raw: Map<String, Value>, owner: &WebhookOwner) -> Result<StoredWebhook, ApiError> {
     let events = events(&raw)?;
     let flag = |key: &str| raw.get(key).and_then(Value::as_bool);
     let secret = raw.get("configuration").and_then(|all| all.get("secret"));
@@ -240,6 +357,7 @@ fn hook(raw: Map<String, Value>) -> Result<StoredWebhook, ApiError> {
                     .is_some_and(|secret| !secret.is_empty()),
             ),
             verifies_receiver: flag("sslVerificationRequired"),
+            scope: owner.scope(Deployment::DataCenter),
         },
         created_on: raw
             .get("createdDate")

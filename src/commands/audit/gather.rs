@@ -21,6 +21,7 @@ use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{Access, KeyOwner, RegisteredKey};
 use crate::types::repository::RepoId;
 use crate::types::timestamp::Timestamp;
+use crate::types::webhook::WebhookOwner;
 use crate::ui::Progress;
 
 /// Concurrent requests: Cloud counts requests per hour, a Data Center shares its threads with everybody.
@@ -107,6 +108,15 @@ impl Source {
         }
     }
 
+    fn webhook_owner(&self, is_cloud: bool) -> Option<WebhookOwner> {
+        match self {
+            Self::Workspace(name) => Some(WebhookOwner::Namespace(name.clone())),
+            // Cloud has none of projects.
+            Self::Project { key, .. } => (!is_cloud).then(|| WebhookOwner::Namespace(key.clone())),
+            Self::Repository(repo) => Some(WebhookOwner::Repository(repo.clone())),
+        }
+    }
+
     fn token_owner(&self) -> Option<TokenOwner> {
         match self {
             Self::Workspace(_) => None,
@@ -168,10 +178,15 @@ impl Source {
                 items
             }
             ItemKind::Webhook => {
-                let webhooks = match self {
-                    Self::Workspace(name) => bitbucket.workspace_webhooks(name).await?,
-                    Self::Project { key, .. } => bitbucket.project_webhooks(key).await?,
-                    Self::Repository(repo) => bitbucket.webhooks_with_statistics(repo).await?,
+                let Some(owner) = self.webhook_owner(is_cloud) else {
+                    return Ok(Vec::new());
+                };
+                let webhooks = match bitbucket.webhooks_with_statistics(&owner).await {
+                    // Projects have webhooks since Data Center 8.8.
+                    Err(ApiError::NotAnApiEndpoint(_)) if matches!(self, Self::Project { .. }) => {
+                        Vec::new()
+                    }
+                    webhooks => webhooks?,
                 };
                 let source = self.renamed(bitbucket);
                 let webhooks = webhooks.iter();

@@ -15,7 +15,6 @@ use crate::types::action::Action;
 use crate::types::hint::Hint;
 use crate::types::operation::Operation;
 use crate::types::pipelines::{Variable, VariableName, VariableOwner, parse_env_file};
-use crate::types::repository::RepoRef;
 use crate::types::secret::Secret;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -124,24 +123,21 @@ struct Target {
 
 impl OwnerArgs {
     fn find(&self, app: &App) -> Result<Target, Error> {
-        let (workspace, repo) = match (&self.workspace, self.repo.as_ref()) {
-            (Some(_), None) if self.environment.is_some() => {
+        let workspace = self.workspace.as_deref();
+        let repo = self.repo.in_workspace(workspace)?;
+        if let Some(workspace) = workspace.filter(|_| repo.is_none()) {
+            if self.environment.is_some() {
                 return Err(Error::usage(
                     "a deployment environment belongs to a repository",
                     "pass --repo NAMESPACE/SLUG with --environment",
                 ));
             }
-            (Some(workspace), None) => (Some(workspace), None),
-            (Some(workspace), Some(repo)) => (None, Some(within(repo, workspace)?)),
-            (None, repo) => (None, repo.cloned()),
-        };
-        if let Some(workspace) = workspace {
             let (selected, bitbucket) = app.client()?;
             return Ok(Target {
                 cloud: require_cloud(bitbucket, &selected)?,
                 selected,
                 repository: None,
-                owner: VariableOwner::Workspace(workspace.clone()),
+                owner: VariableOwner::Workspace(workspace.to_owned()),
             });
         }
         let (selected, bitbucket, repository) = app.client_for_repo(repo.as_ref())?;
@@ -168,20 +164,6 @@ impl OwnerArgs {
             repository: Some(repository),
             owner,
         })
-    }
-}
-
-/// A slug in a workspace; a repository with another workspace is a contradiction.
-fn within(repo: &RepoRef, workspace: &str) -> Result<RepoRef, Error> {
-    match &repo.namespace {
-        Some(namespace) if namespace != workspace => Err(Error::usage(
-            format!("--repo names a repository of {namespace}, and --workspace {workspace}"),
-            "leave out --workspace",
-        )),
-        Some(_) | None => Ok(RepoRef {
-            namespace: Some(workspace.to_owned()),
-            ..repo.clone()
-        }),
     }
 }
 

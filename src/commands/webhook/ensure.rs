@@ -1,4 +1,5 @@
-//! `bbconnect webhook ensure`: creates or updates a webhook, in one repository or in all of a project.
+//! `bbconnect webhook ensure`: creates or updates a webhook of a repository, a workspace or a project, or one in each
+//! repository of a project.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,13 +7,14 @@ use futures_util::stream::{self, StreamExt as _};
 use rand::RngExt as _;
 use serde::Serialize;
 
+use super::target::{OwnerOutput, WebhookOwnerArgs, WebhookTarget};
 use crate::app::App;
-use crate::bitbucket::{ApiError, Bitbucket, WebhookChange, WebhookSpec};
+use crate::bitbucket::{ApiError, Bitbucket, StoredWebhook, WebhookChange, WebhookSpec};
 use crate::commands::Subcommand;
-use crate::commands::args::{DryRunArg, RepoArg};
+use crate::commands::args::DryRunArg;
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
-use crate::resolve::{ResolvedRepository, SelectedConnection};
+use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
 use crate::types::connection::AuthMethod;
 use crate::types::deployment::Deployment;
@@ -20,13 +22,15 @@ use crate::types::hint::Hint;
 use crate::types::operation::Operation;
 use crate::types::repository::{RepoId, RepositoryFilter};
 use crate::types::secret::Secret;
-use crate::types::webhook::{Event, Webhook, WebhookUrl, to_generic_events, to_product_events};
+use crate::types::webhook::{
+    Event, Webhook, WebhookOwner, WebhookScope, WebhookUrl, to_generic_events, to_product_events,
+};
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
   bbconnect webhook ensure --url https://ci.example.com --event push
-  bbconnect webhook ensure --url https://ci.example.com --event push --exact
+  bbconnect webhook ensure --workspace acme --url https://ci.example.com --event push
 
 Events: push, pr-created, pr-updated, pr-approved,
 pr-merged, pr-declined, pr-comment, repo-forked, and the
@@ -41,16 +45,10 @@ product's own names, such as repo:push.
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub repo: RepoArg,
-    /// In all repositories of a project
+    pub owner: WebhookOwnerArgs,
+    /// One in each repository of the project
     #[arg(long, requires = "project", conflicts_with = "repo")]
     pub all: bool,
-    /// Project of the repositories
-    #[arg(long, value_name = "KEY", requires = "all")]
-    pub project: Option<String>,
-    /// Workspace of the project (Cloud) [default: that of the connection]
-    #[arg(long, value_name = "WORKSPACE", requires = "all")]
-    pub workspace: Option<String>,
     /// Payload URL
     #[arg(long, value_name = "URL")]
     pub url: WebhookUrl,
@@ -66,11 +64,14 @@ pub(crate) struct Args {
     #[arg(long)]
     pub exact: bool,
     /// Read the signing secret from stdin; prompt for it on a terminal
-    #[arg(long, conflicts_with = "generate_secret")]
+    #[arg(long, group = "secret")]
     pub secret_stdin: bool,
     /// Generate and print a secret, if none is set
-    #[arg(long, conflicts_with_all = ["all", "dry_run"])]
+    #[arg(long, group = "secret", conflicts_with = "all")]
     pub generate_secret: bool,
+    /// Replace a secret that is set
+    #[arg(long, requires = "secret")]
+    pub replace_secret: bool,
     /// Create it inactive
     #[arg(long)]
     pub inactive: bool,
@@ -93,11 +94,12 @@ pub(crate) enum EnsureOutput {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct SingleOutput {
-    repository: ResolvedRepository,
+    #[serde(flatten)]
+    owner: OwnerOutput,
     #[serde(flatten)]
     done: EnsureResult,
     hint: Option<String>,
-    /// The secret that was made up, to be given to the receiver. It is not shown again.
+    /// The generated secret, to be given to the receiver. It is not shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
 }
@@ -111,12 +113,11 @@ struct EnsureResult {
     events_removed: Vec<String>,
     /// Events that this server is too old to know.
     unknown_events: Vec<String>,
-    /// How many other webhooks call the same URL.
+    /// What should be known about other webhooks.
+    notes: Vec<String>,
+    /// Whether the secret was set.
     #[serde(skip)]
-    doubles: usize,
-    /// The URLs of other webhooks that differ by a trailing slash only.
-    #[serde(skip)]
-    similar: Vec<String>,
+    sets_secret: bool,
 }
 
 impl Subcommand for Args {
@@ -130,35 +131,38 @@ impl Subcommand for Args {
             let many = ensure_all(self, app, &selected, &bitbucket, &spec)?;
             return Ok(EnsureOutput::Many(many));
         }
-        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let mut spec = desired_webhook(self, app, &selected)?;
-        let progress = app.ui.progress("reading the webhooks");
-        let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
-        let repository = app.writable_repository(&bitbucket, repository, refused)?;
-        let repo = &repository.id;
-        let mut generated = None;
-        if self.generate_secret {
-            let hooks = app.block_on(bitbucket.webhooks(repo))?.map_err(refused)?;
-            let is_set = hooks.iter().any(|webhook| {
-                spec.receiver.is(&webhook.webhook.url) && webhook.webhook.secret_set == Some(true)
-            });
-            if !is_set {
-                let number: [u128; 2] = rand::rng().random();
-                let secret = number.map(|part| format!("{part:032x}")).concat();
-                spec.secret = Some(Secret::new(secret.clone()));
-                generated = Some(secret);
-            }
+        let target = self.owner.resolve(app)?;
+        let mut spec = desired_webhook(self, app, &target.selected)?;
+        let generated = self.generate_secret.then(generate_secret);
+        if let Some(secret) = &generated {
+            spec.secret = Some(Secret::new(secret.clone()));
+            spec.keeps_secret = !self.replace_secret;
         }
-        let asked = app.block_on(ensure(&bitbucket, repo, &spec, self.dry_run.is_set()))?;
-        drop(progress);
-        let done = asked.map_err(refused)?;
+        let _progress = app.ui.progress("reading the webhooks");
+        let target = target.require_writable(app)?;
+        let ended = app.block_on(ensure_one(&target, &spec, self.dry_run.is_set()))?;
+        let mut done =
+            ended.map_err(|error| target.describe_error(error, Operation::WriteWebhooks))?;
+        if generated.is_some() && !done.sets_secret {
+            done.notes.push(
+                "the webhook has a secret already; pass --replace-secret to generate another"
+                    .to_owned(),
+            );
+        }
+        let is_written = matches!(done.action, Action::Created | Action::Updated);
+        let auth = target.selected.connection.auth();
         Ok(EnsureOutput::One(Box::new(SingleOutput {
-            secret: generated,
-            hint: narrower_scopes_hint(done.action, selected.connection.auth()),
+            secret: generated.filter(|_| done.sets_secret && is_written),
+            hint: narrower_scopes_hint(&done, auth),
             done,
-            repository: repository.renamed_by(&bitbucket),
+            owner: target.into_output(),
         })))
     }
+}
+
+fn generate_secret() -> String {
+    let number: [u128; 2] = rand::rng().random();
+    number.map(|part| format!("{part:032x}")).concat()
 }
 
 fn desired_webhook(
@@ -185,43 +189,108 @@ fn desired_webhook(
         exact: args.exact,
         active: !args.inactive,
         secret,
+        keeps_secret: false,
         verifies_receiver: (args.insecure_receiver || args.verify_receiver)
             .then_some(args.verify_receiver),
     })
 }
 
-/// Neither product refuses a second webhook with the same URL, so the existing ones are listed first.
-async fn ensure(
-    bitbucket: &Bitbucket,
-    repo: &RepoId,
+/// The webhook of one owner, with notes about those that are called as well.
+async fn ensure_one(
+    target: &WebhookTarget,
     spec: &WebhookSpec,
     dry_run: bool,
 ) -> Result<EnsureResult, ApiError> {
-    let deployment = if bitbucket.is_cloud() {
+    let bitbucket = &target.bitbucket;
+    let hooks = bitbucket.webhooks(&target.owner).await?;
+    let wider = match &target.owner {
+        WebhookOwner::Repository(repo) => {
+            let repo = bitbucket.current_name(repo);
+            let hooks = bitbucket.wider_webhooks(&repo).await?;
+            wider_notes(&hooks, spec, &repo.namespace, deployment(bitbucket))
+        }
+        WebhookOwner::Namespace(_) => Vec::new(),
+    };
+    let mut done = ensure(bitbucket, &target.owner, hooks, spec, dry_run).await?;
+    done.notes.extend(wider);
+    Ok(done)
+}
+
+/// The webhooks of a workspace or project that are called for the same events and URL.
+fn wider_notes(
+    hooks: &[StoredWebhook],
+    spec: &WebhookSpec,
+    namespace: &str,
+    deployment: Deployment,
+) -> Vec<String> {
+    let owner = WebhookOwner::Namespace(namespace.to_owned()).describe(deployment);
+    let calls = hooks.iter().filter_map(|hook| {
+        let events = hook.active_events(&spec.events);
+        let is_called = spec.receiver.is(&hook.webhook.url) && !events.is_empty();
+        is_called.then(|| {
+            format!(
+                "webhook {} of {owner} already calls this URL for {}",
+                hook.webhook.id.as_deref().unwrap_or_default(),
+                to_generic_events(&events, deployment).join(", ")
+            )
+        })
+    });
+    calls.collect()
+}
+
+fn deployment(bitbucket: &Bitbucket) -> Deployment {
+    if bitbucket.is_cloud() {
         Deployment::Cloud
     } else {
         Deployment::DataCenter
-    };
-    let hooks = bitbucket.webhooks(repo).await?;
-    let similar: Vec<String> = hooks
-        .iter()
-        .filter(|hook| spec.receiver.differs_by_trailing_slash(&hook.webhook.url))
-        .map(|hook| hook.webhook.shown_url())
-        .collect();
+    }
+}
+
+/// Neither product refuses a second webhook with the same URL, so the existing ones are compared.
+async fn ensure(
+    bitbucket: &Bitbucket,
+    owner: &WebhookOwner,
+    hooks: Vec<StoredWebhook>,
+    spec: &WebhookSpec,
+    dry_run: bool,
+) -> Result<EnsureResult, ApiError> {
+    let deployment = deployment(bitbucket);
+    let similar = hooks.iter().filter_map(|hook| {
+        let is_similar = spec.receiver.differs_by_trailing_slash(&hook.webhook.url);
+        is_similar.then(|| {
+            format!(
+                "webhook {} differs by the trailing slash only; remove it if it is the same receiver",
+                hook.webhook.shown_url()
+            )
+        })
+    });
+    let mut notes: Vec<String> = similar.collect();
     let mut same: Vec<_> = hooks
         .into_iter()
         .filter(|hook| spec.receiver.is(&hook.webhook.url))
         .collect();
-    let doubles = same.len().saturating_sub(1);
+    match same.len() {
+        0 | 1 => {}
+        2 => notes.push("another webhook has the same URL; not changed".to_owned()),
+        all => notes.push(format!(
+            "{} other webhooks have the same URL; not changed",
+            all - 1
+        )),
+    }
     let best = same
         .iter()
         .position(|hook| hook.matches_spec(spec))
         .unwrap_or(0);
     if same.is_empty() {
         let (action, webhook, unknown_events) = if dry_run {
-            (Action::WouldCreate, planned(spec, deployment), Vec::new())
+            let scope = owner.scope(deployment);
+            (
+                Action::WouldCreate,
+                planned(spec, scope, deployment),
+                Vec::new(),
+            )
         } else {
-            let created = bitbucket.create_webhook(repo, spec).await?;
+            let created = bitbucket.write_webhook(owner, None, spec).await?;
             (Action::Created, created.webhook.webhook, created.unknown)
         };
         return Ok(EnsureResult {
@@ -230,12 +299,13 @@ async fn ensure(
             events_removed: Vec::new(),
             webhook,
             unknown_events,
-            doubles,
-            similar,
+            notes,
+            sets_secret: spec.secret.is_some(),
         });
     }
     let hook = same.swap_remove(best);
     let before = hook.product_events().to_vec();
+    let sets_secret = spec.secret_for(Some(&hook)).is_some();
     let (action, webhook, after, unknown_events) = if hook.matches_spec(spec) {
         (Action::Unchanged, hook.webhook, before.clone(), Vec::new())
     } else if dry_run {
@@ -243,10 +313,11 @@ async fn ensure(
         let webhook = Webhook {
             events: to_generic_events(&events, deployment),
             active: Some(spec.active),
-            secret_set: spec
-                .secret
-                .as_ref()
-                .map_or(hook.webhook.secret_set, |_| Some(true)),
+            secret_set: if sets_secret {
+                Some(true)
+            } else {
+                hook.webhook.secret_set
+            },
             verifies_receiver: spec.verifies_receiver.or(hook.webhook.verifies_receiver),
             ..hook.webhook
         };
@@ -256,7 +327,7 @@ async fn ensure(
             webhook: hook,
             unknown,
             changed,
-        } = bitbucket.change_webhook(repo, hook, spec).await?;
+        } = bitbucket.write_webhook(owner, Some(hook), spec).await?;
         let after = hook.product_events().to_vec();
         (Action::updated_if(changed), hook.webhook, after, unknown)
     };
@@ -274,13 +345,13 @@ async fn ensure(
         events_removed: difference(&before, &after),
         webhook,
         unknown_events,
-        doubles,
-        similar,
+        notes,
+        sets_secret,
     })
 }
 
 /// A webhook as it would be created.
-fn planned(spec: &WebhookSpec, deployment: Deployment) -> Webhook {
+fn planned(spec: &WebhookSpec, scope: WebhookScope, deployment: Deployment) -> Webhook {
     Webhook {
         id: None,
         url: spec.receiver.as_str().to_owned(),
@@ -288,6 +359,7 @@ fn planned(spec: &WebhookSpec, deployment: Deployment) -> Webhook {
         active: Some(spec.active),
         secret_set: Some(spec.secret.is_some()),
         verifies_receiver: Some(spec.verifies_receiver.unwrap_or(true)),
+        scope,
     }
 }
 
@@ -299,7 +371,7 @@ impl CommandOutput for EnsureOutput {
             Self::One(one) => {
                 let webhook = &one.done.webhook;
                 out.line(&format!("{} {}", one.done.action, webhook.shown_url()));
-                out.key_value("repository", 10, &one.repository.to_string());
+                one.owner.write(out);
                 out.key_value("events", 10, &webhook.events.join(", "));
                 if !matches!(one.done.action, Action::Created | Action::WouldCreate) {
                     for (label, events) in [
@@ -330,16 +402,8 @@ impl CommandOutput for EnsureOutput {
                         "event {event} is not supported by this server version"
                     ));
                 }
-                if one.done.doubles > 0 {
-                    out.note(&format!(
-                        "{} other webhooks have the same URL; not changed",
-                        one.done.doubles
-                    ));
-                }
-                for url in &one.done.similar {
-                    out.note(&format!(
-                        "webhook {url} differs by the trailing slash only; remove it if it is the same receiver"
-                    ));
+                for note in &one.done.notes {
+                    out.note(note);
                 }
                 if let Some(hint) = &one.hint {
                     out.note(hint);
@@ -363,6 +427,7 @@ const CONCURRENT_REPOSITORIES: usize = 8;
 pub(crate) struct BatchOutput {
     repositories: Vec<Row>,
     summary: Summary,
+    notes: Vec<String>,
     hint: Option<String>,
     /// Nothing was changed.
     #[serde(skip)]
@@ -415,14 +480,25 @@ fn ensure_all(
     spec: &WebhookSpec,
 ) -> Result<BatchOutput, Error> {
     let filter = RepositoryFilter {
-        workspace: selected.workspace(args.workspace.as_deref(), "pass --workspace WORKSPACE")?,
-        project: args.project.clone(),
+        workspace: selected.workspace(
+            args.owner.workspace.as_deref(),
+            "pass --workspace WORKSPACE",
+        )?,
+        project: args.owner.project.clone(),
         ..RepositoryFilter::default()
     };
     let progress = app.ui.list_progress("listing repositories");
     let done = AtomicUsize::new(0);
     let rows = app.block_on(async {
         let repositories = bitbucket.repositories(&filter).await?.complete()?;
+        let notes = match repositories.first() {
+            Some(repository) => {
+                let repo = repository.path();
+                let wider = bitbucket.wider_webhooks(&repo).await?;
+                wider_notes(&wider, spec, &repo.namespace, deployment(bitbucket))
+            }
+            None => Vec::new(),
+        };
         let (total, done, progress) = (repositories.len(), &done, &progress);
         let work = stream::iter(repositories).map(|repository| async move {
             let repo = repository.path();
@@ -430,26 +506,29 @@ fn ensure_all(
                 done.fetch_add(1, Ordering::Relaxed);
                 return Row::skipped(&repo, "archived, so it is read-only");
             }
-            let ended = ensure(bitbucket, &repo, spec, args.dry_run.is_set()).await;
+            let owner = WebhookOwner::Repository(repo.clone());
+            let ended = match bitbucket.webhooks(&owner).await {
+                Ok(hooks) => ensure(bitbucket, &owner, hooks, spec, args.dry_run.is_set()).await,
+                Err(error) => Err(error),
+            };
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             progress.set_message(&format!("webhooks of {done} of {total} repositories"));
             row(
                 &repo,
                 ended.map_err(|error| {
-                    selected.describe_api_error_for(error, Operation::WriteWebhooks)
+                    let operation = Operation::WriteWebhooks(WebhookScope::Repository);
+                    selected.describe_api_error_for(error, operation)
                 }),
             )
         });
-        Ok(work
-            .buffered(CONCURRENT_REPOSITORIES)
-            .collect::<Vec<_>>()
-            .await)
+        let rows = work.buffered(CONCURRENT_REPOSITORIES);
+        Ok((rows.collect::<Vec<_>>().await, notes))
     })?;
     drop(progress);
-    let rows =
+    let (rows, notes) =
         rows.map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
     if rows.is_empty() {
-        let project = args.project.as_deref().unwrap_or_default();
+        let project = args.owner.project.as_deref().unwrap_or_default();
         let message = format!("no repository of project {project} visible with this credential");
         return Err(Error::rejected(
             RejectionKind::NotFound,
@@ -470,13 +549,14 @@ fn ensure_all(
         } += 1;
     }
     let hints = rows.iter().map(|row| match &row.result {
-        RowResult::Done(done) => narrower_scopes_hint(done.action, selected.connection.auth()),
+        RowResult::Done(done) => narrower_scopes_hint(done, selected.connection.auth()),
         RowResult::Failed(_) | RowResult::Skipped(_) => None,
     });
     Ok(BatchOutput {
         hint: hints.flatten().next().filter(|_| summary.failed == 0),
         repositories: rows,
         summary,
+        notes,
         is_plan: args.dry_run.is_set(),
     })
 }
@@ -545,8 +625,8 @@ impl BatchOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        if let Some(hint) = &self.hint {
-            out.note(hint);
+        for note in self.notes.iter().chain(&self.hint) {
+            out.note(note);
         }
         if self.summary.failed > 0 {
             out.note("run the command again for the failed repositories");
@@ -559,8 +639,8 @@ impl BatchOutput {
 }
 
 /// The scopes that are sufficient from now on; `None` where nothing was written.
-fn narrower_scopes_hint(action: Action, auth: AuthMethod) -> Option<String> {
-    if !matches!(action, Action::Created | Action::Updated) {
+fn narrower_scopes_hint(done: &EnsureResult, auth: AuthMethod) -> Option<String> {
+    if !matches!(done.action, Action::Created | Action::Updated) {
         return None;
     }
     let (enough, more) = match auth {
@@ -571,7 +651,10 @@ fn narrower_scopes_hint(action: Action, auth: AuthMethod) -> Option<String> {
         AuthMethod::AccessToken | AuthMethod::AppPassword | AuthMethod::ClientCredentials => {
             ("repository", "webhook")
         }
-        AuthMethod::HttpAccessToken => ("REPO_READ", "REPO_ADMIN"),
+        AuthMethod::HttpAccessToken => match done.webhook.scope {
+            WebhookScope::Repository => ("REPO_READ", "REPO_ADMIN"),
+            WebhookScope::Project | WebhookScope::Workspace => ("PROJECT_READ", "PROJECT_ADMIN"),
+        },
         // Which scopes a sign-in has depends on the product; a password has what the account may do.
         AuthMethod::OAuth | AuthMethod::Password | AuthMethod::Ssh => return None,
     };

@@ -1,12 +1,11 @@
-//! `bbconnect webhook list`: the webhooks of a repository.
+//! `bbconnect webhook list`: the webhooks of a repository, workspace or project.
 
 use serde::Serialize;
 
+use super::target::{OwnerOutput, WebhookOwnerArgs};
 use crate::app::App;
 use crate::commands::Subcommand;
-use crate::commands::args::RepoArg;
 use crate::error::Error;
-use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
 use crate::types::webhook::Webhook;
 use crate::ui::{CommandOutput, TextWriter};
@@ -14,35 +13,37 @@ use crate::ui::{CommandOutput, TextWriter};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect webhook list --repo acme/site
-  bbconnect webhook list --json
+  bbconnect webhook list --workspace acme --json
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub repo: RepoArg,
+    pub owner: WebhookOwnerArgs,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ListOutput {
-    repository: ResolvedRepository,
+    #[serde(flatten)]
+    owner: OwnerOutput,
     webhooks: Vec<Webhook>,
+    /// The owner for people.
+    #[serde(skip)]
+    name: String,
 }
 
 impl Subcommand for Args {
     type Output = ListOutput;
 
-    /// Lists the webhooks of a repository, in the server's order. Secrets are not shown.
+    /// Lists the webhooks in the server's order. Secrets are not shown.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
-        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let _progress = app.ui.list_progress("listing webhooks");
-        let asked = app.block_on(bitbucket.webhooks(&repository.id))?;
-        let hooks = asked
-            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadWebhooks))?;
+        let target = self.owner.resolve(app)?;
+        let (target, hooks) = target.webhooks(app, Operation::ReadWebhooks)?;
         Ok(ListOutput {
             webhooks: hooks.into_iter().map(|webhook| webhook.webhook).collect(),
-            repository: repository.renamed_by(&bitbucket),
+            name: target.name(),
+            owner: target.into_output(),
         })
     }
 }
@@ -71,9 +72,10 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        out.line(&format!("repository: {}", self.repository));
+        let (kind, name) = self.owner.label();
+        out.line(&format!("{kind}: {name}"));
         if self.webhooks.is_empty() {
-            out.line(&format!("{} has no webhooks", self.repository.id));
+            out.line(&format!("{} has no webhooks", self.name));
         }
     }
 }

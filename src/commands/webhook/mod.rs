@@ -1,9 +1,11 @@
-//! `bbconnect webhook`: webhooks of repositories.
+//! `bbconnect webhook`: webhooks of repositories, workspaces and projects.
 
 pub(crate) mod ensure;
 pub(crate) mod list;
 pub(crate) mod remove;
 mod selector;
+pub(crate) mod status;
+mod target;
 pub(crate) mod test;
 
 use crate::commands::command_group;
@@ -12,7 +14,8 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect webhook ensure --url https://ci.example.com/hook --event push --event pr-created
   bbconnect webhook list --repo acme/site
-  bbconnect webhook test --repo WEB/site --url https://ci.example.com/hook
+  bbconnect webhook ensure --workspace acme --url https://ci.example.com/hook --event push
+  bbconnect webhook status --repo WEB/site --url https://ci.example.com/hook
   bbconnect webhook remove --repo acme/site --url https://ci.example.com/hook --yes
 ";
 
@@ -27,6 +30,8 @@ command_group! {
         /// Remove a webhook
         #[command(visible_alias = "rm")]
         Remove(remove::Args),
+        /// Show the last delivery and counts (Data Center)
+        Status(status::Args),
         /// Send a test delivery (Data Center)
         Test(test::Args),
     }

@@ -4,27 +4,27 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::Subcommand;
-use crate::commands::args::{DryRunArg, RepoArg, YesArg};
+use crate::commands::args::{DryRunArg, YesArg};
 use crate::error::Error;
-use crate::resolve::ResolvedRepository;
 use crate::types::action::Action;
 use crate::types::operation::Operation;
 use crate::types::webhook::Webhook;
 use crate::ui::{CommandOutput, TextWriter};
 
 use super::selector::WebhookSelector;
+use super::target::{OwnerOutput, WebhookOwnerArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   bbconnect webhook remove --repo acme/site --url https://ci.example.com/hook
-  bbconnect webhook remove --repo WEB/site --id 12 --yes
+  bbconnect webhook remove --project WEB --id 12 --yes
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "bbconnect webhook remove [OPTIONS]\n       <--url <URL>|--id <ID>>", before_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub repo: RepoArg,
+    pub owner: WebhookOwnerArgs,
     #[command(flatten)]
     pub which: WebhookSelector,
     #[command(flatten)]
@@ -37,7 +37,8 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(crate) struct RemoveOutput {
     action: Action,
-    repository: ResolvedRepository,
+    #[serde(flatten)]
+    owner: OwnerOutput,
     webhooks: Vec<Webhook>,
 }
 
@@ -46,35 +47,37 @@ impl Subcommand for Args {
 
     /// Removes a webhook.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
-        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let asked = app.block_on(bitbucket.webhooks(&repository.id))?;
-        let refused = |error| selected.describe_api_error_for(error, Operation::DeleteWebhooks);
-        let repository = repository.renamed_by(&bitbucket);
-        let repo = &repository.id;
-        let meant = self.which.select(asked.map_err(refused)?, repo)?;
-        if self.dry_run.is_set() {
-            let webhooks = meant.into_iter().map(|webhook| webhook.webhook).collect();
-            return Ok(RemoveOutput {
-                action: Action::WouldRemove,
-                repository,
-                webhooks,
-            });
-        }
-        for webhook in &meant {
-            let question = format!("Remove webhook {} of {repo}?", webhook.webhook.shown_url());
-            let doing = format!("removing webhook {} of {repo}", webhook.webhook.shown_url());
-            app.confirm(self.yes.is_set(), &doing, &question)?;
-        }
-        let mut webhooks = Vec::new();
-        for webhook in meant {
-            let id = webhook.webhook.id.clone().unwrap_or_default();
-            let removed = app.block_on(bitbucket.remove_webhook(repo, &id))?;
-            removed.map_err(refused)?;
-            webhooks.push(webhook.webhook);
+        let target = self.owner.resolve(app)?;
+        let (target, hooks) = target.webhooks(app, Operation::DeleteWebhooks)?;
+        let webhooks: Vec<Webhook> = self
+            .which
+            .select(hooks, &target)?
+            .into_iter()
+            .map(|webhook| webhook.webhook)
+            .collect();
+        if !self.dry_run.is_set() {
+            let owner = target.name();
+            for webhook in &webhooks {
+                let what = format!("webhook {} of {owner}", webhook.shown_url());
+                app.confirm(
+                    self.yes.is_set(),
+                    &format!("removing {what}"),
+                    &format!("Remove {what}?"),
+                )?;
+            }
+            for webhook in &webhooks {
+                let id = webhook.id.as_deref().unwrap_or_default();
+                let removed = app.block_on(target.bitbucket.remove_webhook(&target.owner, id))?;
+                removed.map_err(|error| target.describe_error(error, Operation::DeleteWebhooks))?;
+            }
         }
         Ok(RemoveOutput {
-            action: Action::Removed,
-            repository,
+            action: if self.dry_run.is_set() {
+                Action::WouldRemove
+            } else {
+                Action::Removed
+            },
+            owner: target.into_output(),
             webhooks,
         })
     }
@@ -87,6 +90,6 @@ impl CommandOutput for RemoveOutput {
         for webhook in &self.webhooks {
             out.line(&format!("{} {}", self.action, webhook.shown_url()));
         }
-        out.key_value("repository", 10, &self.repository.to_string());
+        self.owner.write(out);
     }
 }

@@ -1,9 +1,9 @@
-//! Which webhooks of a repository `webhook remove` and `webhook test` are for.
+//! Which webhooks `webhook remove`, `webhook status` and `webhook test` are for.
 
+use super::target::WebhookTarget;
 use crate::bitbucket::StoredWebhook;
 use crate::error::{Error, RejectionKind};
 use crate::types::hint::Hint;
-use crate::types::repository::RepoId;
 use crate::types::webhook::WebhookUrl;
 
 // No doc comment: clap would show it as the description of the command that this is part of.
@@ -23,7 +23,7 @@ impl WebhookSelector {
     pub(super) fn select(
         &self,
         hooks: Vec<StoredWebhook>,
-        repo: &RepoId,
+        target: &WebhookTarget,
     ) -> Result<Vec<StoredWebhook>, Error> {
         let bare = |id: &str| id.trim_matches(['{', '}']).to_lowercase();
         let is_meant = |webhook: &StoredWebhook| match (&self.url, &self.id) {
@@ -37,16 +37,17 @@ impl WebhookSelector {
         };
         let meant: Vec<_> = hooks.into_iter().filter(is_meant).collect();
         if meant.is_empty() {
+            let owner = target.name();
             let message = match (&self.url, &self.id) {
-                (Some(url), _) => format!("{repo} has no webhook with the URL {url}"),
+                (Some(url), _) => format!("{owner} has no webhook with the URL {url}"),
                 (None, id) => {
                     format!(
-                        "{repo} has no webhook {}",
+                        "{owner} has no webhook {}",
                         id.as_deref().unwrap_or_default()
                     )
                 }
             };
-            let hint = Hint::command("webhook list").with_text(format!(" --repo {repo}"));
+            let hint = Hint::command("webhook list").with_text(format!(" {}", target.flag()));
             return Err(Error::rejected(RejectionKind::NotFound, message, hint));
         }
         Ok(meant)

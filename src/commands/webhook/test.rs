@@ -5,27 +5,26 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::TestDelivery;
 use crate::commands::Subcommand;
-use crate::commands::args::RepoArg;
 use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
-use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
 use crate::types::webhook::Webhook;
 use crate::ui::{CommandOutput, TextWriter};
 
 use super::selector::WebhookSelector;
+use super::target::{OwnerOutput, WebhookOwnerArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   bbconnect webhook test --repo WEB/site --url https://ci.example.com/hook
-  bbconnect webhook test --repo WEB/site --id 12 --json
+  bbconnect webhook test --project WEB --id 12 --json
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "bbconnect webhook test [OPTIONS]\n       <--url <URL>|--id <ID>>", before_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub repo: RepoArg,
+    pub owner: WebhookOwnerArgs,
     #[command(flatten)]
     pub which: WebhookSelector,
 }
@@ -33,7 +32,8 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(crate) struct TestOutput {
     ok: bool,
-    repository: ResolvedRepository,
+    #[serde(flatten)]
+    owner: OwnerOutput,
     webhook: Webhook,
     /// The receiver's status.
     status: Option<u16>,
@@ -45,17 +45,15 @@ impl Subcommand for Args {
 
     /// Sends a test delivery.
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
-        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
-        let refused = |error| selected.describe_api_error_for(error, Operation::WriteWebhooks);
-        let asked = app.block_on(bitbucket.webhooks(&repository.id))?;
-        let repository = repository.renamed_by(&bitbucket);
-        let repo = &repository.id;
-        let mut meant = self.which.select(asked.map_err(refused)?, repo)?;
-        let hook = meant.swap_remove(0);
+        let target = self.owner.resolve(app)?;
+        let (target, hooks) = target.webhooks(app, Operation::WriteWebhooks)?;
+        let hook = self.which.select(hooks, &target)?.swap_remove(0);
         let progress = app.ui.progress("waiting for the receiver's response");
-        let called = app.block_on(bitbucket.test_webhook(repo, &hook))?;
+        let called = app.block_on(target.bitbucket.test_webhook(&target.owner, &hook))?;
         drop(progress);
-        let Some(TestDelivery { status, reason }) = called.map_err(refused)? else {
+        let called =
+            called.map_err(|error| target.describe_error(error, Operation::WriteWebhooks))?;
+        let Some(TestDelivery { status, reason }) = called else {
             let message = format!(
                 "webhook found ({}), but the API of Bitbucket Cloud cannot test webhooks",
                 if hook.webhook.active == Some(false) {
@@ -65,15 +63,15 @@ impl Subcommand for Args {
                 }
             );
             let hint = format!(
-                "trigger an event, such as a push, and view the request history at \
-                 https://bitbucket.org/{repo}/admin/webhooks"
+                "trigger an event, such as a push, and view the request history at {}",
+                target.page().unwrap_or_default()
             );
             return Err(Error::rejected(RejectionKind::Other, message, &hint));
         };
         let (url, shown) = (hook.webhook.url.clone(), hook.webhook.shown_url());
         Ok(TestOutput {
             ok: status.is_some_and(|status| (200..300).contains(&status)),
-            repository,
+            owner: target.into_output(),
             webhook: hook.webhook,
             status,
             reason: reason.map(|reason| reason.replace(&url, &shown)),
@@ -93,7 +91,7 @@ impl CommandOutput for TestOutput {
         if let Some(reason) = &self.reason {
             out.line(reason);
         }
-        out.key_value("repository", 10, &self.repository.to_string());
+        self.owner.write(out);
     }
 
     fn exit_status(&self) -> ExitStatus {

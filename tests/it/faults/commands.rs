@@ -95,7 +95,7 @@ impl Case {
 }
 
 /// Commands with a connection from the environment: name, arguments on Cloud, and on Data Center (`=`: the same).
-const IN_ENVIRONMENT: [(&str, &str, &str); 29] = [
+const IN_ENVIRONMENT: [(&str, &str, &str); 31] = [
     ("check", "check --repo {repo}", "="),
     ("doctor", "doctor", "="),
     ("workspace list", "workspace list", ""),
@@ -125,6 +125,16 @@ const IN_ENVIRONMENT: [(&str, &str, &str); 29] = [
         "webhook remove",
         "webhook remove --repo {repo} --url https://ci.example.com/old --yes",
         "=",
+    ),
+    (
+        "webhook ensure, wide",
+        "webhook ensure --workspace acme --url https://ci.example.com/hook --event push",
+        "webhook ensure --project WEB --url https://ci.example.com/hook --event push",
+    ),
+    (
+        "webhook status",
+        "",
+        "webhook status --repo {repo} --url https://ci.example.com/old",
     ),
     (
         "webhook test",

@@ -353,6 +353,10 @@ impl Fixture {
                 let name = repo.name();
                 writeln!(text, "{name}: {branches:?}, {requests} requests, {hooks:?}").unwrap();
             }
+            for (name, hooks) in &state.store.namespace_hooks {
+                let hooks: Vec<_> = hooks.iter().map(without_id).collect();
+                writeln!(text, "{name}: {hooks:?}").unwrap();
+            }
             let keys: Vec<_> = state.keys.all.iter().map(|key| &key.owner).collect();
             let tokens: Vec<_> = state.tokens.iter().map(|token| &token.name).collect();
             let projects = &state.projects;

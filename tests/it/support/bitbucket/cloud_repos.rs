@@ -74,8 +74,9 @@ pub(super) fn respond(
                 .collect();
             Some(cloud_page(&base, &state.store, request, &values, 100))
         }
-        ("GET", ["workspaces", _, "hooks"]) => {
-            Some(cloud_page(&base, &state.store, request, &[], 100))
+        (_, ["workspaces", workspace, below @ ..]) if below.first() == Some(&"hooks") => {
+            known?;
+            Some(hooks(&mut state.store, request, workspace, below, &base))
         }
         ("GET", ["workspaces", _, "members"]) => {
             let user = json!({"uuid": "{jo}", "nickname": "jo", "display_name": "Jo Doe", "account_id": "1:jo"});
@@ -195,15 +196,7 @@ fn inside(
 ) -> ApiResponse {
     let (namespace, slug) = name.split_once('/').unwrap();
     if below.first() == Some(&"hooks") {
-        return if store.hidden_webhooks.contains(&name) {
-            let detail = json!({"required": ["webhook"], "granted": ["repository"]});
-            ApiResponse::new(
-                403,
-                json!({"type": "error", "error": {"message": "Your credentials lack one or more required privilege scopes.", "detail": detail}}),
-            )
-        } else {
-            hooks(store, request, name, below, base)
-        };
+        return hooks(store, request, name, below, base);
     }
     let repo = store.repo(namespace, slug).unwrap().clone();
     let branches = store.git.as_ref().map_or_else(
@@ -273,11 +266,14 @@ fn hooks(
     below: &[&str],
     base: &str,
 ) -> ApiResponse {
-    let (namespace, slug) = name.split_once('/').unwrap();
-    let (id, values) = (
-        store.id(),
-        store.repo(namespace, slug).unwrap().hooks.clone(),
-    );
+    if store.hidden_webhooks.contains(&name) {
+        let detail = json!({"required": ["webhook"], "granted": ["repository"]});
+        return ApiResponse::new(
+            403,
+            json!({"type": "error", "error": {"message": "Your credentials lack one or more required privilege scopes.", "detail": detail}}),
+        );
+    }
+    let (id, values) = (store.id(), store.hooks(name).clone());
     let shown: Vec<_> = values
         .iter()
         .map(|hook| {
@@ -296,7 +292,7 @@ fn hooks(
             .as_array()
             .is_some_and(|events| !events.is_empty())
         && request.json["url"].is_string();
-    let hooks = &mut store.repo(namespace, slug).unwrap().hooks;
+    let hooks = store.hooks(name);
     match (request.method, below.len(), at) {
         ("GET", 1, _) => cloud_page(base, store, request, &shown, 100),
         ("POST" | "PUT", ..) if !is_valid => error(400, "Bad request"),

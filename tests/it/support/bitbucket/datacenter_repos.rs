@@ -47,6 +47,12 @@ pub(super) fn respond(
                 .collect();
             Some(datacenter_page(request, &values, MOST))
         }
+        (_, ["rest", "api", "latest", "projects", key, below @ ..])
+            if below.first() == Some(&"webhooks") =>
+        {
+            known?;
+            Some(hooks(&mut state.store, request, key, below))
+        }
         ("POST", ["rest", "api", "latest", "projects"]) => {
             if !state.create_project(&request.json) {
                 return Some(refusal(409, "The project key is already in use.", "null"));
@@ -188,14 +194,6 @@ fn inside(
 ) -> ApiResponse {
     let (namespace, slug) = name.split_once('/').unwrap();
     if below.first() == Some(&"webhooks") {
-        if store.hidden_webhooks.contains(&name) {
-            let exception = format!("{EXCEPTION}.AuthorisationException");
-            return refusal(
-                401,
-                "You are not permitted to access this resource",
-                &exception,
-            );
-        }
         return hooks(store, request, name, below);
     }
     let git = store
@@ -265,9 +263,39 @@ fn hooks(
     name: &str,
     below: &[&str],
 ) -> ApiResponse {
-    let (namespace, slug) = name.split_once('/').unwrap();
+    if store.hidden_webhooks.contains(&name) {
+        let exception = format!("{EXCEPTION}.AuthorisationException");
+        return refusal(
+            401,
+            "You are not permitted to access this resource",
+            &exception,
+        );
+    }
+    // Projects have webhooks since 8.8.
+    let is_old = store.version.is_some_and(|version| version < "8.8");
+    if is_old && (!name.contains('/') || below.get(1) == Some(&"search")) {
+        return super::datacenter::unrouted();
+    }
+    if let ("GET", ["webhooks", "search"]) = (request.method, below) {
+        let (project, scopes) = (
+            name.split('/').next().unwrap(),
+            request.queries("scopeType"),
+        );
+        let mut all = Vec::new();
+        for (owner, scope) in [(name, "repository"), (project, "project")] {
+            if scopes.is_empty() || scopes.iter().any(|wanted| wanted == scope) {
+                all.extend(store.hooks(owner).iter().map(|hook| {
+                    let mut hook = hook.clone();
+                    hook["scopeType"] = json!(scope);
+                    hook
+                }));
+            }
+        }
+        return datacenter_page(request, &all, MOST);
+    }
     let (id, unknown) = (store.id(), store.unknown_event);
-    let hooks = &mut store.repo(namespace, slug).unwrap().hooks;
+    let deliveries = store.deliveries.clone();
+    let hooks = store.hooks(name);
     let at = below.get(1).and_then(|id| {
         hooks
             .iter()
@@ -315,6 +343,18 @@ fn hooks(
                 json!({"request": {"url": url}, "response": {"statusCode": 200, "body": ""}}),
             ),
         },
+        ("GET", ["webhooks", _, "latest"], Some(at)) => {
+            let known = hooks[at]["id"].as_u64().and_then(|id| deliveries.get(&id));
+            match known.and_then(|(last, _)| last.clone()) {
+                Some(last) => ApiResponse::new(200, last),
+                None => ApiResponse::new(204, Value::Null),
+            }
+        }
+        ("GET", ["webhooks", _, "statistics"], Some(at)) => {
+            let known = hooks[at]["id"].as_u64().and_then(|id| deliveries.get(&id));
+            let none = || json!({"counts": {"errors": 0, "failures": 0, "successes": 0}});
+            ApiResponse::new(200, known.map_or_else(none, |(_, counts)| counts.clone()))
+        }
         ("PUT", ["webhooks", _], Some(at)) => {
             hooks[at] = stored(&hooks[at]["id"].clone());
             ApiResponse::new(200, hooks[at].clone())

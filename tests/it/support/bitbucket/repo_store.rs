@@ -54,7 +54,11 @@ pub(crate) struct RepoStore {
     pub(crate) is_slow: bool,
     /// A webhook event that the server does not know.
     pub(crate) unknown_event: Option<&'static str>,
-    /// Repositories whose webhooks the credential may not see.
+    /// Webhooks of workspaces (Cloud) and projects (Data Center).
+    pub(crate) namespace_hooks: BTreeMap<String, Vec<Value>>,
+    /// Data Center: the last delivery and the statistics of webhooks, by their ids.
+    pub(crate) deliveries: BTreeMap<u64, (Option<Value>, Value)>,
+    /// Repositories, workspaces and projects whose webhooks the credential may not see.
     pub(crate) hidden_webhooks: Vec<&'static str>,
     /// Cloud: page parameters are opaque.
     pub(crate) opaque_pages: bool,
@@ -117,6 +121,14 @@ impl RepoStore {
         self.repos.iter_mut().find(|repo| {
             repo.namespace.eq_ignore_ascii_case(namespace) && repo.slug.eq_ignore_ascii_case(slug)
         })
+    }
+
+    /// The webhooks of a repository, or of a workspace or project.
+    pub(crate) fn hooks(&mut self, owner: &str) -> &mut Vec<Value> {
+        match owner.split_once('/') {
+            Some((namespace, slug)) => &mut self.repo(namespace, slug).unwrap().hooks,
+            None => self.namespace_hooks.entry(owner.to_owned()).or_default(),
+        }
     }
 
     /// Commits to a branch, as another person would.

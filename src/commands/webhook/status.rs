@@ -1,0 +1,124 @@
+//! `bbconnect webhook status`: the last delivery of a webhook, as Data Center reports it. Bitbucket Cloud has no request
+//! for that.
+
+use serde::Serialize;
+
+use super::selector::WebhookSelector;
+use super::target::{OwnerOutput, WebhookOwnerArgs};
+use crate::app::App;
+use crate::bitbucket::Deliveries;
+use crate::commands::Subcommand;
+use crate::error::Error;
+use crate::exit_status::ExitStatus;
+use crate::types::operation::Operation;
+use crate::types::webhook::{DeliveryCounts, DeliveryOutcome, Webhook, WebhookDelivery};
+use crate::ui::{CommandOutput, TextWriter};
+
+const EXAMPLES: &str = "\
+Examples:
+  bbconnect webhook status --repo WEB/site --url https://ci.example.com/hook
+  bbconnect webhook status --project WEB --id 12 --json
+";
+
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "bbconnect webhook status [OPTIONS]\n       <--url <URL>|--id <ID>>", before_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub owner: WebhookOwnerArgs,
+    #[command(flatten)]
+    pub which: WebhookSelector,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct StatusOutput {
+    #[serde(flatten)]
+    owner: OwnerOutput,
+    webhook: Webhook,
+    /// Null where the webhook was never called.
+    last: Option<WebhookDelivery>,
+    counts: Option<DeliveryCounts>,
+    /// How many other webhooks match.
+    #[serde(skip)]
+    others: usize,
+}
+
+impl Subcommand for Args {
+    type Output = StatusOutput;
+
+    /// Reports the last delivery of a webhook.
+    fn run(&self, app: &App) -> Result<StatusOutput, Error> {
+        let target = self.owner.resolve(app)?;
+        if target.bitbucket.is_cloud() {
+            return Err(Error::usage(
+                "the API of Bitbucket Cloud does not report deliveries of webhooks",
+                format!(
+                    "view the requests of the webhook at {}",
+                    target.page().unwrap_or_default()
+                ),
+            ));
+        }
+        let (target, hooks) = target.webhooks(app, Operation::ReadWebhooks)?;
+        let mut meant = self.which.select(hooks, &target)?;
+        let webhook = meant.swap_remove(0).webhook;
+        let id = webhook.id.as_deref().unwrap_or_default();
+        let asked = app.block_on(target.bitbucket.webhook_deliveries(&target.owner, id))?;
+        let asked = asked.map_err(|error| target.describe_error(error, Operation::ReadWebhooks))?;
+        let Deliveries { last, counts } = asked.unwrap_or(Deliveries {
+            last: None,
+            counts: None,
+        });
+        Ok(StatusOutput {
+            owner: target.into_output(),
+            webhook,
+            last,
+            counts,
+            others: meant.len(),
+        })
+    }
+}
+
+impl CommandOutput for StatusOutput {
+    const SCHEMA: &'static str = "bbconnect/webhook-status@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let verdict = self
+            .last
+            .as_ref()
+            .map_or("never called".to_owned(), |last| last.outcome.to_string());
+        out.line(&format!("{} {verdict}", self.webhook.shown_url()));
+        self.owner.write(out);
+        if let Some(last) = &self.last {
+            let event = last.event.clone();
+            let on = last.on.map(|on| on.to_string());
+            let status = last.status.map(|status| format!("status {status}"));
+            let elapsed = last.elapsed_ms.map(|elapsed| format!("{elapsed} ms"));
+            let facts = [event, on, status, elapsed];
+            let facts = facts.into_iter().flatten().collect::<Vec<_>>();
+            out.key_value("last", 10, &facts.join(", "));
+        }
+        if let Some(counts) = &self.counts {
+            let DeliveryCounts {
+                successes,
+                failures,
+                errors,
+            } = counts;
+            let counts = format!("{successes} successes, {failures} failures, {errors} errors");
+            out.key_value("deliveries", 10, &counts);
+        }
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        if self.others > 0 {
+            out.note(
+                "this is the first of several webhooks with the same URL; pass --id for another",
+            );
+        }
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        match &self.last {
+            Some(last) if last.outcome != DeliveryOutcome::Success => ExitStatus::Failure,
+            Some(_) | None => ExitStatus::Success,
+        }
+    }
+}
