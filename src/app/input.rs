@@ -11,6 +11,7 @@ use super::secret_line::{MAX_SECRET_BYTES, first_line_of_stdin};
 use crate::error::Error;
 use crate::secrets;
 use crate::sys::regular_file;
+use crate::types::connection::{AuthMethod, Connection};
 use crate::types::secret::Secret;
 
 /// How long a command for a secret may take, unless `--timeout` is given: a password manager may wait for its user to unlock
@@ -87,6 +88,33 @@ impl App {
             self.command_limit(),
             listener,
         )?)
+    }
+
+    /// Prompts for a secret, hidden. An empty line opens the page where one is created.
+    pub(crate) fn prompt_secret_or_page(
+        &self,
+        connection: &Connection,
+        auth: AuthMethod,
+        label: &str,
+    ) -> Result<Secret, Error> {
+        let has_page = matches!(
+            auth,
+            AuthMethod::ApiToken | AuthMethod::AccessToken | AuthMethod::HttpAccessToken
+        );
+        let page = connection.token_page(auth, connection.level());
+        let page = page.filter(|page| has_page && !page.contains("/WORKSPACE/"));
+        loop {
+            let secret = self.ui.prompt_secret(label).map_err(Error::Stdin)?;
+            if !secret.expose().trim().is_empty() {
+                return Ok(secret);
+            }
+            let line = match &page {
+                Some(page) if self.open_in_browser(page) => format!("  opened {page}"),
+                Some(page) => format!("  cannot open a browser for {page}"),
+                None => "  the input is empty".to_owned(),
+            };
+            self.ui.eprint_line(&line);
+        }
     }
 
     /// Everything that a command prints.

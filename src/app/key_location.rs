@@ -138,6 +138,7 @@ impl KeyLocation {
             } else {
                 Access::Read
             }),
+            lifetime: None,
         };
         let registry = KeyRegistry {
             app,

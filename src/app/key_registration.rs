@@ -129,11 +129,13 @@ impl KeyRegistry<'_> {
         self.require_scopes()?;
         let mut keys = keys.into_iter();
         match keys.find(|known| known.has_public_key(&key.public)) {
-            Some(known) if has_required_access(&known, key, otherwise) => {
-                Ok((known, Action::Unchanged))
-            }
-            Some(known) if otherwise == OnAccessMismatch::Fail => Err(self.conflict(&known)),
-            Some(known) => Ok((known, Action::WouldUpdate)),
+            Some(known) => match self.compare(&known, key, otherwise)? {
+                Comparison::Same => Ok((known, Action::Unchanged)),
+                Comparison::LessAccess => {
+                    let access = key.access;
+                    Ok((RegisteredKey { access, ..known }, Action::WouldUpdate))
+                }
+            },
             None => Ok((
                 RegisteredKey {
                     id: String::new(),
@@ -144,7 +146,7 @@ impl KeyRegistry<'_> {
                     registered_as: self.owner.registers_as(self.selected.connection.deployment),
                     created_on: None,
                     last_used_on: None,
-                    expires_on: None,
+                    expires_on: key.expires_on(),
                     warning: None,
                     public_key: Some(key.public.clone()),
                 },
@@ -202,11 +204,8 @@ impl KeyRegistry<'_> {
         existing: RegisteredKey,
         otherwise: OnAccessMismatch,
     ) -> Result<(RegisteredKey, Action), Error> {
-        if has_required_access(&existing, key, otherwise) {
+        if self.compare(&existing, key, otherwise)? == Comparison::Same {
             return Ok((existing, Action::Unchanged));
-        }
-        if otherwise == OnAccessMismatch::Fail {
-            return Err(self.conflict(&existing));
         }
         let access = key.access;
         let response = self
@@ -219,7 +218,7 @@ impl KeyRegistry<'_> {
         if is_changed {
             Ok((RegisteredKey { access, ..existing }, Action::Updated))
         } else {
-            Err(self.conflict(&existing))
+            Err(self.other_access(&existing, key))
         }
     }
 
@@ -227,18 +226,68 @@ impl KeyRegistry<'_> {
         self.selected.describe_key_error(error, self.owner)
     }
 
-    fn conflict(self, existing: &RegisteredKey) -> Error {
+    /// Compares a registered key with the requested one. A key that expires earlier was registered by an earlier run.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] where the registered key must not be changed.
+    fn compare(
+        self,
+        existing: &RegisteredKey,
+        key: &NewKey,
+        otherwise: OnAccessMismatch,
+    ) -> Result<Comparison, Error> {
+        let lasts_longer = |wanted| existing.expires_on.is_none_or(|date| date > wanted);
+        if key.expires_on().is_some_and(lasts_longer) {
+            return Err(self.other_expiry(existing));
+        }
+        let reads_only = existing.access == Access::Read && key.access == Access::Write;
+        match otherwise {
+            OnAccessMismatch::Fail if existing.access != key.access => {
+                Err(self.other_access(existing, key))
+            }
+            OnAccessMismatch::Upgrade if reads_only => Ok(Comparison::LessAccess),
+            OnAccessMismatch::Fail | OnAccessMismatch::Upgrade => Ok(Comparison::Same),
+        }
+    }
+
+    fn other_expiry(self, existing: &RegisteredKey) -> Error {
+        let expires = existing.expires_on.map_or_else(
+            || "does not expire".to_owned(),
+            |date| format!("expires on {date}"),
+        );
         Error::rejected(
             RejectionKind::Conflict,
             format!(
-                "the key is already registered as {} {}, with {} access",
-                existing.registered_as, existing.id, existing.access
+                "the key is already registered as {} {}, which {expires}",
+                existing.registered_as, existing.id
             ),
-            Hint::from("remove that key first: ")
+            Hint::from("the expiry date cannot be changed; remove that key first: ")
                 .with_command("key remove")
                 .with_text(format!(" {} {}", existing.id, self.owner.flag())),
         )
     }
+
+    fn other_access(self, existing: &RegisteredKey, key: &NewKey) -> Error {
+        let (id, flag, access) = (&existing.id, self.owner.flag(), key.access);
+        Error::rejected(
+            RejectionKind::Conflict,
+            format!(
+                "the key is already registered as {} {id}, with {} access",
+                existing.registered_as, existing.access
+            ),
+            Hint::from("change its access: ")
+                .with_command("key edit")
+                .with_text(format!(" {id} {flag} --access {access}")),
+        )
+    }
+}
+
+/// How a registered key compares with the requested one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Same,
+    /// It reads, and is to be extended.
+    LessAccess,
 }
 
 impl App {
@@ -251,16 +300,5 @@ impl App {
         let context = CredentialContext::from(&selected.connection);
         let identity = self.block_on(bitbucket.identify(&context))?;
         identity.map_err(|error| selected.describe_api_error(error))
-    }
-}
-
-fn has_required_access(
-    existing: &RegisteredKey,
-    key: &NewKey,
-    otherwise: OnAccessMismatch,
-) -> bool {
-    match otherwise {
-        OnAccessMismatch::Fail => existing.access == key.access,
-        OnAccessMismatch::Upgrade => existing.access == Access::Write || key.access == Access::Read,
     }
 }

@@ -138,6 +138,10 @@ impl Bitbucket {
     /// The identity of the credential. A valid credential that may not read its account has an [`Identity`] without one.
     ///
     /// Only reads. A response that an anonymous request would get as well is no proof of a login.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthorized`] and similar ones for a credential that is not accepted, [`ApiError::Indeterminate`] where
+    /// the responses prove nothing.
     pub(crate) async fn identify(
         &self,
         credential: &CredentialContext,
@@ -266,6 +270,9 @@ impl Bitbucket {
     }
 
     /// Revokes an HTTP access token; `None` on Cloud.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where no token has this id.
     pub(crate) async fn revoke_token(
         &self,
         owner: &TokenOwner,
@@ -326,7 +333,31 @@ impl Bitbucket {
         }
     }
 
+    /// Whether keys can have an expiry date: on Data Center since 8.7. An older server would ignore it.
+    pub(crate) async fn supports_key_expiry(&self) -> Result<bool, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(true),
+            Self::DataCenter(datacenter) => datacenter.is_at_least(8, 7).await,
+        }
+    }
+
+    /// Changes the title of a registered key. Returns whether the product supports that; Data Center does not.
+    pub(crate) async fn rename_key(
+        &self,
+        owner: &KeyOwner,
+        key: &RegisteredKey,
+        title: &str,
+    ) -> Result<bool, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.rename_key(owner, key, title).await.map(|()| true),
+            Self::DataCenter(_) => Ok(false),
+        }
+    }
+
     /// Removes a registered key.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where no key has this id, on Cloud; on Data Center that is a success.
     pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
         match self {
             Self::Cloud(cloud) => cloud.remove_key(owner, id).await,

@@ -19,6 +19,15 @@ impl DayCount {
     pub(crate) fn count(self) -> i64 {
         i64::from(self.0)
     }
+
+    /// Parses the lifetime of a key or token.
+    pub(crate) fn parse_lifetime(text: &str) -> Result<Self, ParseDayCountError> {
+        let days = text.parse::<Self>()?;
+        if days.0 == 0 {
+            return Err(ParseDayCountError);
+        }
+        Ok(days)
+    }
 }
 
 impl FromStr for DayCount {
@@ -67,5 +76,7 @@ mod tests {
                 "{text}"
             );
         }
+        assert!(DayCount::parse_lifetime("0d").is_err());
+        assert_eq!(DayCount::parse_lifetime("1d").map(DayCount::count), Ok(1));
     }
 }

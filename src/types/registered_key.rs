@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::date::Date;
+use super::day_count::DayCount;
 use super::deployment::Deployment;
 use super::fingerprint::Fingerprint;
 use super::public_key::PublicKey;
@@ -22,7 +23,7 @@ pub(crate) enum KeyOwner {
     Account,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Access {
     Read,
@@ -49,6 +50,15 @@ pub(crate) struct NewKey {
     pub title: String,
     /// On Cloud determined by the owner.
     pub access: Access,
+    /// `None` for a key that does not expire.
+    pub lifetime: Option<DayCount>,
+}
+
+impl NewKey {
+    /// The last day of a key that is registered today.
+    pub(crate) fn expires_on(&self) -> Option<Date> {
+        Date::today().checked_add_days(self.lifetime?.count())
+    }
 }
 
 /// `None` is a property that the server does not report.

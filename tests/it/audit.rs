@@ -311,6 +311,7 @@ fn healthy_key(owner: &str, number: u32) -> Key {
         label: format!("key {number}"),
         permission: "REPO_READ".to_owned(),
         created: days_ago(10),
+        comment: String::new(),
         fields: json!({
             "added_on": rfc3339(days_ago(10)), "last_used": rfc3339(days_ago(1)),
             "lastAuthenticated": days_ago(1),

@@ -89,7 +89,7 @@ fn hints_about_keys_name_the_repository() {
         &sandbox.run([&add[..], &["--write"]].concat()),
         6,
         "the key is already registered as access key",
-        "bbconnect key remove 1 --repo WEB/site",
+        "bbconnect key edit 1 --repo WEB/site --access write",
     );
 }
 

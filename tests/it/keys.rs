@@ -196,6 +196,216 @@ fn a_key_registered_with_other_access_is_exit_6() {
     run(&sandbox, &cloud, JANE, &write).exits_with(2);
 }
 
+fn today_plus(days: i64) -> String {
+    let today = jiff::tz::Offset::UTC
+        .to_datetime(jiff::Timestamp::now())
+        .date();
+    let date = today.checked_add(jiff::Span::new().days(days));
+    date.unwrap().to_string()
+}
+
+#[test]
+fn keys_expire_on_request() {
+    let sandbox = Sandbox::new();
+    let server = server(&ALL);
+    for (url, email, repository, registered_as) in both(&server) {
+        let path = key(&sandbox, registered_as);
+        let owner: &[&str] = if email.is_some() {
+            &["--user"]
+        } else {
+            &["--repo", repository]
+        };
+        let add = |path: &str, more: &[&str]| {
+            let add = ["key", "add", "--json", "--key", path];
+            run(&sandbox, &url, email, &[&add[..], owner, more].concat())
+        };
+        let before = server.requests().len();
+        let lifetime = ["--expires-in", "90d"];
+        let planned = add(&path, &[&lifetime[..], &["--dry-run"]].concat());
+        let planned = planned.exits_with(0).json();
+        assert_eq!(planned["action"], "would-create");
+        assert_eq!(planned["key"]["expires_on"], today_plus(90));
+        let created = add(&path, &lifetime).exits_with(0).json();
+        assert_eq!(created["action"], "created");
+        assert_eq!(created["key"]["expires_on"], today_plus(90));
+        assert_eq!(created["note"], serde_json::Value::Null);
+        let sent = server.requests().split_off(before);
+        let sent = sent.iter().find(|sent| sent.method == "POST").unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&sent.body).unwrap();
+        if email.is_some() {
+            assert!(
+                sent.path
+                    .ends_with(&format!("?expires_on={}", today_plus(90)))
+            );
+            assert_eq!(body.get("expiryDays"), None);
+        } else {
+            assert_eq!(body["key"]["expiryDays"], 90);
+        }
+        // Again, also later, nothing changes; a shorter life would be another key.
+        assert_eq!(
+            add(&path, &lifetime).exits_with(0).json()["action"],
+            "unchanged"
+        );
+        let longer = add(&path, &["--expires-in", "100d"]).exits_with(0).json();
+        assert_eq!(longer["action"], "unchanged");
+        for dry_run in [&[][..], &["--dry-run"]] {
+            let shorter = add(&path, &[&["--expires-in", "4w"], dry_run].concat());
+            let shorter = shorter.exits_with(6).json();
+            let message = shorter["error"]["message"].as_str().unwrap();
+            assert!(message.ends_with(&format!("expires on {}", today_plus(90))));
+        }
+        add(&path, &["--expires-in", "0d"]).exits_with(2);
+        let other = key(&sandbox, &format!("other-{registered_as}"));
+        add(&other, &[]).exits_with(0);
+        let forever = add(&other, &lifetime).exits_with(6).json();
+        let message = forever["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with("does not expire"), "{message}");
+        if email.is_none() {
+            let user = key(&sandbox, "user");
+            let add = ["key", "add", "--key", &user, "--user", "--expires-in", "2w"];
+            run(&sandbox, &url, email, &add).exits_with(0);
+            let sent = server.requests().pop().unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&sent.body).unwrap();
+            assert_eq!(body["expiryDays"], 14);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_cannot_expire_is_not_registered() {
+    let sandbox = Sandbox::new();
+    let server = server(&ALL);
+    server.update(|state| state.version = Some("8.6.4"));
+    let path = key(&sandbox, "key");
+    let add = |url: &str, email, owner: [&str; 2]| {
+        let add = ["key", "add", "--key", &path, "--expires-in", "90d"];
+        run(&sandbox, url, email, &[&add[..], &owner].concat())
+    };
+    for owner in [
+        ["--repo", "WEB/site"],
+        ["--project", "WEB"],
+        ["--user", "--dry-run"],
+    ] {
+        let old = add(&server.datacenter(), None, owner).exits_with(8);
+        assert!(old.stderr.contains("8.7"), "{}", old.stderr);
+    }
+    let before = server.requests().len();
+    for owner in [["--repo", "acme/site"], ["--project", "acme/WEB"]] {
+        let deploy_key = add(&server.cloud(), JANE, owner).exits_with(2);
+        assert!(
+            deploy_key.stderr.contains("--user"),
+            "{}",
+            deploy_key.stderr
+        );
+    }
+    assert_eq!(server.requests().len(), before);
+    assert!(server.requests().iter().all(|seen| seen.method == "GET"));
+}
+
+#[test]
+fn edit_changes_access_on_data_center_and_titles_on_cloud() {
+    let sandbox = Sandbox::new();
+    let server = server(&ALL);
+    let path = key(&sandbox, "key");
+    let (cloud, datacenter) = (server.cloud(), server.datacenter());
+    let by_key = |id: &str, more: &[&str]| {
+        let edit = ["key", "edit", id, "--repo", "WEB/site", "--json"];
+        run(&sandbox, &datacenter, None, &[&edit[..], more].concat())
+    };
+    let add = ["key", "add", "--key", &path, "--repo", "WEB/site", "--json"];
+    let added = run(&sandbox, &datacenter, None, &add).exits_with(0).json();
+    let id = added["key"]["id"].as_str().unwrap().to_owned();
+    let fingerprint = added["key"]["fingerprint"].as_str().unwrap().to_owned();
+    let puts = || {
+        let seen = server.requests();
+        seen.iter().filter(|seen| seen.method == "PUT").count()
+    };
+    let write = ["--access", "write"];
+    // A key that reads leads here.
+    let refused = run(
+        &sandbox,
+        &datacenter,
+        None,
+        &[&add[..], &["--write"]].concat(),
+    );
+    let refused = refused.exits_with(6).json();
+    let hint = refused["error"]["hint"].as_str().unwrap();
+    let expected = format!("bbconnect key edit {id} --repo WEB/site --access write");
+    assert!(hint.ends_with(&expected), "{hint}");
+    let planned = by_key(&id, &[&write[..], &["--dry-run"]].concat())
+        .exits_with(0)
+        .json();
+    assert_eq!(
+        (&planned["action"], &planned["key"]["access"]),
+        (&"would-update".into(), &"write".into())
+    );
+    assert_eq!(puts(), 0);
+    let changed = by_key(&id, &write).exits_with(0).json();
+    assert_eq!(changed["schema"], "bbconnect/key-edit@1");
+    assert_eq!(
+        (&changed["action"], &changed["key"]["access"]),
+        (&"updated".into(), &"write".into())
+    );
+    assert_eq!(changed["repository"], "WEB/site");
+    assert_eq!(
+        by_key(&fingerprint, &write).exits_with(0).json()["action"],
+        "unchanged"
+    );
+    assert_eq!(puts(), 1);
+    run(
+        &sandbox,
+        &datacenter,
+        None,
+        &[&add[..], &["--write"]].concat(),
+    )
+    .exits_with(0);
+    by_key(&id, &[]).exits_with(2);
+    by_key(&id, &["--title", "other"]).exits_with(2);
+    by_key("99", &write).exits_with(5);
+    let user = ["key", "edit", &id, "--user", "--access", "read"];
+    run(&sandbox, &datacenter, None, &user).exits_with(2);
+
+    let user = key(&sandbox, "user");
+    for (path, owner) in [(&path, &["--repo", "acme/site"][..]), (&user, &["--user"])] {
+        let run = |command: &[&str], more: &[&str]| {
+            let arguments = [command, owner, &["--json"], more].concat();
+            run(&sandbox, &cloud, JANE, &arguments)
+        };
+        let added = run(&["key", "add", "--key", path], &["--title", "first"]);
+        let added = added.exits_with(0).json();
+        let id = added["key"]["id"].as_str().unwrap();
+        let edit = ["key", "edit", id];
+        let before = puts();
+        let planned = run(&edit, &["--title", "second", "--dry-run"])
+            .exits_with(0)
+            .json();
+        assert_eq!(planned["key"]["label"], "second");
+        assert_eq!(puts(), before);
+        let renamed = run(&edit, &["--title", "second"]).exits_with(0).json();
+        assert_eq!(renamed["action"], "updated");
+        let again = run(&edit, &["--title", "second"]).exits_with(0).json();
+        assert_eq!(again["action"], "unchanged");
+        assert_eq!(puts(), before + 1);
+        let listed = run(&["key", "list"], &[]).exits_with(0).json();
+        assert_eq!(listed["keys"][0]["label"], "second");
+        // The comment in the key stays.
+        assert_eq!(
+            listed["keys"][0]["public_key"],
+            renamed["key"]["public_key"]
+        );
+        let comment = text(&format!("{path}.pub"));
+        assert_eq!(listed["keys"][0]["public_key"], comment.trim_end());
+        run(&edit, &["--access", "write"]).exits_with(2);
+        run(&edit, &["--title", ""]).exits_with(2);
+        run(&edit, &[]).exits_with(2);
+    }
+    let project = ["key", "edit", "1", "--project", "acme/WEB", "--title", "x"];
+    run(&sandbox, &cloud, JANE, &project).exits_with(2);
+    // Not with an access token.
+    let edit = ["key", "edit", "1", "--repo", "acme/site", "--title", "x"];
+    run(&sandbox, &cloud, None, &edit).exits_with(4);
+}
+
 #[test]
 fn missing_scopes_for_keys_are_named() {
     let sandbox = Sandbox::new();

@@ -409,3 +409,281 @@ fn token_creation_is_never_retried() {
         1
     );
 }
+
+/// API tokens of Cloud: secret, e-mail, scopes.
+const API_TOKENS: [(&str, &str, &[&str]); 5] = [
+    (
+        "ATATT-rotate-old",
+        "jane@acme.example",
+        &["read:user:bitbucket", "read:repository:bitbucket"],
+    ),
+    (
+        "ATATT-rotate-new",
+        "jane@acme.example",
+        &["read:repository:bitbucket", "read:user:bitbucket"],
+    ),
+    (
+        "ATATT-rotate-narrow",
+        "jane@acme.example",
+        &["read:user:bitbucket"],
+    ),
+    (
+        "ATATT-rotate-wide",
+        "jane@acme.example",
+        &[
+            "read:user:bitbucket",
+            "read:repository:bitbucket",
+            "admin:repository:bitbucket",
+        ],
+    ),
+    (
+        "ATATT-rotate-bob",
+        "bob@acme.example",
+        &["read:user:bitbucket", "read:repository:bitbucket"],
+    ),
+];
+
+fn cloud() -> Server {
+    let token =
+        |&(secret, email, scopes): &(&str, &'static str, &'static [&'static str])| Credential {
+            kind: Kind::ApiToken { email },
+            secret: secret.to_owned(),
+            scopes: scopes.to_vec(),
+        };
+    let access_token = |secret: &str, repository, scope| Credential {
+        kind: Kind::AccessToken {
+            workspace: "acme",
+            repository,
+        },
+        secret: secret.to_owned(),
+        scopes: vec![scope],
+    };
+    let mut credentials: Vec<_> = API_TOKENS.iter().map(token).collect();
+    credentials.extend([
+        access_token("ATCTT-rotate-old", Some("site"), "repository"),
+        access_token("ATCTT-rotate-new", Some("site"), "repository"),
+        access_token("ATCTT-rotate-other", Some("shop"), "repository"),
+        access_token("ATCTT-rotate-workspace", None, "repository"),
+        access_token("ATCTT-rotate-admin", Some("site"), "repository:admin"),
+    ]);
+    Server::start(ServerState {
+        credentials,
+        repositories: vec![("acme/site", false), ("acme/shop", false)],
+        ..ServerState::default()
+    })
+}
+
+/// A connection with an API token, and one with an access token.
+fn cloud_connections(server: &Server) -> Sandbox {
+    let sandbox = Sandbox::with_file_store();
+    let url = server.cloud();
+    for (name, secret, more) in [
+        (
+            "work",
+            "ATATT-rotate-old",
+            ["--email", "jane@acme.example", "--workspace", "acme"],
+        ),
+        (
+            "site",
+            "ATCTT-rotate-old",
+            ["--workspace", "acme", "--repo", "site"],
+        ),
+    ] {
+        let expires = ["--expires", "2027-01-31", "--token-stdin"];
+        let add = ["connection", "add", name, "--url", &url];
+        let add = [&add[..], &more, &expires].concat();
+        sandbox.run_with_input(add, secret).exits_with(0);
+    }
+    sandbox
+}
+
+#[test]
+fn rotation_on_cloud_takes_a_token_for_the_same_resource_with_the_same_scopes() {
+    let server = cloud();
+    let sandbox = cloud_connections(&server);
+    let rotate = |name: &str, flag: &str, token: &str, more: &[&str]| {
+        let rotate = ["token", "rotate", "-c", name, "--json", flag];
+        let ran = sandbox.run_with_input([&rotate[..], more].concat(), token);
+        let secrets = ran.stdout.contains("rotate-") || ran.stderr.contains("rotate-");
+        assert!(!secrets, "{} {}", ran.stdout, ran.stderr);
+        ran
+    };
+    let expiry = |name: &str| {
+        let shown = sandbox.run(["connection", "show", name, "--json"]);
+        shown.exits_with(0).json()["connection"]["expires_on"].clone()
+    };
+    for (name, token, exit, reason) in [
+        (
+            "work",
+            "ATATT-rotate-narrow",
+            6,
+            "missing: read:repository:bitbucket",
+        ),
+        (
+            "work",
+            "ATATT-rotate-wide",
+            6,
+            "additional: admin:repository:bitbucket",
+        ),
+        ("work", "ATATT-rotate-bob", 3, "rejected"),
+        ("work", "ATATT-rotate-unknown", 3, "rejected"),
+        ("work", "ATCTT-rotate-new", 3, "access token"),
+        ("site", "ATCTT-rotate-other", 6, "repository acme/site"),
+        ("site", "ATCTT-rotate-workspace", 6, "workspace"),
+        (
+            "site",
+            "ATCTT-rotate-admin",
+            6,
+            "missing: repository; additional: repository:admin",
+        ),
+        ("site", "", 2, "empty"),
+    ] {
+        let refused = rotate(name, "--new-token-stdin", token, &[])
+            .exits_with(exit)
+            .json();
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains(reason), "{token}: {message}");
+        // The old one is still there.
+        sandbox.run(["check", name]).exits_with(0);
+        assert_eq!(expiry(name), "2027-01-31");
+    }
+    let planned = rotate("work", "--dry-run", "", &[]).exits_with(0).json();
+    assert_eq!(planned["action"], "would-update");
+    let page = "https://id.atlassian.com/manage-profile/security/api-tokens";
+    assert_eq!(planned["page"], page);
+    let done = rotate("work", "--new-token-stdin", "ATATT-rotate-new\n", &[]);
+    let done = done.exits_with(0).json();
+    assert_eq!(done["schema"], "bbconnect/token-rotate@1");
+    assert_eq!(done["action"], "updated");
+    assert_eq!(done["owner"], "user jane");
+    // The old day is not that of the new token.
+    assert_eq!(done["token"]["expires_on"], serde_json::Value::Null);
+    assert_eq!(expiry("work"), serde_json::Value::Null);
+    let day = ["--expires", "2027-06-30"];
+    let again = rotate("work", "--token-stdin", "ATATT-rotate-new", &day).exits_with(0);
+    assert_eq!(again.json()["action"], "updated");
+    let again = rotate("work", "--token-stdin", "ATATT-rotate-new", &[]).exits_with(0);
+    assert_eq!(again.json()["action"], "unchanged");
+    assert_eq!(expiry("work"), "2027-06-30");
+    let done = rotate("site", "--token-stdin", "ATCTT-rotate-new", &day)
+        .exits_with(0)
+        .json();
+    assert_eq!(done["owner"], "repository acme/site");
+    assert_eq!(done["repository"], "acme/site");
+    assert_eq!(expiry("site"), "2027-06-30");
+    server.update(|state| {
+        let is_new = |credential: &Credential| credential.secret.ends_with("-new");
+        state.credentials.retain(is_new);
+    });
+    for name in ["work", "site"] {
+        sandbox.run(["check", name]).exits_with(0);
+    }
+    // A token that has expired already is replaced as well.
+    server.update(|state| {
+        let mut newer = state.credentials[0].clone();
+        "ATATT-rotate-newer".clone_into(&mut newer.secret);
+        state.credentials = vec![newer];
+    });
+    let done = rotate("work", "--token-stdin", "ATATT-rotate-newer", &[])
+        .exits_with(0)
+        .json();
+    assert!(
+        done["notes"].to_string().contains("no longer accepted"),
+        "{done}"
+    );
+}
+
+#[test]
+fn rotation_on_cloud_needs_a_token_that_is_stored() {
+    let server = cloud();
+    let sandbox = cloud_connections(&server);
+    let before = server.requests().len();
+    std::fs::write(sandbox.path("token"), "ATATT-rotate-old").unwrap();
+    let url = server.cloud();
+    let email = ["--email", "jane@acme.example", "--workspace", "acme"];
+    let add = ["connection", "add", "command", "--url", &url, "--no-verify"];
+    let add = [
+        &add[..],
+        &["--auth", "api-token", "--token-command", "cat token"],
+        &email,
+    ]
+    .concat();
+    sandbox.run(add).exits_with(0);
+    let rotate = ["token", "rotate", "--new-token-stdin"];
+    for named in [&["-c", "command"][..], &[]] {
+        let mut command = sandbox.command([&rotate[..], named].concat());
+        if named.is_empty() {
+            command
+                .env("BBCONNECT_URL", &url)
+                .env("BBCONNECT_EMAIL", "jane@acme.example")
+                .env("BBCONNECT_TOKEN", "ATATT-rotate-old");
+        }
+        let refused = command.finish().exits_with(2);
+        assert!(
+            refused.stderr.contains("stored outside bbconnect"),
+            "{}",
+            refused.stderr
+        );
+    }
+    let missing = sandbox.run(["token", "rotate", "-c", "work"]).exits_with(2);
+    assert!(
+        missing.stderr.contains("--new-token-stdin"),
+        "{}",
+        missing.stderr
+    );
+    for flags in [
+        &["--expires-in", "90d"][..],
+        &["--username", "jane", "--token-file", "token"],
+    ] {
+        let rotate = ["token", "rotate", "-c", "work"];
+        sandbox.run([&rotate[..], flags].concat()).exits_with(2);
+    }
+    assert_eq!(server.requests().len(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn rotation_on_cloud_guides_on_a_terminal() {
+    let server = cloud();
+    let sandbox = cloud_connections(&server);
+    let passphrase = sandbox.path("passphrase");
+    let store = [
+        ("BBCONNECT_STORE", "file"),
+        (
+            "BBCONNECT_STORE_PASSPHRASE_FILE",
+            passphrase.to_str().unwrap(),
+        ),
+    ];
+    let mut terminal = sandbox.terminal_with(&store, &["token", "rotate", "-c", "work"]);
+    let wait = |terminal: &mut rexpect::session::PtySession, text: &str| {
+        terminal.exp_string(text).unwrap();
+    };
+    wait(
+        &mut terminal,
+        "Create the new token at https://id.atlassian.com/",
+    );
+    wait(
+        &mut terminal,
+        "read:repository:bitbucket read:user:bitbucket",
+    );
+    wait(&mut terminal, "API token");
+    terminal.send_line("ATATT-rotate-unknown").unwrap();
+    wait(&mut terminal, "rejected");
+    wait(&mut terminal, "API token");
+    terminal.send_line("ATATT-rotate-new").unwrap();
+    wait(&mut terminal, "Expiry date");
+    terminal.send_line("next year").unwrap();
+    wait(&mut terminal, "expected a date");
+    wait(&mut terminal, "Expiry date");
+    terminal.send_line("2027-06-30").unwrap();
+    wait(
+        &mut terminal,
+        "updated: new token of connection work, of user jane",
+    );
+    wait(&mut terminal, "revoke the old token");
+    terminal.exp_eof().unwrap();
+    let shown = sandbox
+        .run(["connection", "show", "work", "--json"])
+        .exits_with(0);
+    assert_eq!(shown.json()["connection"]["expires_on"], "2027-06-30");
+}

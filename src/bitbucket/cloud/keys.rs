@@ -22,6 +22,7 @@ struct Key {
     uuid: Option<String>,
     #[serde(rename = "key")]
     line: Option<String>,
+    comment: Option<String>,
     label: Option<String>,
     #[serde(default, deserialize_with = "deserialize_lenient")]
     created_on: Option<Timestamp>,
@@ -38,8 +39,23 @@ struct NewWireKey<'a> {
     /// Required by the schema; the documentation's examples omit it.
     #[serde(rename = "type")]
     kind: &'static str,
-    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     label: &'a str,
+}
+
+impl<'a> NewWireKey<'a> {
+    fn new(owner: &KeyOwner, key: Option<&PublicKey>, label: &'a str) -> Self {
+        let kind = match owner {
+            KeyOwner::Account => "ssh_key",
+            KeyOwner::Repository(_) | KeyOwner::Project { .. } => "deploy_key",
+        };
+        Self {
+            kind,
+            key: key.map(ToString::to_string),
+            label,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,18 +89,17 @@ impl Cloud {
         if let Some(existing) = known(self.list_keys(&path_segments, owner).await?) {
             return Ok(RegisterOutcome::AlreadyRegistered(existing));
         }
-        let body = NewWireKey {
-            kind: if *owner == KeyOwner::Account {
-                "ssh_key"
-            } else {
-                "deploy_key"
-            },
-            key: key.public.to_string(),
-            label: &key.title,
-        };
+        let body = NewWireKey::new(owner, Some(&key.public), &key.title);
+        let expires_on = key.expires_on().map(|date| date.to_string());
+        let query = expires_on.as_deref().map(|date| ("expires_on", date));
         let response = self
             .http
-            .write(Method::POST, &as_strs(&path_segments), &[], &body)
+            .write(
+                Method::POST,
+                &as_strs(&path_segments),
+                query.as_slice(),
+                &body,
+            )
             .await?;
         if response.status() == StatusCode::BAD_REQUEST || response.status() == StatusCode::CONFLICT
         {
@@ -108,6 +123,28 @@ impl Cloud {
             algorithm: Some(key.public.algorithm().to_owned()),
             ..created
         }))
+    }
+
+    /// Changes the title of a key. A deploy key is sent back as it is, with its comment.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-key-id-put>,
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-key-id-put>
+    pub(crate) async fn rename_key(
+        &self,
+        owner: &KeyOwner,
+        key: &RegisteredKey,
+        title: &str,
+    ) -> Result<(), ApiError> {
+        let mut path_segments = self.keys_path(owner).await?;
+        path_segments.push(key.id.clone());
+        let public = key
+            .public_key
+            .as_ref()
+            .filter(|_| *owner != KeyOwner::Account);
+        let body = NewWireKey::new(owner, public, title);
+        let path_segments = as_strs(&path_segments);
+        let response = self.http.write(Method::PUT, &path_segments, &[], &body);
+        response.await?.success()
     }
 
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-key-id-delete>,
@@ -181,6 +218,12 @@ fn registered(key: Key, owner: &KeyOwner) -> Option<RegisteredKey> {
         KeyOwner::Repository(_) | KeyOwner::Project { .. } => (Access::Read, KeyKind::DeployKey),
     };
     let public: Option<PublicKey> = key.line.as_deref().and_then(|line| line.parse().ok());
+    // Cloud returns the comment beside the key.
+    let comment = key.comment.filter(|comment| !comment.is_empty());
+    let public = match (public, comment) {
+        (Some(public), Some(comment)) => Some(public.with_comment(&comment)),
+        (public, _) => public,
+    };
     Some(RegisteredKey {
         id: key.uuid.or(key.id.map(|id| id.to_string()))?,
         label: key.label.filter(|label| !label.is_empty()),

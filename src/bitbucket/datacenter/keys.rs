@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::DataCenter;
 use super::repositories::{Project, RepositoryJson};
 use crate::bitbucket::client::{ApiError, Response};
+use crate::types::day_count::DayCount;
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{
     Access, KeyKind, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
@@ -48,9 +49,12 @@ struct KeyPlace {
 }
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct NewWireKey<'a> {
     text: String,
     label: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry_days: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,6 +117,7 @@ impl DataCenter {
         let wire = NewWireKey {
             text: key.public.to_string(),
             label: &key.title,
+            expiry_days: key.lifetime.map(DayCount::count),
         };
         let response = match permission(owner, key.access) {
             None => self.http.write(Method::POST, &segments, &[], &wire).await?,

@@ -174,6 +174,7 @@ impl Plan {
             public: public.clone(),
             title,
             access,
+            lifetime: None,
         }
     }
 

@@ -129,7 +129,7 @@ pub(super) fn any_secret(
     };
     describe_creation(app, connection, auth);
     loop {
-        let secret = secret_or_page(app, connection, auth, label)?;
+        let secret = app.prompt_secret_or_page(connection, auth, label)?;
         match check(&secret) {
             Ok(()) => return Ok(secret),
             Err(error) => explain(app, &error),
@@ -154,43 +154,8 @@ pub(super) fn secret(app: &App, connection: &Connection) -> Result<Secret, Error
 /// A secret of a kind, where the previous one was wrong.
 pub(super) fn secret_again(app: &App, connection: &Connection) -> Result<Secret, Error> {
     let auth = connection.auth();
-    let secret = secret_or_page(app, connection, auth, auth.secret_label())?;
+    let secret = app.prompt_secret_or_page(connection, auth, auth.secret_label())?;
     Ok(auth.normalize_secret(secret))
-}
-
-/// Prompts for a secret, hidden. An empty line opens the page where one is created.
-fn secret_or_page(
-    app: &App,
-    connection: &Connection,
-    auth: AuthMethod,
-    label: &str,
-) -> Result<Secret, Error> {
-    let page = connection.token_page(auth, connection.level());
-    loop {
-        let secret = app.ui.prompt_secret(label).map_err(Error::Stdin)?;
-        if !secret.expose().trim().is_empty() {
-            return Ok(secret);
-        }
-        match &page {
-            Some(page) if has_creation_page(auth) && !page.contains("/WORKSPACE/") => {
-                let opened = app.open_in_browser(page);
-                let what = if opened {
-                    "opened"
-                } else {
-                    "cannot open a browser for"
-                };
-                app.ui.eprint_line(&format!("  {what} {page}"));
-            }
-            Some(_) | None => app.ui.eprint_line("  the input is empty"),
-        }
-    }
-}
-
-fn has_creation_page(auth: AuthMethod) -> bool {
-    matches!(
-        auth,
-        AuthMethod::ApiToken | AuthMethod::AccessToken | AuthMethod::HttpAccessToken
-    )
 }
 
 /// Where a credential of a kind is created, and the scopes to select.

@@ -8,10 +8,11 @@ use super::target::{KeyOwnerArgs, KeyTarget};
 use crate::app::{App, OnAccessMismatch};
 use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
-use crate::error::Error;
+use crate::error::{Error, RejectionKind};
 use crate::resolve::ResolvedRepository;
 use crate::ssh;
 use crate::types::action::Action;
+use crate::types::day_count::DayCount;
 use crate::types::deployment::Deployment;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
 use crate::ui::{CommandOutput, TextWriter};
@@ -20,7 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect key add --key ~/.ssh/build.pub --repo acme/site
   bbconnect key add --key ~/.ssh/build --repo WEB/site --write --title 'build server'
-  bbconnect key add --key ~/.ssh/id_ed25519.pub --user
+  bbconnect key add --key ~/.ssh/id_ed25519.pub --user --expires-in 90d
 ";
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,9 @@ pub(crate) struct Args {
     /// Grant write access (Data Center; deploy keys of Cloud are read-only)
     #[arg(long)]
     pub write: bool,
+    /// Lifetime: 90d, 12w (Data Center 8.7 or later; Cloud with --user)
+    #[arg(long, value_name = "AGE", value_parser = DayCount::parse_lifetime)]
+    pub expires_in: Option<DayCount>,
     #[command(flatten)]
     pub target: KeyOwnerArgs,
     #[command(flatten)]
@@ -70,8 +74,17 @@ impl Subcommand for Args {
                 "leave out --write, or pass --user",
             ));
         }
+        if self.expires_in.is_some() && is_deploy_key {
+            return Err(Error::usage(
+                "deploy keys of Bitbucket Cloud do not expire",
+                "leave out --expires-in, or pass --user for a key of your account",
+            ));
+        }
         selected.require_key_admin(owner)?;
         let target = target.require_writable(app)?;
+        if self.expires_in.is_some() {
+            require_key_expiry(&target, app)?;
+        }
         let owner = &target.owner;
         let title = self.title.clone().or_else(|| {
             let comment = public.comment();
@@ -84,6 +97,7 @@ impl Subcommand for Args {
             } else {
                 Access::Read
             },
+            lifetime: self.expires_in,
             public,
         };
         if let Some(reach) = owner.reach() {
@@ -97,8 +111,12 @@ impl Subcommand for Args {
             target.registry(app).register(&key, mismatch)?
         };
         let target = target.renamed();
+        let is_unconfirmed = self.expires_in.is_some() && key.expires_on.is_none();
+        let unconfirmed = || "the server did not confirm the expiry date of the key".to_owned();
         Ok(AddOutput {
-            note: key.title_note(self.title.as_deref()),
+            note: key
+                .title_note(self.title.as_deref())
+                .or_else(|| is_unconfirmed.then(unconfirmed)),
             action,
             owner: target.owner.to_string(),
             described_owner: target.described_owner(),
@@ -106,6 +124,19 @@ impl Subcommand for Args {
             key,
         })
     }
+}
+
+/// An older server would ignore the expiry date, and the key would be valid forever.
+fn require_key_expiry(target: &KeyTarget, app: &App) -> Result<(), Error> {
+    let supported = app.block_on(target.bitbucket.supports_key_expiry())?;
+    if supported.map_err(|error| target.selected.describe_api_error(error))? {
+        return Ok(());
+    }
+    Err(Error::rejected(
+        RejectionKind::Unsupported,
+        "keys with an expiry date require Data Center 8.7 or later",
+        "leave out --expires-in, and remove the key with `bbconnect key remove` in time",
+    ))
 }
 
 impl CommandOutput for AddOutput {
@@ -119,19 +150,23 @@ impl CommandOutput for AddOutput {
             ..
         } = &self.key;
         let owner = &self.described_owner;
+        let expires = self
+            .key
+            .expires_on
+            .map_or(String::new(), |date| format!(", expires on {date}"));
         out.line(&match self.action {
             Action::Unchanged => {
-                format!("unchanged: {registered_as} {id} of {owner}, {access}")
+                format!("unchanged: {registered_as} {id} of {owner}, {access}{expires}")
             }
             Action::WouldCreate => {
-                format!("would register as {registered_as} of {owner}, {access}")
+                format!("would register as {registered_as} of {owner}, {access}{expires}")
             }
             Action::Created
             | Action::Updated
             | Action::Removed
             | Action::WouldUpdate
             | Action::WouldRemove => {
-                format!("registered as {registered_as} {id} of {owner}, {access}")
+                format!("registered as {registered_as} {id} of {owner}, {access}{expires}")
             }
         });
     }

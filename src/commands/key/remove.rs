@@ -6,10 +6,9 @@ use super::target::{KeyOwnerArgs, KeyTarget};
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::commands::args::{DryRunArg, YesArg};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::types::action::Action;
-use crate::types::hint::Hint;
 use crate::types::registered_key::RegisteredKey;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -50,27 +49,13 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let target = self.target.find(app)?;
         target.selected.require_key_admin(&target.owner)?;
-        let response = app.block_on(target.bitbucket.keys(&target.owner))?;
-        let target = target.renamed();
+        let (target, key) = target.find_key(app, &self.id)?;
         let KeyTarget {
             selected,
             bitbucket,
             owner,
             ..
         } = &target;
-        let keys = response.map_err(|error| selected.describe_key_error(error, owner))?;
-        let matches = |key: &RegisteredKey| {
-            let fingerprint = key.fingerprint.map(|fingerprint| fingerprint.to_string());
-            key.id == self.id || fingerprint.as_deref() == Some(self.id.as_str())
-        };
-        let Some(key) = keys.into_iter().find(matches) else {
-            return Err(Error::rejected(
-                RejectionKind::NotFound,
-                format!("{owner} has no key {}", self.id),
-                Hint::command("key list")
-                    .with_text(format!(" {} lists the registered keys", owner.flag())),
-            ));
-        };
         let named = match &key.label {
             Some(label) => format!("{} {} ({label})", key.registered_as, key.id),
             None => format!("{} {}", key.registered_as, key.id),

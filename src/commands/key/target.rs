@@ -2,12 +2,13 @@
 
 use crate::app::{App, KeyRegistry};
 use crate::bitbucket::Bitbucket;
-use crate::error::Error;
+use crate::error::{Error, RejectionKind};
 use crate::resolve::{
     Needs, RepositorySource, Request, Resolved, ResolvedRepository, SelectedConnection, Target,
 };
 use crate::types::deployment::Deployment;
-use crate::types::registered_key::KeyOwner;
+use crate::types::hint::Hint;
+use crate::types::registered_key::{KeyOwner, RegisteredKey};
 use crate::types::repository::RepoRef;
 
 // No doc comment: clap would show it as the description of the command that this is part of.
@@ -87,6 +88,27 @@ impl KeyTarget {
             self.repository = Some(repository);
         }
         self
+    }
+
+    /// The registered key with an id or fingerprint, and the target under its current name.
+    pub(super) fn find_key(self, app: &App, id: &str) -> Result<(Self, RegisteredKey), Error> {
+        let response = app.block_on(self.bitbucket.keys(&self.owner))?;
+        let target = self.renamed();
+        let owner = &target.owner;
+        let keys = response.map_err(|error| target.selected.describe_key_error(error, owner))?;
+        let matches = |key: &RegisteredKey| {
+            let fingerprint = key.fingerprint.map(|fingerprint| fingerprint.to_string());
+            key.id == id || fingerprint.as_deref() == Some(id)
+        };
+        match keys.into_iter().find(matches) {
+            Some(key) => Ok((target, key)),
+            None => Err(Error::rejected(
+                RejectionKind::NotFound,
+                format!("{owner} has no key {id}"),
+                Hint::command("key list")
+                    .with_text(format!(" {} lists the registered keys", owner.flag())),
+            )),
+        }
     }
 
     /// The owner for people, with the source of the repository.

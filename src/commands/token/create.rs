@@ -55,7 +55,7 @@ pub(crate) struct Args {
     )]
     pub permissions: Vec<Scope>,
     /// Lifetime: 90d, 12w [default: the server's maximum]
-    #[arg(long, value_name = "AGE")]
+    #[arg(long, value_name = "AGE", value_parser = DayCount::parse_lifetime)]
     pub expires_in: Option<DayCount>,
     /// Save as a new connection instead of printing
     #[arg(long, value_name = "CONNECTION")]

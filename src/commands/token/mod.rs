@@ -6,6 +6,7 @@ mod owner_args;
 pub(crate) mod page;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
+mod rotate_on_cloud;
 pub(crate) mod scopes;
 
 use crate::commands::command_group;
@@ -15,7 +16,7 @@ Examples:
   bbconnect token scopes --for webhook --auth api-token      scopes to select
   bbconnect token page --open                                where to create the token
   bbconnect token list --repo WEB/site                       Data Center
-  bbconnect token rotate -c site --username jane --token-stdin < password
+  bbconnect token rotate -c work                             replace its token
 ";
 
 command_group! {
@@ -30,7 +31,7 @@ command_group! {
         List(list::Args),
         /// Create an HTTP access token (Data Center)
         Create(create::Args),
-        /// Replace and revoke the connection's HTTP access token (Data Center)
+        /// Replace the connection's token
         Rotate(rotate::Args),
         /// Revoke an HTTP access token (Data Center)
         Revoke(revoke::Args),

@@ -1,11 +1,9 @@
-//! `bbconnect token rotate`: a new token in the place of the connection's own, and the old one revoked. The old one
-//! works until the new one is kept and was accepted.
+//! `bbconnect token rotate`: a new token in place of the connection's own. Data Center creates it and revokes the old one,
+//! which works until the new one is stored and was accepted; on Cloud the user creates it.
 
 use serde::Serialize;
 
-use super::owner_args::{
-    Login, not_on_cloud, owner, owner_of, refused, revoke_unsaved, under_current_name,
-};
+use super::owner_args::{Login, owner, owner_of, refused, revoke_unsaved, under_current_name};
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::commands::Subcommand;
@@ -16,6 +14,7 @@ use crate::resolve::SelectedConnection;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::action::Action;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, StoreKind};
+use crate::types::date::ExpiryArg;
 use crate::types::day_count::DayCount;
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
@@ -25,15 +24,22 @@ use crate::ui::{CommandOutput, TextWriter};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect token rotate -c site --username jane --token-stdin < password
-  bbconnect token rotate -c site --expires-in 90d --dry-run
+  bbconnect token rotate -c work                           Cloud: asks for the new token
+  bbconnect token rotate -c work --new-token-stdin --expires 2027-03-31 < token
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Lifetime of the new token: 90d, 12w [default: that of the old one]
-    #[arg(long, value_name = "AGE")]
+    /// Lifetime of the new token: 90d, 12w [default: that of the old one] (Data Center)
+    #[arg(long, value_name = "AGE", value_parser = DayCount::parse_lifetime)]
     pub expires_in: Option<DayCount>,
+    /// Read the new token from stdin (Cloud; also as --token-stdin)
+    #[arg(long, conflicts_with_all = ["username", "token_stdin", "token_file", "token_command"])]
+    pub new_token_stdin: bool,
+    /// Expiry date of the new token (Cloud) [default: unknown]
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "expires_in")]
+    pub expires: Option<ExpiryArg>,
     #[command(flatten)]
     pub dry_run: DryRunArg,
     #[command(flatten)]
@@ -42,14 +48,17 @@ pub(crate) struct Args {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct RotateOutput {
-    action: Action,
-    connection: ConnectionName,
-    owner: String,
-    repository: Option<String>,
-    token: AccessToken,
-    revoked: Option<String>,
+    pub(super) action: Action,
+    pub(super) connection: ConnectionName,
+    pub(super) owner: String,
+    pub(super) repository: Option<String>,
+    pub(super) token: AccessToken,
+    pub(super) revoked: Option<String>,
     /// The old token, where it could not be revoked, and why.
-    not_revoked: Option<String>,
+    pub(super) not_revoked: Option<String>,
+    /// Cloud: where tokens are created and revoked.
+    pub(super) page: Option<String>,
+    pub(super) notes: Vec<String>,
 }
 
 impl Subcommand for Args {
@@ -60,6 +69,15 @@ impl Subcommand for Args {
     /// On an error the connection has its old token.
     fn run(&self, app: &App) -> Result<RotateOutput, Error> {
         let selected = app.select()?;
+        if selected.connection.deployment == Deployment::Cloud {
+            return self.rotate_on_cloud(&selected, app);
+        }
+        if self.new_token_stdin || self.expires.is_some() {
+            return Err(Error::usage(
+                "--new-token-stdin and --expires are for Bitbucket Cloud; a Data Center creates the token itself",
+                "pass --username NAME --token-stdin with your password, and --expires-in AGE",
+            ));
+        }
         let (old, id) = own_token(&selected, app)?;
         if let Some(secret) = &selected.connection.secret {
             // Before a token is created.
@@ -79,6 +97,8 @@ impl Subcommand for Args {
                 token: before,
                 revoked: None,
                 not_revoked: None,
+                page: None,
+                notes: Vec::new(),
             });
         };
         // Kept before anything else can fail, and the old one again where the server does not accept it.
@@ -94,6 +114,8 @@ impl Subcommand for Args {
             action: Action::Updated,
             not_revoked: revoked.as_ref().err().map(|error| format!("{id}: {error}")),
             revoked: revoked.ok(),
+            page: None,
+            notes: Vec::new(),
             connection: selected.name,
             owner: owner.to_string(),
             repository: owner.repository(),
@@ -109,24 +131,13 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
         Error::usage(message, Hint::command("token create").with_text(hint))
     };
     if connection.auth() != AuthMethod::HttpAccessToken {
-        if connection.deployment == Deployment::Cloud {
-            return Err(not_on_cloud());
-        }
         let message = format!("connection {} has no HTTP access token", selected.name);
         return Err(usage(message, " creates one"));
     }
-    if !matches!(
-        connection.store(),
-        Some(StoreKind::Keyring | StoreKind::File)
-    ) {
-        let store = connection.store().map_or("nowhere", StoreKind::name);
-        let message = format!(
-            "the secret of {} is stored outside bbconnect ({store}) and cannot be replaced",
-            selected.name
-        );
-        let hint = " prints a new token; store it there";
-        return Err(usage(message, hint));
-    }
+    require_own_store(
+        selected,
+        Hint::command("token create").with_text(" prints a new token; store it there"),
+    )?;
     let secret = app.secret_of(selected)?;
     let asked = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
     let id = asked.current_token_id().ok_or_else(|| {
@@ -134,6 +145,21 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
         usage(message.to_owned(), " creates a new token")
     })?;
     Ok((secret, id))
+}
+
+/// Refuses a secret that bbconnect does not store, and so cannot replace.
+pub(super) fn require_own_store(selected: &SelectedConnection, hint: Hint) -> Result<(), Error> {
+    match selected.connection.store() {
+        Some(StoreKind::Keyring | StoreKind::File) => Ok(()),
+        store => Err(Error::usage(
+            format!(
+                "the secret of {} is stored outside bbconnect ({}) and cannot be replaced",
+                selected.name,
+                store.map_or("nowhere", StoreKind::name)
+            ),
+            hint,
+        )),
+    }
 }
 
 /// Creates a token with the name, permissions and lifetime of another; with `--dry-run` only reads that one.
@@ -190,7 +216,7 @@ fn store_and_verify(
         .map_err(|error| selected.describe_api_error(error))
 }
 
-fn switch(
+pub(super) fn switch(
     name: &ConnectionName,
     connection: &Connection,
     secret: &Secret,
@@ -206,9 +232,15 @@ impl CommandOutput for RotateOutput {
     const SCHEMA: &'static str = "bbconnect/token-rotate@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let name = self.token.name.as_deref().unwrap_or_default();
+        let name = self.token.name.as_ref();
+        let name = name.map_or(String::new(), |name| format!(" {name}"));
+        let which = if self.action == Action::Unchanged {
+            "token"
+        } else {
+            "new token"
+        };
         out.line(&format!(
-            "{}: new token {name} of connection {}, of {}",
+            "{}: {which}{name} of connection {}, of {}",
             self.action, self.connection, self.owner
         ));
     }
@@ -216,6 +248,9 @@ impl CommandOutput for RotateOutput {
     fn write_stderr(&self, out: &mut TextWriter) {
         if let Some(id) = &self.revoked {
             out.line(&format!("old token {id} revoked"));
+        }
+        for note in &self.notes {
+            out.note(note);
         }
         if let Some(left) = &self.not_revoked {
             out.note(&format!("old token not revoked, {left}"));

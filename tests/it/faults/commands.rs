@@ -2,7 +2,8 @@
 
 use super::fixture::Fixture;
 use super::setup::{
-    add_client_credentials, add_connection, add_keys, add_token_connection, connect, sign_in,
+    add_api_token_connection, add_client_credentials, add_connection, add_keys,
+    add_token_connection, connect, sign_in,
 };
 
 /// A product.
@@ -95,7 +96,7 @@ impl Case {
 }
 
 /// Commands with a connection from the environment: name, arguments on Cloud, and on Data Center (`=`: the same).
-const IN_ENVIRONMENT: [(&str, &str, &str); 31] = [
+const IN_ENVIRONMENT: [(&str, &str, &str); 32] = [
     ("check", "check --repo {repo}", "="),
     ("doctor", "doctor", "="),
     ("workspace list", "workspace list", ""),
@@ -168,8 +169,17 @@ const IN_ENVIRONMENT: [(&str, &str, &str); 31] = [
         "=",
     ),
     ("key add", "key add --key key --repo {repo}", "="),
-    ("key add --user", "key add --key key --user", "="),
+    (
+        "key add --user",
+        "key add --key key --user --expires-in 90d",
+        "=",
+    ),
     ("key list", "key list --repo {repo}", "="),
+    (
+        "key edit",
+        "key edit 1 --title renamed --repo {repo}",
+        "key edit 1 --access write --repo {repo}",
+    ),
     ("key remove", "key remove 1 --repo {repo} --yes", "="),
     ("publish", "publish site --repo {repo}", "="),
     (
@@ -270,6 +280,11 @@ fn of(product: Product) -> Vec<Case> {
         ..saved(name, arguments, setup)
     }));
     if is_cloud {
+        let rotate = "token rotate -c laptop --new-token-stdin";
+        cases.push(Case {
+            input: "token-faults-marker\n",
+            ..saved("token rotate", rotate, add_api_token_connection)
+        });
         cases.push(saved(
             "repo view, as a client",
             "repo view {repo}",

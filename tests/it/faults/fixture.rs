@@ -357,7 +357,10 @@ impl Fixture {
                 let hooks: Vec<_> = hooks.iter().map(without_id).collect();
                 writeln!(text, "{name}: {hooks:?}").unwrap();
             }
-            let keys: Vec<_> = state.keys.all.iter().map(|key| &key.owner).collect();
+            let keys = state.keys.all.iter();
+            let keys: Vec<_> = keys
+                .map(|key| (&key.owner, &key.label, &key.permission))
+                .collect();
             let tokens: Vec<_> = state.tokens.iter().map(|token| &token.name).collect();
             let projects = &state.projects;
             writeln!(text, "{keys:?} {tokens:?} {projects:?}").unwrap();

@@ -69,6 +69,21 @@ pub(crate) fn add_token_connection(fixture: &Fixture) {
     );
 }
 
+/// A connection whose API token is in the secret store.
+pub(crate) fn add_api_token_connection(fixture: &Fixture) {
+    let token = "ATATT-old-token";
+    fixture.server.update(|state| {
+        let mut known = state.credentials[1].clone();
+        token.clone_into(&mut known.secret);
+        state.credentials.push(known);
+    });
+    std::fs::write(fixture.sandbox.path("old"), token).unwrap();
+    run(
+        fixture,
+        "connection add laptop --url {url} --auth api-token --email jane@acme.example --workspace acme --token-file old",
+    );
+}
+
 /// A connection with client credentials.
 pub(crate) fn add_client_credentials(fixture: &Fixture) {
     run(

@@ -33,6 +33,8 @@ pub(crate) struct Key {
     pub(crate) permission: String,
     /// Milliseconds since 1970.
     pub(crate) created: u64,
+    /// The comment in the key.
+    pub(crate) comment: String,
     /// More fields of the response, and other values.
     pub(crate) fields: Value,
 }
@@ -60,6 +62,7 @@ impl Keys {
             label: label.to_owned(),
             permission: permission.to_owned(),
             created: 1_790_000_000_000,
+            comment: comment(text),
             fields: Value::Null,
         };
         self.all.push(key.clone());
@@ -103,6 +106,13 @@ impl Keys {
 fn material(text: &str) -> String {
     text.split_whitespace()
         .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn comment(text: &str) -> String {
+    text.split_whitespace()
+        .skip(2)
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -157,10 +167,10 @@ pub(super) fn on_cloud(
     }
     let needed: &[&str] = match (is_user, request.method) {
         (true, "GET") => &["read:ssh-key:bitbucket"],
-        (true, "POST") => &["read:ssh-key:bitbucket", "write:ssh-key:bitbucket"],
+        (true, "POST" | "PUT") => &["read:ssh-key:bitbucket", "write:ssh-key:bitbucket"],
         (true, _) => &["delete:ssh-key:bitbucket"],
         (false, "GET") => &["admin:repository:bitbucket"],
-        (false, "POST") => &["admin:repository:bitbucket", "write:ssh-key:bitbucket"],
+        (false, "POST" | "PUT") => &["admin:repository:bitbucket", "write:ssh-key:bitbucket"],
         (false, _) => &["admin:repository:bitbucket", "delete:ssh-key:bitbucket"],
     };
     if !needed.iter().all(|scope| known.scopes.contains(scope)) {
@@ -178,8 +188,7 @@ pub(super) fn on_cloud(
         } else {
             json!({"id": key.id.parse::<u64>().unwrap(), "type": "deploy_key", "added_on": "2026-09-21T15:06:40+00:00"})
         };
-        let mut shown =
-            json!({"key": key.material, "label": key.label, "last_used": null, "comment": ""});
+        let mut shown = json!({"key": key.material, "label": key.label, "last_used": null, "comment": key.comment});
         shown
             .as_object_mut()
             .unwrap()
@@ -238,8 +247,33 @@ pub(super) fn on_cloud(
                 ));
             }
             let permission = if is_user { "USER_WRITE" } else { "REPO_READ" };
-            let key = state.keys.add(&owner, text, label, permission);
+            let mut key = state.keys.add(&owner, text, label, permission);
+            if let Some(date) = request.query("expires_on").filter(|_| is_user) {
+                key.fields = json!({"expires_on": format!("{date}T00:00:00+00:00")});
+                *state.keys.all.last_mut().unwrap() = key.clone();
+            }
             ApiResponse::new(if is_user { 201 } else { 200 }, shown(&key))
+        }
+        // Deploy keys of projects have no PUT.
+        ("PUT", [id]) if !owner.starts_with("project") => {
+            let id = id.trim_matches(['{', '}']);
+            let own = |key: &&mut Key| key.owner == owner && key.id == id;
+            let Some(key) = state.keys.all.iter_mut().find(own) else {
+                return Some(cloud_error(404, "Resource not found"));
+            };
+            let text = request.json["key"].as_str();
+            // The key of a deploy key cannot change, its comment can.
+            if !is_user && text.map(material).as_ref() != Some(&key.material) {
+                return Some(cloud_error(400, "The key cannot be changed."));
+            }
+            if let Some(text) = text {
+                key.comment = comment(text);
+            }
+            if let Some(label) = request.json["label"].as_str() {
+                label.clone_into(&mut key.label);
+            }
+            let key = key.clone();
+            ApiResponse::new(200, shown(&key))
         }
         ("DELETE", [id]) => {
             if state.keys.remove(&owner, id.trim_matches(['{', '}'])) {
@@ -406,7 +440,14 @@ pub(super) fn on_datacenter(
                     None,
                 ));
             }
-            let key = state.keys.add(&owner, text, label, permission);
+            let mut key = state.keys.add(&owner, text, label, permission);
+            // Keys expire since 8.7.
+            let days = wire["expiryDays"].as_u64();
+            if let Some(days) = days.filter(|_| state.version != Some("8.6.4")) {
+                key.fields = json!({"expiryDays": days});
+                key.created = jiff::Timestamp::now().as_millisecond().try_into().unwrap();
+                *state.keys.all.last_mut().unwrap() = key.clone();
+            }
             ApiResponse::new(201, shown(&key))
         }
         ("PUT", [id, "permission", permission]) => {
