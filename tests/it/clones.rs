@@ -254,3 +254,24 @@ fn text_of_the_server_is_escaped_on_a_terminal() {
         assert!(shown.contains("cloned"), "{shown:?}");
     }
 }
+
+#[test]
+fn an_exported_netrc_is_used_by_real_git() {
+    for fixture in fixtures() {
+        let export = words("connection export work --format netrc --out .netrc");
+        fixture.sandbox.run(export).exits_with(0);
+        let (base, path) = if fixture.repository == "acme/site" {
+            (fixture.server.website(), "acme/site.git")
+        } else {
+            (fixture.server.datacenter(), "scm/web/site.git")
+        };
+        let mut git = program("git");
+        git.args(["-c", "credential.helper=", "ls-remote"])
+            .arg(format!("{base}/{path}"))
+            .env("HOME", fixture.sandbox.home())
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_TERMINAL_PROMPT", "0");
+        let listed = check_output(&mut git);
+        assert!(listed.contains("refs/heads/main"), "{listed}");
+    }
+}

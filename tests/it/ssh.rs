@@ -2301,3 +2301,50 @@ fn the_ssh_address_is_read_also_for_manual_registration() {
             .any(|asked| asked.path.ends_with("/ssh/latest/settings"))
     );
 }
+
+#[test]
+fn an_exported_key_is_used_by_real_git() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let url = fixture.sshd.url("web/site");
+    let fingerprint = fixture.sshd.fingerprint();
+    let more = ["--accept-host-key", &fingerprint, "--name", "site"];
+    fixture.connect(&url, &more).exits_with(0);
+    let export = |format: &str| {
+        let export = [
+            "connection",
+            "export",
+            "site",
+            "--format",
+            format,
+            "--url",
+            &url,
+        ];
+        fixture.run(&export).exits_with(0).stdout
+    };
+    let secret: Value = serde_saphyr::from_str(&export("flux")).unwrap();
+    for name in ["identity", "known_hosts"] {
+        let path = fixture.sandbox.path(name);
+        fs::write(&path, secret["stringData"][name].as_str().unwrap()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let [identity, known_hosts] =
+        ["identity", "known_hosts"].map(|name| fixture.sandbox.path(name).display().to_string());
+    let ssh = format!(
+        "ssh -F none -i {identity} -o IdentitiesOnly=yes -o UserKnownHostsFile={known_hosts} \
+         -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes"
+    );
+    let mut git = fixture.git("");
+    let listed = check_output(git.args(["ls-remote", &url]).env("GIT_SSH_COMMAND", ssh));
+    assert!(listed.contains("refs/heads/main"), "{listed}");
+    // The same with the variables of a shell.
+    fs::write(fixture.sandbox.path("site.env"), export("env")).unwrap();
+    let script = format!(". ./site.env && exec git ls-remote {url}");
+    let mut shell = support::program("sh");
+    shell
+        .current_dir(fixture.sandbox.home())
+        .args(["-c", &script]);
+    let listed = check_output(&mut shell);
+    assert!(listed.contains("refs/heads/main"), "{listed}");
+}

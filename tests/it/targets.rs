@@ -406,7 +406,8 @@ fn archived_repositories_are_read_only() {
     let ensure = ["webhook", "ensure", "--url", URL, "--event", "push"];
     let create = ["pr", "create", "--source", "feature", "--title", "Feature"];
     let add = ["key", "add", "--key", &key];
-    for arguments in [&ensure[..], &create, &add, &["publish", "site"]] {
+    let edit = ["key", "edit", "1", "--access", "write"];
+    for arguments in [&ensure[..], &create, &add, &edit, &["publish", "site"]] {
         for dry_run in [&["--dry-run"][..], &[]] {
             let refused = run(&[arguments, &repo, dry_run].concat()).exits_with(1);
             let message = refused.json()["error"]["message"].clone();

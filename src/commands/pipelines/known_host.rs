@@ -172,15 +172,21 @@ impl CommandOutput for ListOutput {
     }
 }
 
-/// What was done to known hosts.
+/// What was done to known hosts, by `ensure` or by `remove`.
 #[derive(Debug, Serialize)]
-struct Change {
+pub(crate) struct ChangeOutput<const REMOVES: bool> {
     action: Action,
     repository: ResolvedRepository,
     known_hosts: Vec<Row>,
 }
 
-impl Change {
+impl<const REMOVES: bool> CommandOutput for ChangeOutput<REMOVES> {
+    const SCHEMA: &'static str = if REMOVES {
+        "bbconnect/pipelines-known-host-remove@1"
+    } else {
+        "bbconnect/pipelines-known-host-ensure@1"
+    };
+
     fn write_stdout(&self, out: &mut TextWriter) {
         for row in &self.known_hosts {
             let host = SshHost {
@@ -196,19 +202,11 @@ impl Change {
     }
 }
 
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct EnsureOutput(Change);
-
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct RemoveOutput(Change);
-
 impl Subcommand for EnsureArgs {
-    type Output = EnsureOutput;
+    type Output = ChangeOutput<false>;
 
     /// Adds the host with a key that bbconnect trusts, unless the builds trust such a key.
-    fn run(&self, app: &App) -> Result<EnsureOutput, Error> {
+    fn run(&self, app: &App) -> Result<ChangeOutput<false>, Error> {
         let host = &self.host;
         let trusted = app.locally_trusted_keys(host)?;
         let preference = ["ssh-ed25519", "ecdsa-sha2-nistp256"];
@@ -224,11 +222,11 @@ impl Subcommand for EnsureArgs {
         };
         let target = CloudRepository::find(app, &self.repo)?;
         let change = |action, row, target: CloudRepository| {
-            Ok(EnsureOutput(Change {
+            Ok(ChangeOutput {
                 action,
                 repository: target.into_repository(),
                 known_hosts: vec![row],
-            }))
+            })
         };
         let known = target.known_hosts(app)?;
         if let Some(known) = known.iter().find(|known| is_for(known, host)) {
@@ -289,10 +287,10 @@ fn differs(known: &PipelinesKnownHost, target: &CloudRepository) -> Error {
 }
 
 impl Subcommand for RemoveArgs {
-    type Output = RemoveOutput;
+    type Output = ChangeOutput<true>;
 
     /// Removes a trusted host.
-    fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
+    fn run(&self, app: &App) -> Result<ChangeOutput<true>, Error> {
         let host = &self.host;
         let target = CloudRepository::find(app, &self.repo)?;
         let repo = &target.repository.id;
@@ -323,26 +321,10 @@ impl Subcommand for RemoveArgs {
             })?;
             Action::Removed
         };
-        Ok(RemoveOutput(Change {
+        Ok(ChangeOutput {
             action,
             known_hosts: vec![Row::from(&known)],
             repository: target.into_repository(),
-        }))
-    }
-}
-
-impl CommandOutput for EnsureOutput {
-    const SCHEMA: &'static str = "bbconnect/pipelines-known-host-ensure@1";
-
-    fn write_stdout(&self, out: &mut TextWriter) {
-        self.0.write_stdout(out);
-    }
-}
-
-impl CommandOutput for RemoveOutput {
-    const SCHEMA: &'static str = "bbconnect/pipelines-known-host-remove@1";
-
-    fn write_stdout(&self, out: &mut TextWriter) {
-        self.0.write_stdout(out);
+        })
     }
 }

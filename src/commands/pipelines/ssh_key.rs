@@ -153,8 +153,9 @@ impl CommandOutput for ShowOutput {
     }
 }
 
+/// What was done to the key pair, by `ensure` or by `remove`.
 #[derive(Debug, Serialize)]
-pub(crate) struct EnsureOutput {
+pub(crate) struct ChangeOutput<const REMOVES: bool> {
     action: Action,
     repository: ResolvedRepository,
     #[serde(flatten)]
@@ -162,7 +163,7 @@ pub(crate) struct EnsureOutput {
     note: Option<&'static str>,
 }
 
-impl EnsureOutput {
+impl<const REMOVES: bool> ChangeOutput<REMOVES> {
     fn new(action: Action, repository: ResolvedRepository, key: PublicHalf) -> Self {
         let note = match action {
             Action::WouldCreate | Action::WouldUpdate => {
@@ -183,10 +184,10 @@ impl EnsureOutput {
 }
 
 impl Subcommand for EnsureArgs {
-    type Output = EnsureOutput;
+    type Output = ChangeOutput<false>;
 
     /// Sets the key pair, unless the requested one is set.
-    fn run(&self, app: &App) -> Result<EnsureOutput, Error> {
+    fn run(&self, app: &App) -> Result<ChangeOutput<false>, Error> {
         let given = self
             .key
             .as_deref()
@@ -204,7 +205,7 @@ impl Subcommand for EnsureArgs {
             };
             if is_requested {
                 let key = PublicHalf::from(current);
-                return Ok(EnsureOutput::new(
+                return Ok(ChangeOutput::new(
                     Action::Unchanged,
                     target.into_repository(),
                     key,
@@ -226,7 +227,7 @@ impl Subcommand for EnsureArgs {
             let action = current.map_or(Action::WouldCreate, |_| Action::WouldUpdate);
             let key = given.map(|(_, public)| PublicHalf::from(&public));
             let key = key.unwrap_or_default();
-            return Ok(EnsureOutput::new(action, target.into_repository(), key));
+            return Ok(ChangeOutput::new(action, target.into_repository(), key));
         }
         let (private, public) = match given {
             Some(given) => given,
@@ -242,7 +243,7 @@ impl Subcommand for EnsureArgs {
         })?;
         let action = current.map_or(Action::Created, |_| Action::Updated);
         let key = PublicHalf::from(&public);
-        Ok(EnsureOutput::new(action, target.into_repository(), key))
+        Ok(ChangeOutput::new(action, target.into_repository(), key))
     }
 }
 
@@ -279,8 +280,12 @@ fn generate(key_type: KeyType) -> Result<(Zeroizing<String>, PublicKey), Error> 
     Ok((pair.private_pem(None)?, public))
 }
 
-impl CommandOutput for EnsureOutput {
-    const SCHEMA: &'static str = "bbconnect/pipelines-ssh-key-ensure@1";
+impl<const REMOVES: bool> CommandOutput for ChangeOutput<REMOVES> {
+    const SCHEMA: &'static str = if REMOVES {
+        "bbconnect/pipelines-ssh-key-remove@1"
+    } else {
+        "bbconnect/pipelines-ssh-key-ensure@1"
+    };
 
     fn write_stdout(&self, out: &mut TextWriter) {
         out.line(&format!("{} SSH key of the builds", self.action));
@@ -298,19 +303,11 @@ impl CommandOutput for EnsureOutput {
     }
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct RemoveOutput {
-    action: Action,
-    repository: ResolvedRepository,
-    #[serde(flatten)]
-    key: PublicHalf,
-}
-
 impl Subcommand for RemoveArgs {
-    type Output = RemoveOutput;
+    type Output = ChangeOutput<true>;
 
     /// Removes the key pair.
-    fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
+    fn run(&self, app: &App) -> Result<ChangeOutput<true>, Error> {
         let target = CloudRepository::find(app, &self.repo)?;
         let key = target.pipelines_key(app)?;
         let key = key.ok_or_else(|| target.no_pipelines_key())?;
@@ -332,20 +329,7 @@ impl Subcommand for RemoveArgs {
             })?;
             Action::Removed
         };
-        Ok(RemoveOutput {
-            action,
-            key: PublicHalf::from(&key),
-            repository: target.into_repository(),
-        })
-    }
-}
-
-impl CommandOutput for RemoveOutput {
-    const SCHEMA: &'static str = "bbconnect/pipelines-ssh-key-remove@1";
-
-    fn write_stdout(&self, out: &mut TextWriter) {
-        out.line(&format!("{} SSH key of the builds", self.action));
-        self.key.write(out);
-        out.key_value("repository", 11, &self.repository.to_string());
+        let key = PublicHalf::from(&key);
+        Ok(ChangeOutput::new(action, target.into_repository(), key))
     }
 }

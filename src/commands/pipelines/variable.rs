@@ -284,24 +284,16 @@ impl CommandOutput for ListOutput {
     }
 }
 
-/// What was done to variables.
+/// What was done to variables, by `set` or by `remove`.
 #[derive(Debug, Serialize)]
-struct Change {
+pub(crate) struct ChangeOutput<const REMOVES: bool> {
     action: Action,
     repository: Option<ResolvedRepository>,
     workspace: Option<String>,
     variables: Vec<Row>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct SetOutput(Change);
-
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(crate) struct RemoveOutput(Change);
-
-impl Change {
+impl<const REMOVES: bool> ChangeOutput<REMOVES> {
     fn new(target: Target, variables: Vec<Row>) -> Self {
         let actions = variables.iter().filter_map(|row| row.action);
         Self {
@@ -313,6 +305,14 @@ impl Change {
             variables,
         }
     }
+}
+
+impl<const REMOVES: bool> CommandOutput for ChangeOutput<REMOVES> {
+    const SCHEMA: &'static str = if REMOVES {
+        "bbconnect/pipelines-variable-remove@1"
+    } else {
+        "bbconnect/pipelines-variable-set@1"
+    };
 
     fn write_stdout(&self, out: &mut TextWriter) {
         for row in &self.variables {
@@ -353,10 +353,10 @@ fn strength(action: Action) -> u8 {
 }
 
 impl Subcommand for SetArgs {
-    type Output = SetOutput;
+    type Output = ChangeOutput<false>;
 
     /// Sets variables. All input is read before the first request; an interrupted run is completed by the same command.
-    fn run(&self, app: &App) -> Result<SetOutput, Error> {
+    fn run(&self, app: &App) -> Result<ChangeOutput<false>, Error> {
         let desired = self.desired(app)?;
         let target = self.owner.find(app)?;
         let existing = target.variables(app)?;
@@ -367,7 +367,7 @@ impl Subcommand for SetArgs {
             let row = self.set(app, &target, name, value, known)?;
             rows.push(row);
         }
-        Ok(SetOutput(Change::new(target, rows)))
+        Ok(ChangeOutput::new(target, rows))
     }
 }
 
@@ -485,10 +485,10 @@ fn without_final_line_break(text: &str) -> Secret {
 }
 
 impl Subcommand for RemoveArgs {
-    type Output = RemoveOutput;
+    type Output = ChangeOutput<true>;
 
     /// Removes a variable.
-    fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
+    fn run(&self, app: &App) -> Result<ChangeOutput<true>, Error> {
         let target = self.owner.find(app)?;
         let name = &self.name;
         let known = target
@@ -521,23 +521,7 @@ impl Subcommand for RemoveArgs {
             Action::Removed
         };
         let row = target.row(known, Some(action));
-        Ok(RemoveOutput(Change::new(target, vec![row])))
-    }
-}
-
-impl CommandOutput for SetOutput {
-    const SCHEMA: &'static str = "bbconnect/pipelines-variable-set@1";
-
-    fn write_stdout(&self, out: &mut TextWriter) {
-        self.0.write_stdout(out);
-    }
-}
-
-impl CommandOutput for RemoveOutput {
-    const SCHEMA: &'static str = "bbconnect/pipelines-variable-remove@1";
-
-    fn write_stdout(&self, out: &mut TextWriter) {
-        self.0.write_stdout(out);
+        Ok(ChangeOutput::new(target, vec![row]))
     }
 }
 

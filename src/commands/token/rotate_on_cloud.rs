@@ -95,7 +95,12 @@ impl Args {
         }
         switch(&selected.name, &after, &secret, app)?;
         if !is_same {
-            notes.push(format!("revoke the old token at {page}"));
+            let unless = if selected.connection.auth() == AuthMethod::AccessToken {
+                ", unless it was rotated there"
+            } else {
+                ""
+            };
+            notes.push(format!("revoke the old token at {page}{unless}"));
         }
         Ok(output(Action::Updated, new.scopes, expires_on, notes))
     }
@@ -212,8 +217,13 @@ fn prompt(
     app: &App,
 ) -> Result<(Secret, TokenFacts), Error> {
     let auth = selected.connection.auth();
-    app.ui
-        .eprint_line(&format!("Create the new token at {page}"));
+    // The website rotates access tokens: it keeps their scopes.
+    let how = if auth == AuthMethod::AccessToken {
+        "Rotate the token, or create a new one, at"
+    } else {
+        "Create the new token at"
+    };
+    app.ui.eprint_line(&format!("{how} {page}"));
     if !scopes.is_empty() {
         app.ui.eprint_line(&format!("with the scopes: {scopes}"));
     }
