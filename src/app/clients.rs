@@ -4,12 +4,15 @@ use std::sync::atomic::Ordering;
 
 use super::App;
 use crate::bitbucket::{
-    Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, Trace, TraceEvent,
+    Authorization, Bitbucket, Cloud, DataCenter, Http, HttpSettings, OrganizationClient, Trace,
+    TraceEvent,
 };
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::sys::proxy::ProxyVariables;
-use crate::types::connection::{AuthMethod, Connection, Credential, StoreKind};
+use crate::types::connection::{
+    AuthMethod, BaseUrl, Connection, Credential, NetworkSettings, StoreKind,
+};
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
 
@@ -46,7 +49,7 @@ impl App {
         authorization: Authorization,
     ) -> Bitbucket {
         self.redact(&authorization);
-        let (settings, trace) = self.http_settings(connection);
+        let (settings, trace) = self.http_settings(&connection.network);
         let http = Http::new(
             connection.base_url.clone(),
             authorization,
@@ -69,11 +72,18 @@ impl App {
         }
     }
 
-    /// How the servers of a connection are reached, and where lines about requests go.
-    pub(super) fn http_settings(&self, connection: &Connection) -> (HttpSettings, Trace) {
+    /// The API of organizations. Its key has nothing to do with any connection, nor have its network settings.
+    pub(crate) fn organization_client(&self, base: &BaseUrl, key: Secret) -> OrganizationClient {
+        self.ui.redactor().add(key.expose());
+        let (settings, trace) = self.http_settings(&NetworkSettings::default());
+        OrganizationClient::new(base.clone(), key, settings, trace, self.clients.clone())
+    }
+
+    /// How servers are reached, and where lines about requests go.
+    pub(super) fn http_settings(&self, network: &NetworkSettings) -> (HttpSettings, Trace) {
         let settings = HttpSettings {
             timeout: self.timeout(),
-            network: connection.network.clone(),
+            network: network.clone(),
             proxy_variables: self.environment.proxy.clone(),
         };
         let ui = self.ui.clone();

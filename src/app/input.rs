@@ -54,7 +54,7 @@ impl App {
         } else {
             return Err(Error::InputRequired {
                 what: "a token",
-                hint: "pass --token-stdin, with the token on stdin".into(),
+                hint: format!("pass {flag}, with the token on stdin").into(),
             });
         };
         if secret.expose().trim().is_empty() {

@@ -200,7 +200,7 @@ impl App {
             user: client_id.to_owned(),
             secret: copy(),
         });
-        let (settings, trace) = self.http_settings(connection);
+        let (settings, trace) = self.http_settings(&connection.network);
         Ok(OAuthClient::new(
             website(connection)?,
             connection.deployment,

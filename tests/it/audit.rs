@@ -11,6 +11,7 @@ use crate::support::bitbucket::keys::Key;
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::tokens::Token;
 use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
+use crate::support::responder::{Responder, response};
 use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-audit-marker";
@@ -569,6 +570,175 @@ fn tokens_of_repositories_and_projects_are_checked() {
         rows[2]["findings"][0]["next"],
         "bbconnect token revoke 9 --project WEB"
     );
+}
+
+const ORGANIZATION_KEY: &str = "ATCTT-organization-marker";
+
+/// The API of organizations: three tokens on two pages, for its own key alone.
+fn organization() -> Responder {
+    let token = |label: &str, email: &str, expires_in: i64| {
+        json!({
+            "id": label, "label": label, "status": "ALLOWED", "createdAt": rfc3339(days_ago(30)),
+            "expiresAt": rfc3339(days_ago(-expires_in)), "lastActiveAt": rfc3339(days_ago(2)),
+            "user": {"id": "1", "orgId": "org-1", "name": "Jane", "email": email},
+        })
+    };
+    let next = "/admin/api-access/v1/orgs/org-1/api-tokens?cursor=2";
+    let first = json!({
+        "data": [token("laptop", "jane@acme.example", 200), token("Work", "Jane@acme.example", 100)],
+        "links": {"self": "x", "next": next},
+    });
+    let second = json!({"data": [token("ci", "bob@acme.example", 5)], "links": {"self": "x"}});
+    Responder::start(move |head| {
+        let headers = ["content-type: application/json"];
+        let authorization = format!("authorization: bearer {}", ORGANIZATION_KEY.to_lowercase());
+        if !head.headers.to_lowercase().contains(&authorization) {
+            return response(401, &headers, r#"{"message": "Unauthorized"}"#);
+        }
+        match () {
+            () if head.has("/orgs/org-1/api-tokens?cursor=2") => {
+                response(200, &headers, &second.to_string())
+            }
+            () if head.has("/orgs/org-1/api-tokens") => response(200, &headers, &first.to_string()),
+            () if head.has("/orgs/org-2/api-tokens") => {
+                let elsewhere = json!({"data": [], "links": {"next": "https://example.com/"}});
+                response(200, &headers, &elsewhere.to_string())
+            }
+            () => response(404, &headers, r#"{"message": "Not found"}"#),
+        }
+    })
+}
+
+/// The arguments for that organization, with the key in a file.
+fn of_organization(sandbox: &Sandbox, api: &Responder) -> String {
+    let file = sandbox.path("organization-key");
+    if !file.exists() {
+        fs::write(&file, ORGANIZATION_KEY).unwrap();
+    }
+    format!(
+        "--org org-1 --org-token-file {} --org-url {} --json",
+        file.display(),
+        api.datacenter()
+    )
+}
+
+#[test]
+fn api_tokens_of_an_organization_are_listed_and_fill_expiry_dates() {
+    let (api, sandbox) = (organization(), Sandbox::new());
+    let config = sandbox.path(".config/bbconnect");
+    fs::create_dir_all(&config).unwrap();
+    let connection = |name: &str, email: &str| {
+        format!(
+            "[connections.{name}]\ndeployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\n\
+             auth = \"api-token\"\nemail = \"{email}\"\nstore = \"keyring\"\n"
+        )
+    };
+    let saved = [
+        connection("work", "jane@acme.example"),
+        connection("bob", "BOB@acme.example"),
+        connection("other", "jane@acme.example"),
+    ];
+    let file = config.join("connections.toml");
+    fs::write(&file, saved.concat()).unwrap();
+    let arguments = of_organization(&sandbox, &api);
+    let audit = |more: &str| {
+        let words = format!("audit --what tokens {arguments}{more}");
+        let ran = sandbox.run(words.split(' '));
+        assert!(!ran.stdout.contains(ORGANIZATION_KEY) && !ran.stderr.contains(ORGANIZATION_KEY));
+        ran
+    };
+    let ran = audit("").exits_with(0);
+    let audited = ran.json();
+    let rows = audited["items"].as_array().unwrap();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| (row["owner"].as_str().unwrap(), ids(row)))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("user:jane@acme.example", vec![]),
+            ("user:Jane@acme.example", vec![]),
+            ("user:bob@acme.example", vec!["token.expiry"])
+        ]
+    );
+    assert_eq!(audited["requests"], 2);
+    let dates = |audited: &Value| {
+        let dates = audited["expiry_dates"].as_array().unwrap().iter();
+        let parts = |date: &Value| {
+            ["connection", "token", "action"].map(|key| date[key].as_str().unwrap().to_owned())
+        };
+        dates.map(parts).collect::<Vec<_>>()
+    };
+    // The only token of the account, and the one with the name of the connection.
+    assert_eq!(
+        dates(&audited),
+        [
+            ["work", "Work", "would-update"],
+            ["bob", "ci", "would-update"]
+        ]
+    );
+    assert!(ran.stderr.contains("pass --set-expiry"), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("bbconnect connection edit other --expires")
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), saved.concat());
+    let updated = audit(" --set-expiry").exits_with(0).json();
+    assert_eq!(
+        dates(&updated),
+        [["work", "Work", "updated"], ["bob", "ci", "updated"]]
+    );
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!(text.matches("expires_on = ").count(), 2, "{text}");
+    assert!(dates(&audit(" --set-expiry").exits_with(0).json()).is_empty());
+}
+
+#[test]
+fn the_key_of_an_organization_goes_to_its_own_origin_alone() {
+    let (api, sandbox) = (organization(), Sandbox::new());
+    let server = server(&["acme/site"]);
+    let arguments = of_organization(&sandbox, &api);
+    let both = format!("--repo acme/site {arguments}");
+    let audited = run_in(&sandbox, &server, true, &both).exits_with(0).json();
+    assert_eq!(audited["items"].as_array().unwrap().len(), 3);
+    assert_eq!(audited["repositories"], 1);
+    for request in server.requests() {
+        let authorization = request.authorization.unwrap();
+        assert!(authorization.starts_with("Basic "), "{authorization}");
+    }
+    assert_eq!(api.requests().len(), 2);
+    run_in(&sandbox, &server, false, &both).exits_with(2);
+    for (arguments, exit, text) in [
+        (
+            arguments.replace("org-1", "org-2"),
+            8,
+            "next page on another server",
+        ),
+        (arguments.replace("org-1", "org-3"), 5, "not found"),
+        (
+            arguments.replace("--org-token-file", "--org-token-stdin --org-token-file"),
+            2,
+            "",
+        ),
+        ("--org org-1".to_owned(), 2, "--org-token-stdin"),
+        (
+            "--org org-1 --org-token-command echo:ATCTT3xFfGF0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                .to_owned(),
+            2,
+            "",
+        ),
+    ] {
+        let words = format!("audit --what tokens {arguments}");
+        let ran = sandbox.run(words.split(' ')).exits_with(exit);
+        let printed = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(printed.contains(text), "{printed}");
+    }
+    fs::write(sandbox.path("organization-key"), "wrong-organization-key").unwrap();
+    let words = format!("audit --what tokens {arguments}");
+    let ran = sandbox.run(words.split(' ')).exits_with(3);
+    assert!(ran.stdout.contains("read:tokens:admin"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("wrong-organization-key"));
 }
 
 #[test]

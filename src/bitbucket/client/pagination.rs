@@ -33,12 +33,15 @@ const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
 /// start meanwhile.
 const MAX_EMPTY_PAGES: usize = 50;
 
-/// A page. Cloud sends the URL of the next one, Data Center its offset.
+/// A page. Cloud sends the URL of the next one, Data Center its offset; lists of organizations have other names.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
 struct Page<T> {
+    #[serde(alias = "data")]
     values: Vec<T>,
     next: Option<String>,
+    #[serde(default)]
+    links: Value,
     #[serde(rename = "isLastPage")]
     is_last: Option<bool>,
     #[serde(rename = "nextPageStart")]
@@ -279,7 +282,8 @@ impl Http {
     }
 
     fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
-        if let Some(next) = &page.next {
+        let next = page.next.as_deref();
+        if let Some(next) = next.or_else(|| page.links.get("next")?.as_str()) {
             let invalid = |reason: String| ApiError::decode("next", reason);
             let url = first
                 .join(next)

@@ -1,6 +1,7 @@
 //! `bbconnect audit`: an inventory of keys, webhooks and tokens, checked. Reads only.
 
 mod gather;
+mod organization;
 mod report;
 mod resume;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::ValueEnum as _;
 
 use self::gather::{Inventory, Plan, Source, Unread};
+use self::organization::OrganizationArgs;
 use self::report::{AuditOutput, Format, ReportOptions, Totals};
 use self::resume::ResumeFile;
 use crate::app::App;
@@ -32,7 +34,8 @@ Examples:
   bbconnect audit --workspace acme
   bbconnect audit --project WEB --what keys,tokens --format csv > inventory.csv
   bbconnect audit --repo acme/site --older-than 90d --strict
-  bbconnect audit --workspace acme --format junit --resume audit.json > audit.xml
+  bbconnect audit --workspace acme --format junit --resume audit.jsonl > audit.xml
+  bbconnect audit --what tokens --org ID --org-token-file admin-key
 
 Exit status 1: a finding fails; 11: warnings, with --strict; 4 or 8: parts could not be read.
 ";
@@ -70,6 +73,8 @@ pub(crate) struct Args {
     /// Keep what was read in this file when the run ends early, and continue from it
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     resume: Option<PathBuf>,
+    #[command(flatten)]
+    organization: OrganizationArgs,
 }
 
 impl Args {
@@ -84,26 +89,15 @@ impl Subcommand for Args {
 
     /// Lists and checks what is connected. Owners that cannot be read are part of the result.
     fn run(&self, app: &App) -> Result<AuditOutput, Error> {
-        let (selected, bitbucket) = self.client(app)?;
-        bitbucket.limit_concurrency(gather::concurrency(bitbucket.is_cloud()));
-        let kinds = self.kinds(bitbucket.is_cloud())?;
-        let mut inventory = self.inventory(app, &selected, &kinds)?;
-        let plan = self.plan(app, &selected, &bitbucket, kinds, &mut inventory)?;
-        inventory.gather(app, &selected, &bitbucket, &plan)?;
-        let repositories = plan
-            .sources
-            .iter()
-            .filter(|source| matches!(source, Source::Repository(_)))
-            .count();
-        // An owner that refuses will refuse again.
-        let is_refused =
-            |unread: &Unread| matches!(unread.exit, ExitStatus::Forbidden | ExitStatus::NotFound);
-        let is_over = inventory.incomplete.iter().all(is_refused);
-        if let Some(file) = inventory.resume.take_if(|_| is_over) {
-            file.remove()?;
-        }
-        let items = inventory.take_items(&plan, bitbucket.is_cloud());
-        let rotatable = rotatable_keys(app, &items)?;
+        let tokens = self.organization.read(app)?;
+        let mut read = if self.is_about_organization_only() {
+            BitbucketItems::default()
+        } else {
+            self.read_bitbucket(app)?
+        };
+        let expiry_dates = self.organization.set_expiry_dates(app, &tokens.items)?;
+        read.items.extend(tokens.items);
+        let rotatable = rotatable_keys(app, &read.items)?;
         let context = AuditContext {
             limits: AuditLimits {
                 today: app.today(),
@@ -114,23 +108,35 @@ impl Subcommand for Args {
             connection: app.named_connection(),
             rotatable: &rotatable,
         };
-        let audit = Audit::new(&items, context);
-        let findings: Vec<_> = items.iter().map(|item| audit.findings(item)).collect();
+        let audit = Audit::new(&read.items, context);
+        let findings: Vec<_> = read.items.iter().map(|item| audit.findings(item)).collect();
         Ok(AuditOutput::new(
             ReportOptions {
                 format: self.format,
                 strict: self.strict,
-                resume: self.resume.clone().filter(|_| !is_over),
+                resume: self.resume.clone().filter(|_| !read.is_over),
                 connection: app.named_connection().map(str::to_owned),
             },
             Totals {
-                repositories,
-                requests: bitbucket.requests_sent(),
+                repositories: read.repositories,
+                requests: read.requests + tokens.requests,
             },
-            items.into_iter().zip(findings),
-            inventory.incomplete,
+            read.items.into_iter().zip(findings),
+            read.incomplete,
+            expiry_dates,
         ))
     }
+}
+
+/// What was read from Bitbucket.
+#[derive(Debug, Default)]
+struct BitbucketItems {
+    items: Vec<Item>,
+    incomplete: Vec<Unread>,
+    repositories: usize,
+    requests: usize,
+    /// Another run would read no more.
+    is_over: bool,
 }
 
 /// The keys that `key rotate` replaces: those of connections of this machine, with their repositories.
@@ -158,20 +164,59 @@ impl Args {
         Ok((selected, bitbucket))
     }
 
-    fn kinds(&self, is_cloud: bool) -> Result<Vec<ItemKind>, Error> {
-        if self.what.is_empty() {
-            let all = ItemKind::value_variants().iter().copied();
-            return Ok(all
-                .filter(|kind| !is_cloud || *kind != ItemKind::Token)
-                .collect());
+    fn read_bitbucket(&self, app: &App) -> Result<BitbucketItems, Error> {
+        let (selected, bitbucket) = self.client(app)?;
+        bitbucket.limit_concurrency(gather::concurrency(bitbucket.is_cloud()));
+        let kinds = self.kinds(bitbucket.is_cloud())?;
+        let mut inventory = self.inventory(app, &selected, &kinds)?;
+        let plan = self.plan(app, &selected, &bitbucket, kinds, &mut inventory)?;
+        inventory.gather(app, &selected, &bitbucket, &plan)?;
+        // An owner that refuses will refuse again.
+        let is_refused =
+            |unread: &Unread| matches!(unread.exit, ExitStatus::Forbidden | ExitStatus::NotFound);
+        let is_over = inventory.incomplete.iter().all(is_refused);
+        if let Some(file) = inventory.resume.take_if(|_| is_over) {
+            file.remove()?;
         }
-        if is_cloud && self.what.contains(&ItemKind::Token) {
+        let sources = plan.sources.iter();
+        Ok(BitbucketItems {
+            items: inventory.take_items(&plan, bitbucket.is_cloud()),
+            incomplete: inventory.incomplete,
+            repositories: sources
+                .filter(|source| matches!(source, Source::Repository(_)))
+                .count(),
+            requests: bitbucket.requests_sent(),
+            is_over,
+        })
+    }
+
+    fn is_about_organization_only(&self) -> bool {
+        self.organization.org.is_some() && self.what == [ItemKind::Token]
+    }
+
+    /// What to read from Bitbucket.
+    fn kinds(&self, is_cloud: bool) -> Result<Vec<ItemKind>, Error> {
+        let has_organization = self.organization.org.is_some();
+        if has_organization && !is_cloud {
             return Err(Error::usage(
-                "Bitbucket Cloud has no list of tokens for a workspace",
-                "leave out tokens",
+                "--org is for Bitbucket Cloud, and the connection is for a Data Center",
+                "leave out --org, or pass --what tokens alone",
             ));
         }
-        Ok(self.what.clone())
+        if !has_organization && is_cloud && self.what.contains(&ItemKind::Token) {
+            return Err(Error::usage(
+                "Bitbucket Cloud has no list of tokens for a workspace",
+                "leave out tokens, or pass --org ID to list the API tokens of an organization",
+            ));
+        }
+        let mut kinds = self.what.clone();
+        if kinds.is_empty() {
+            kinds.extend(ItemKind::value_variants());
+        }
+        kinds.retain(|kind| !is_cloud || *kind != ItemKind::Token);
+        kinds.sort_unstable();
+        kinds.dedup();
+        Ok(kinds)
     }
 
     /// What an earlier run has read, where there is one.

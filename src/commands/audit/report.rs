@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::gather::Unread;
+use super::organization::ExpiryDate;
 use crate::diagnostics::report::{
     junit_testcase, markdown_cell, markdown_finding, write_finding, xml_attribute,
 };
@@ -58,6 +59,7 @@ pub(crate) struct AuditOutput {
     totals: Totals,
     items: Vec<Row>,
     incomplete: Vec<Unread>,
+    expiry_dates: Vec<ExpiryDate>,
     #[serde(skip)]
     options: ReportOptions,
     #[serde(skip)]
@@ -139,6 +141,7 @@ impl AuditOutput {
         totals: Totals,
         items: impl Iterator<Item = (Item, Vec<Finding>)>,
         incomplete: Vec<Unread>,
+        expiry_dates: Vec<ExpiryDate>,
     ) -> Self {
         let items: Vec<_> = items
             .map(|(item, findings)| Row::new(item, findings))
@@ -157,6 +160,7 @@ impl AuditOutput {
             totals,
             items,
             incomplete,
+            expiry_dates,
             options,
             status,
         }
@@ -209,6 +213,12 @@ impl AuditOutput {
                 }
             }
             out.blank_line();
+        }
+        for date in &self.expiry_dates {
+            out.line(&format!(
+                "{}: connection {} expires on {}",
+                date.action, date.connection, date.expires_on
+            ));
         }
         out.line(&self.summary());
     }
