@@ -1,6 +1,6 @@
 //! Parallel work, limited in total and per key, so that one slow server never occupies all workers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
@@ -20,31 +20,34 @@ pub(crate) fn map_bounded<T, K, R>(
 ) -> Vec<R>
 where
     T: Sync,
-    K: Eq + Hash + Clone + Send,
+    K: Eq + Hash,
     R: Send,
 {
     if let [item] = items {
         return vec![work(item)];
     }
-    let waiting = items
-        .iter()
-        .enumerate()
-        .map(|(index, item)| (index, key(item)))
-        .collect();
+    let mut groups: Vec<Group> = Vec::new();
+    let mut by_key = HashMap::new();
+    for (index, item) in items.iter().enumerate() {
+        let group = *by_key.entry(key(item)).or_insert(groups.len());
+        if group == groups.len() {
+            groups.push(Group::default());
+        }
+        if let Some(group) = groups.get_mut(group) {
+            group.waiting.push_back(index);
+        }
+    }
     let queue = Queue {
-        state: Mutex::new(State {
-            waiting,
-            running: HashMap::new(),
-        }),
+        groups: Mutex::new(groups),
         changed: Condvar::new(),
     };
     let done = Mutex::new(Vec::with_capacity(items.len()));
     thread::scope(|scope| {
         for _ in 0..items.len().min(MAX_WORKERS) {
             scope.spawn(|| {
-                while let Some((index, key)) = queue.next() {
+                while let Some((index, group)) = queue.next() {
                     let result = items.get(index).map(&work);
-                    queue.finish(&key);
+                    queue.finish(group);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.extend(result.map(|result| (index, result)));
                 }
@@ -56,52 +59,46 @@ where
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-struct State<K> {
-    waiting: Vec<(usize, K)>,
-    running: HashMap<K, usize>,
+/// The items with one key.
+#[derive(Default)]
+struct Group {
+    waiting: VecDeque<usize>,
+    running: usize,
 }
 
-struct Queue<K> {
-    state: Mutex<State<K>>,
+struct Queue {
+    groups: Mutex<Vec<Group>>,
     changed: Condvar,
 }
 
-impl<K: Eq + Hash + Clone> Queue<K> {
-    /// Waits for an item whose key is below its limit. `None` when no items are left.
-    fn next(&self) -> Option<(usize, K)> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+impl Queue {
+    /// Waits for an item whose group is below its limit, and returns it with its group. `None` when no items are left.
+    fn next(&self) -> Option<(usize, usize)> {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if state.waiting.is_empty() {
-                return None;
+            let waiting = groups.iter_mut().enumerate();
+            let waiting = waiting.filter(|(_, group)| !group.waiting.is_empty());
+            // Prefers groups with few running items, so that a slow server delays only its own items.
+            let (at, group) = waiting.min_by_key(|(_, group)| group.running)?;
+            if group.running < MAX_PER_KEY
+                && let Some(index) = group.waiting.pop_front()
+            {
+                group.running += 1;
+                return Some((index, at));
             }
-            let State { waiting, running } = &*state;
-            let busy = |key: &K| running.get(key).copied().unwrap_or(0);
-            // Prefers keys with few running items, so that a slow server delays only its own items.
-            let next = waiting
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, (_, key))| busy(key));
-            let next = next
-                .filter(|(_, (_, key))| busy(key) < MAX_PER_KEY)
-                .map(|(at, _)| at);
-            if let Some(at) = next {
-                let (index, key) = state.waiting.remove(at);
-                *state.running.entry(key.clone()).or_default() += 1;
-                return Some((index, key));
-            }
-            state = self
+            groups = self
                 .changed
-                .wait(state)
+                .wait(groups)
                 .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn finish(&self, key: &K) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = state.running.get_mut(key) {
-            *running -= 1;
+    fn finish(&self, group: usize) {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = groups.get_mut(group) {
+            group.running -= 1;
         }
-        drop(state);
+        drop(groups);
         self.changed.notify_all();
     }
 }
