@@ -25,11 +25,11 @@ const DELAY: Duration = Duration::from_millis(50);
 const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 fn main() {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
     println!("| what | bbconnect ms | beside | ms | times faster |\n|---|---:|---|---:|---:|");
-    fleet(folder.path());
-    let memory = over_tls(folder.path());
-    for_git(folder.path());
+    fleet(dir.path());
+    let memory = over_tls(dir.path());
+    for_git(dir.path());
     let size = fs::metadata(OURS).expect("it is there").len() as f64 / 1e6;
     println!(
         "\nThe program has {size:.1} MB; its check of one HTTPS connection took {memory:.1} MB of memory."
@@ -44,12 +44,12 @@ fn row(what: &str, ours: f64, beside: &str, theirs: f64) {
 }
 
 /// The program with its own configuration directory.
-fn program(folder: &Path, arguments: &[&str]) -> Command {
+fn program(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(OURS);
     command
         .args(arguments)
-        .env("BBCONNECT_CONFIG_DIR", folder)
-        .current_dir(folder)
+        .env("BBCONNECT_CONFIG_DIR", dir)
+        .current_dir(dir)
         .stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
@@ -69,7 +69,7 @@ fn median(mut samples: Vec<f64>) -> f64 {
 }
 
 /// Many connections, checked concurrently and one after the other.
-fn fleet(folder: &Path) {
+fn fleet(dir: &Path) {
     let credential = Credential {
         kind: Kind::ApiToken {
             email: "jane@acme.example",
@@ -92,14 +92,14 @@ fn fleet(folder: &Path) {
         )
     };
     let text: Vec<String> = (0..CONNECTIONS).map(connection).collect();
-    fs::write(folder.join("connections.toml"), text.concat()).expect("it can be written");
+    fs::write(dir.join("connections.toml"), text.concat()).expect("it can be written");
     let all = median(
         (0..3)
-            .map(|_| time(program(folder, &["check", "--all"])))
+            .map(|_| time(program(dir, &["check", "--all"])))
             .collect(),
     );
     let each: f64 = (0..CONNECTIONS)
-        .map(|number| time(program(folder, &["check", &format!("c{number:03}")])))
+        .map(|number| time(program(dir, &["check", &format!("c{number:03}")])))
         .sum();
     let what = format!(
         "check of {CONNECTIONS} connections, {} ms a request",
@@ -109,11 +109,11 @@ fn fleet(folder: &Path) {
 }
 
 /// One request over TLS with a certificate of a private authority; returns the memory that it used.
-fn over_tls(folder: &Path) -> f64 {
+fn over_tls(dir: &Path) -> f64 {
     let run = |program: &str, arguments: &[&str]| {
         let status = Command::new(program)
             .args(arguments)
-            .current_dir(folder)
+            .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -131,17 +131,17 @@ fn over_tls(folder: &Path) -> f64 {
     openssl(&format!(
         "req {curve} -keyout key.pem -out server.csr -subj /CN=localhost"
     ));
-    fs::write(folder.join("names"), "subjectAltName=DNS:localhost").expect("it can be written");
+    fs::write(dir.join("names"), "subjectAltName=DNS:localhost").expect("it can be written");
     let sign = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -extfile names";
     openssl(&format!("x509 -req -in server.csr {sign} -out cert.pem"));
-    fs::create_dir_all(folder.join("2.0")).expect("it can be made");
+    fs::create_dir_all(dir.join("2.0")).expect("it can be made");
     let body = "{\"type\":\"user\",\"nickname\":\"jane\",\"uuid\":\"{1}\"}";
     let answer = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nx-oauth-scopes: account\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{body}",
         body.len()
     );
-    fs::write(folder.join("2.0/user"), answer).expect("it can be written");
+    fs::write(dir.join("2.0/user"), answer).expect("it can be written");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = listener
         .local_addr()
@@ -153,7 +153,7 @@ fn over_tls(folder: &Path) -> f64 {
         .args([
             "s_server", "-quiet", "-HTTP", "-accept", &port, "-cert", "cert.pem", "-key", "key.pem",
         ])
-        .current_dir(folder)
+        .current_dir(dir)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -161,9 +161,9 @@ fn over_tls(folder: &Path) -> f64 {
         .expect("openssl starts");
     std::thread::sleep(Duration::from_millis(500));
     // Both trust the certificates of the system and this authority, as they do for Bitbucket.
-    let bundle = folder.join("bundle.pem");
+    let bundle = dir.join("bundle.pem");
     let system = fs::read(SYSTEM_BUNDLE).unwrap_or_default();
-    let own = fs::read(folder.join("ca.pem")).expect("it was made");
+    let own = fs::read(dir.join("ca.pem")).expect("it was made");
     fs::write(&bundle, [system, own].concat()).expect("it can be written");
     let base = format!("https://localhost:{port}/2.0");
     let text = format!(
@@ -171,9 +171,9 @@ fn over_tls(folder: &Path) -> f64 {
          email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo ATATT-bench\"\n\
          secret_origin = \"https://localhost:{port}\"\n"
     );
-    fs::write(folder.join("connections.toml"), text).expect("it can be written");
+    fs::write(dir.join("connections.toml"), text).expect("it can be written");
     let check = || {
-        let mut check = program(folder, &["check", "tls"]);
+        let mut check = program(dir, &["check", "tls"]);
         check.env("SSL_CERT_FILE", &bundle);
         check
     };
@@ -206,10 +206,10 @@ fn over_tls(folder: &Path) -> f64 {
 
 /// A credential, which git requests before every fetch, compared with `git credential-store`, which reads it from a file in
 /// plain text.
-fn for_git(folder: &Path) {
-    let question = folder.join("question");
+fn for_git(dir: &Path) {
+    let question = dir.join("question");
     fs::write(&question, "protocol=https\nhost=git.example.com\n\n").expect("it can be written");
-    let kept = folder.join("credentials");
+    let kept = dir.join("credentials");
     fs::write(&kept, "https://jane:BBDC-bench@git.example.com\n").expect("it can be written");
     let ask = |mut command: Command| {
         let question = fs::File::open(&question).expect("it was written");
@@ -218,7 +218,7 @@ fn for_git(folder: &Path) {
     };
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     for turn in 0..=60 {
-        let mut helper = program(folder, &["git", "credential", "get"]);
+        let mut helper = program(dir, &["git", "credential", "get"]);
         helper.env("BBCONNECT_URL", "https://git.example.com");
         helper.env("BBCONNECT_TOKEN", "BBDC-bench");
         let our = ask(helper);

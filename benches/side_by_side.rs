@@ -125,18 +125,14 @@ fn summary(samples: &mut [Duration]) -> [f64; 3] {
 
 fn main() {
     // In memory where possible, to leave the disk out of the comparison.
-    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
-    let folder = folder.expect("a temporary folder can be made");
+    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let dir = dir.expect("a temporary directory can be made");
     println!("| what | program | mean ms | median ms | p95 ms | times faster (means; medians) |");
     println!("|---|---|---:|---:|---:|---:|");
     for pair in PAIRS {
         let [mut ours, mut peers] = [Vec::new(), Vec::new()];
         for turn in 0..=pair.turns {
-            let key = |who: &str| {
-                folder
-                    .path()
-                    .join(format!("{who}{turn}-{}", pair.what.len()))
-            };
+            let key = |who: &str| dir.path().join(format!("{who}{turn}-{}", pair.what.len()));
             let [our, their] = [time((pair.ours)(&key("o"))), time((pair.peer)(&key("p")))];
             // The first run fills the caches.
             if turn > 0 {

@@ -120,7 +120,7 @@ async fn version_and_identity(
     Result<Option<String>, ApiError>,
     Option<Result<Identity, ApiError>>,
 ) {
-    // A proxy is asked alone first: a login that it refuses is not tried a second time.
+    // A proxy gets one request first: a login that it refuses is not tried a second time.
     if bitbucket.uses_proxy() {
         let version = bitbucket.version().await;
         let identity = match &version {
@@ -146,7 +146,7 @@ fn offline_facts(
     })
 }
 
-/// The summary of an error of a request that every Bitbucket answers. Where the resource is missing, or refused for another
+/// The summary of an error of a request that every Bitbucket supports. Where the resource is missing, or refused for another
 /// reason than the credential, the server or something before it is not usable, and nothing is known about the credential.
 fn server_summary(error: ApiError, summarize: impl Fn(ApiError) -> ErrorSummary) -> ErrorSummary {
     let is_unusable = matches!(

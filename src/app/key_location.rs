@@ -3,7 +3,7 @@
 use super::App;
 use super::key_registration::{KeyRegistry, OnAccessMismatch};
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::{Needs, SelectedConnection, SshConnection, Target};
 use crate::types::action::Action;
 use crate::types::deployment::Deployment;
@@ -99,8 +99,7 @@ impl KeyLocation {
             return Err(self.selected.describe_key_error(error, &owner));
         }
         let url = self.ssh_connection.connection.clone_url.as_deref();
-        Err(Error::rejected(
-            RejectionKind::NotFound,
+        Err(Error::not_found(
             format!(
                 "no registration found for the key {}",
                 self.ssh_connection.key.display()

@@ -3,7 +3,7 @@
 
 use super::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, Identity, Scopes};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
 use crate::types::connection::AuthMethod;
@@ -35,8 +35,7 @@ impl SelectedConnection {
                 "access tokens of Bitbucket Cloud cannot change deploy keys"
             }
         };
-        Err(Error::rejected(
-            RejectionKind::Forbidden,
+        Err(Error::forbidden(
             format!("{what} (connection {})", self.name),
             format!(
                 "use {}; or pass --register manual to `bbconnect connect`",
@@ -95,8 +94,7 @@ impl KeyRegistry<'_> {
                 message,
             } = &error
             {
-                return Error::rejected(
-                    RejectionKind::Other,
+                return Error::failed(
                     format!("the server refuses the key: {message}"),
                     "use a key of another type: run `bbconnect keygen --type rsa-4096`",
                 );
@@ -105,8 +103,7 @@ impl KeyRegistry<'_> {
         })?;
         match registered {
             RegisterOutcome::Created(created) => Ok((created, Action::Created)),
-            RegisterOutcome::InUseElsewhere(words) => Err(Error::rejected(
-                RejectionKind::Conflict,
+            RegisterOutcome::InUseElsewhere(words) => Err(Error::conflict(
                 format!("the key is already registered elsewhere: {words}"),
                 "a key can be registered with repositories or with one account, not both; pass --key FILE with \
                  another key",
@@ -187,8 +184,7 @@ impl KeyRegistry<'_> {
             return Ok(());
         }
         let (name, owner) = (&self.selected.name, self.owner);
-        Err(Error::rejected(
-            RejectionKind::Forbidden,
+        Err(Error::forbidden(
             format!("connection {name} lacks the scope {required}"),
             format!(
                 "keys of {owner} require {}",
@@ -255,8 +251,7 @@ impl KeyRegistry<'_> {
             || "does not expire".to_owned(),
             |date| format!("expires on {date}"),
         );
-        Error::rejected(
-            RejectionKind::Conflict,
+        Error::conflict(
             format!(
                 "the key is already registered as {} {}, which {expires}",
                 existing.registered_as, existing.id
@@ -269,8 +264,7 @@ impl KeyRegistry<'_> {
 
     fn other_access(self, existing: &RegisteredKey, key: &NewKey) -> Error {
         let (id, flag, access) = (&existing.id, self.owner.flag(), key.access);
-        Error::rejected(
-            RejectionKind::Conflict,
+        Error::conflict(
             format!(
                 "the key is already registered as {} {id}, with {} access",
                 existing.registered_as, existing.access

@@ -97,7 +97,7 @@ pub(crate) struct App {
     environment: Environment,
     may_ask: bool,
     connection_file: ConnectionsFile,
-    /// The checkout that contains the current directory, once git was asked.
+    /// The checkout that contains the current directory, once git has reported it.
     checkout: OnceLock<Option<Checkout>>,
     /// The records of token commands, once they are used.
     command_records: OnceLock<CommandRecords>,

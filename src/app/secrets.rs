@@ -25,7 +25,7 @@ use crate::types::secret::Secret;
 
 /// How often a secret is prompted for that can be verified at once.
 pub(crate) const MAX_ATTEMPTS: usize = 3;
-/// Where the keyring cannot prompt, it answers at once or never.
+/// Where the keyring cannot prompt, it responds at once or never.
 const NON_INTERACTIVE_TIMEOUT: Duration = Duration::from_millis(800);
 /// A shorter passphrase gets a warning.
 const MIN_PASSPHRASE_LENGTH: usize = 12;
@@ -107,7 +107,7 @@ impl App {
         Ok(chosen)
     }
 
-    /// Prompts for another place than a keyring.
+    /// Prompts for another store than a keyring.
     fn prompt_store(&self) -> Result<SecretSource, Error> {
         let choices = [
             "an encrypted file (with a passphrase)",

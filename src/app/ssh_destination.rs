@@ -1,4 +1,4 @@
-//! The user's SSH configuration: which server a host of a URL stands for. `ssh` is asked once for each host.
+//! The user's SSH configuration: which server a host of a URL stands for. `ssh -G` runs once for each host.
 
 use super::App;
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::types::ssh_address::{SshHost, SshRemote};
 pub(crate) struct ResolvedUrl {
     /// The URL at the server itself.
     pub(crate) url: CloneUrl,
-    /// What the host stands for, for people: `work stands for git@[git.example.com]:7999`.
+    /// What the host stands for, in text output: `work stands for git@[git.example.com]:7999`.
     pub(crate) description: String,
     /// The server is reached through another program or server, so that git needs the URL as it was written.
     pub(crate) proxy: Option<ProxySetting>,

@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::types::repository::{RepoId, Repository};
 
@@ -38,8 +38,7 @@ pub(crate) fn require_not_archived(repository: &Repository) -> Result<(), Error>
     if repository.archived != Some(true) {
         return Ok(());
     }
-    Err(Error::rejected(
-        RejectionKind::Other,
+    Err(Error::failed(
         format!(
             "repository {} is archived, so it is read-only",
             repository.path()

@@ -74,20 +74,21 @@ impl Bitbucket {
         matches!(self, Self::Cloud(_))
     }
 
+    fn http(&self) -> &Http {
+        match self {
+            Self::Cloud(cloud) => cloud.http(),
+            Self::DataCenter(datacenter) => datacenter.http(),
+        }
+    }
+
     /// What the last response showed about the server, beside its content.
     pub(crate) fn observation(&self) -> ServerObservation {
-        match self {
-            Self::Cloud(cloud) => cloud.http().observation(),
-            Self::DataCenter(datacenter) => datacenter.http().observation(),
-        }
+        self.http().observation()
     }
 
     /// Whether requests go through a proxy.
     pub(crate) fn uses_proxy(&self) -> bool {
-        match self {
-            Self::Cloud(cloud) => cloud.http().proxy().is_some(),
-            Self::DataCenter(datacenter) => datacenter.http().proxy().is_some(),
-        }
+        self.http().proxy().is_some()
     }
 
     /// The name of a repository after the requests so far: the server redirects those under a former name.
@@ -114,18 +115,12 @@ impl Bitbucket {
 
     /// The number of requests that were sent.
     pub(crate) fn requests_sent(&self) -> usize {
-        match self {
-            Self::Cloud(cloud) => cloud.http().requests_sent(),
-            Self::DataCenter(datacenter) => datacenter.http().requests_sent(),
-        }
+        self.http().requests_sent()
     }
 
     /// Sends at most so many requests at the same time from now on.
     pub(crate) fn limit_concurrency(&self, requests: usize) {
-        match self {
-            Self::Cloud(cloud) => cloud.http().limit_concurrency(requests),
-            Self::DataCenter(datacenter) => datacenter.http().limit_concurrency(requests),
-        }
+        self.http().limit_concurrency(requests)
     }
 
     /// The server's version, requested without the credential; `None` on Cloud. Success proves that the server is

@@ -52,23 +52,14 @@ pub(crate) enum RawPages {
 impl Bitbucket {
     /// The URL that a request is sent to.
     pub(crate) fn resolve_url(&self, request: &RawRequest) -> Result<Url, ApiError> {
-        let (http, prefix) = match self {
-            Self::Cloud(cloud) => (cloud.http(), ""),
-            Self::DataCenter(_) if request.path.trim_start_matches('/').starts_with("rest/") => {
-                (self.http(), "")
-            }
-            Self::DataCenter(datacenter) => (datacenter.http(), "rest/api/latest/"),
-        };
-        let path = match self {
+        let path = request.path.trim_start_matches('/');
+        let (prefix, path) = match self {
             // As pasted from the documents: the base has this part already.
-            Self::Cloud(_) => request
-                .path
-                .trim_start_matches('/')
-                .strip_prefix("2.0/")
-                .unwrap_or(&request.path),
-            Self::DataCenter(_) => &request.path,
+            Self::Cloud(_) => ("", path.strip_prefix("2.0/").unwrap_or(&request.path)),
+            Self::DataCenter(_) if path.starts_with("rest/") => ("", request.path.as_str()),
+            Self::DataCenter(_) => ("rest/api/latest/", request.path.as_str()),
         };
-        let mut url = http.join_url(prefix, path)?;
+        let mut url = self.http().join_url(prefix, path)?;
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
@@ -93,13 +84,6 @@ impl Bitbucket {
             RawList::Entries(values) => RawPages::List(values),
             RawList::NotAList(response) => RawPages::Single(response.into()),
         })
-    }
-
-    fn http(&self) -> &Http {
-        match self {
-            Self::Cloud(cloud) => cloud.http(),
-            Self::DataCenter(datacenter) => datacenter.http(),
-        }
     }
 }
 

@@ -110,7 +110,7 @@ pub(crate) fn usage_error(
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             ("no command was given".to_owned(), help)
         }
-        // Not repeated: what stands in the wrong place may be a secret.
+        // Not repeated: a misplaced argument may be a secret.
         ErrorKind::InvalidValue if !is_safe_to_echo(error, ContextKind::InvalidValue) => (
             format!("invalid value for {argument}"),
             suggestion(error, &help),
@@ -271,7 +271,7 @@ fn conflict(error: &clap::Error, argument: &str) -> String {
     }
 }
 
-/// Whether what is not known is a word that could be meant.
+/// Whether the unknown argument is a plain word, which may be repeated in the message.
 fn is_safe_to_echo(error: &clap::Error, kind: ContextKind) -> bool {
     let is_word = |text: String| {
         text.len() < 20

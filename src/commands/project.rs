@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::args::{DryRunArg, WorkspaceArg};
 use crate::commands::{Subcommand, command_group};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
 use crate::types::hint::Hint;
@@ -155,8 +155,7 @@ impl Subcommand for CreateArgs {
         };
         let differences = new.differences(&project);
         if !differences.is_empty() {
-            return Err(Error::rejected(
-                RejectionKind::Unsupported,
+            return Err(Error::unsupported(
                 format!(
                     "the server did not create project {} as requested: {}",
                     new.key,
@@ -181,11 +180,7 @@ fn conflict(key: &str, differences: &[String]) -> Error {
             differences.join(", ")
         )
     };
-    Error::rejected(
-        RejectionKind::Conflict,
-        message,
-        Hint::command("project list"),
-    )
+    Error::conflict(message, Hint::command("project list"))
 }
 
 impl CommandOutput for CreateOutput {

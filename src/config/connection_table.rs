@@ -1,4 +1,4 @@
-//! The content of the file of connections: TOML that people may edit. What is not known here, and every comment, stays as it is.
+//! The content of `connections.toml`, which users may edit: unknown keys and comments are kept.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

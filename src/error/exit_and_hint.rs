@@ -58,8 +58,7 @@ impl Error {
                 RejectionKind::Unsupported => ExitStatus::BadResponse,
                 RejectionKind::Other => ExitStatus::Failure,
             },
-            Self::AlreadyExists { .. }
-            | Self::KeyFile(KeyFileError::Exists(_))
+            Self::KeyFile(KeyFileError::Exists(_))
             | Self::Connections(ConnectionsError::Exists(_)) => ExitStatus::Conflict,
             Self::Connections(ConnectionsError::NotFound { .. })
             | Self::NoConnection(_)
@@ -119,7 +118,7 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<Hint> {
         let hint = match self {
             Self::Usage { hint, .. } | Self::Rejected { hint, .. } => return hint.clone(),
-            Self::AlreadyExists { hint, .. } | Self::InputRequired { hint, .. } => hint.clone(),
+            Self::InputRequired { hint, .. } => hint.clone(),
             Self::ConfirmationRequired { .. } => "pass --yes".into(),
             Self::Key(error) => error.hint()?.into(),
             Self::KeyFile(error) => error.hint().into(),
@@ -327,7 +326,7 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
         | ApiError::ClientError {
             status: 409 | 412, ..
         } => ExitStatus::Conflict,
-        // It was understood, and the answer is no.
+        // The request was understood and rejected.
         ApiError::Indeterminate(_)
         | ApiError::ClientError {
             status: 400 | 422, ..

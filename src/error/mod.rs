@@ -1,7 +1,6 @@
 //! The error of a command: unites the errors of all modules, each with an exit status and a hint.
 
 mod exit_and_hint;
-mod summary;
 
 use std::error::Error as StdError;
 use std::io;
@@ -9,8 +8,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::bitbucket::ApiError;
+use crate::bitbucket::{ApiError, ConnectFailure};
 use crate::config::ConnectionsError;
+use crate::exit_status::ExitStatus;
 use crate::git::{GitError, PushError, SourceDirError};
 use crate::oauth::OAuthError;
 use crate::secrets::StoreError;
@@ -18,10 +18,9 @@ use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::sys::ownership::UntrustedFile;
 use crate::types::auth_failure_help::auth_failure_help;
 use crate::types::connection::{AuthMethod, BoundSetting, Connection, TokenPrefix};
+use crate::types::escape::strip_os_error_code;
 use crate::types::hint::Hint;
 use crate::types::repository::NoNamespace;
-
-pub(crate) use summary::ErrorSummary;
 
 /// Why a command could not do its work. A negative result, such as a failed check, is not an error but an output with an
 /// exit status.
@@ -42,9 +41,6 @@ pub(crate) enum Error {
         "{doing} requires confirmation, but prompts are disabled (no terminal, --no-input, --json or CI)"
     )]
     ConfirmationRequired { doing: String },
-    /// The target exists, or several match.
-    #[error("{what}")]
-    AlreadyExists { what: String, hint: Hint },
     /// The user declined a prompt.
     #[error("aborted")]
     Cancelled,
@@ -208,6 +204,30 @@ impl Error {
         }
     }
 
+    pub(crate) fn not_found(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::rejected(RejectionKind::NotFound, message, hint)
+    }
+
+    /// It exists with different settings, or was changed concurrently.
+    pub(crate) fn conflict(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::rejected(RejectionKind::Conflict, message, hint)
+    }
+
+    /// A scope or permission is missing.
+    pub(crate) fn forbidden(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::rejected(RejectionKind::Forbidden, message, hint)
+    }
+
+    /// The server does not support it, for example because it is too old.
+    pub(crate) fn unsupported(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::rejected(RejectionKind::Unsupported, message, hint)
+    }
+
+    /// For a reason that no other kind names.
+    pub(crate) fn failed(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Self::rejected(RejectionKind::Other, message, hint)
+    }
+
     /// A failed REST request, with the likely causes for this credential where it was rejected.
     pub(crate) fn from_api(error: ApiError, connection: &Connection, prefix: TokenPrefix) -> Self {
         let causes = matches!(error, ApiError::Unauthorized(_))
@@ -256,5 +276,34 @@ impl Error {
             next = cause.source();
         }
         causes
+    }
+}
+
+/// An error as it is kept for a report, after which work goes on: why something is not known.
+#[derive(Debug, Clone)]
+pub(crate) struct ErrorSummary {
+    /// The status that a command would end with that needs it.
+    pub exit: ExitStatus,
+    /// What went wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// What was in the way, where the server was not reached.
+    pub connect_failure: Option<ConnectFailure>,
+}
+
+impl From<&Error> for ErrorSummary {
+    fn from(error: &Error) -> Self {
+        let connect_failure = if let Error::Api { error, .. } = error {
+            error.obstacle()
+        } else {
+            None
+        };
+        Self {
+            exit: error.exit_status(),
+            message: strip_os_error_code(&error.to_string()),
+            hint: error.hint().map(|hint| hint.to_string()),
+            connect_failure,
+        }
     }
 }

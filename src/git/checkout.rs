@@ -1,5 +1,5 @@
 //! The checkout that contains the current directory: which connection and repository its configuration names, and the URLs
-//! of its remotes. Git itself is asked, so worktrees and submodules are what git takes them for.
+//! of its remotes. They are read with git itself, so worktrees and submodules are what git takes them for.
 
 use std::env;
 use std::io;

@@ -56,7 +56,7 @@ pub(super) fn git_isolated() -> CommandSpec {
     CommandSpec::new("git").env_remove_matching(is_git_variable)
 }
 
-/// The output of git; `None` where it fails, for commands whose failure is their answer.
+/// The output of git; `None` where it fails, for commands whose failure is a result.
 pub(super) fn run_optional(git: CommandSpec) -> Result<Option<String>, GitError> {
     let output = run_checked(git.stderr(Stderr::Null))?;
     let printed = || String::from_utf8_lossy(&output.stdout).into_owned();

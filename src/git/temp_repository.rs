@@ -477,7 +477,7 @@ fn fetched_ref(number: usize) -> String {
     format!("refs/bbconnect/fetched-{number}")
 }
 
-/// A path in text for people: git's paths are bytes.
+/// A path in text output: git's paths are bytes.
 fn display_path(path: &[u8]) -> String {
     str::from_utf8(path).map_or_else(|_| path.escape_ascii().to_string(), str::to_owned)
 }

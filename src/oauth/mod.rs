@@ -112,7 +112,7 @@ impl AuthorizationFlow {
     }
 
     /// Waits for the redirect, in a browser or pasted on standard input. Redirects of other sign-ins are rejected;
-    /// `reply` gets the answer to a line that is another.
+    /// `reply` gets the response to any other line.
     pub(crate) async fn wait(
         self,
         timeout: Duration,

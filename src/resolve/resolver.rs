@@ -10,7 +10,7 @@ use super::selected::{SelectedConnection, SelectionReason};
 use super::sources::Sources;
 use super::ssh_connection::SshConnection;
 use crate::config::{ConnectionsError, NameSource};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::git::Checkout;
 use crate::types::clone_url::CloneUrl;
 use crate::types::connection::AuthMethod;
@@ -414,11 +414,7 @@ impl<S: Sources> Resolver<'_, S> {
             Some(name) => format!("connection {name} has no private key{repository}"),
             None => format!("no connection has a private key{repository}"),
         };
-        Error::rejected(
-            RejectionKind::NotFound,
-            message,
-            "run `bbconnect connect CLONE_URL`",
-        )
+        Error::not_found(message, "run `bbconnect connect CLONE_URL`")
     }
 }
 

@@ -133,7 +133,7 @@ fn join_quoted(words: &[String]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Quotes a word for a shell. A plain word gets no quotes, because people read the command.
+/// Quotes a word for a shell. A plain word gets no quotes, because the command is shown.
 fn quote(word: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
     if word.bytes().all(is_plain) {

@@ -28,7 +28,7 @@ pub(crate) struct KeyDescription {
     pub(crate) public_key_path: Option<PathBuf>,
     #[serde(skip)]
     pub(crate) randomart: String,
-    /// `kind` for people.
+    /// `kind` in text output.
     #[serde(skip)]
     pub(crate) title: String,
 }

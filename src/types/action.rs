@@ -1,4 +1,4 @@
-//! What a command did, or would do, to the thing that it is about.
+//! What a command did, or would do.
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ const OTHER_DOMAINS: [&str; 5] = [
     "bitbucket.dev",
 ];
 
-/// Top-level domains with which a user name looks like a host. Names of people (`jane.doe`) do not end like this.
+/// Top-level domains with which a user name looks like a host. User names (`jane.doe`) do not end like this.
 const TOP_LEVEL: [&str; 24] = [
     "app", "cloud", "co", "com", "corp", "de", "dev", "edu", "eu", "example", "gov", "internal",
     "intra", "intranet", "invalid", "io", "lan", "local", "net", "org", "test", "tech", "uk", "us",

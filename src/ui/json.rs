@@ -8,7 +8,7 @@ use serde_json::{Serializer, Value};
 use zeroize::Zeroizing;
 
 use super::text_writer::Buffer;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::types::escape::{needs_escape, strip_os_error_code};
 use crate::types::json_pointer::JsonPointer;
 
@@ -99,7 +99,7 @@ fn no_value(pointer: &JsonPointer, document: &Value) -> Error {
         }
     };
     let message = format!("the JSON document has no value at {pointer}");
-    Error::rejected(RejectionKind::NotFound, message, hint)
+    Error::not_found(message, hint)
 }
 
 /// The document of a failure.

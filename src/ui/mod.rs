@@ -42,7 +42,7 @@ pub(crate) trait CommandOutput: Serialize {
     /// The result as text, for standard output.
     fn write_stdout(&self, out: &mut TextWriter);
 
-    /// What else a person should know, for standard error; silenced by `--quiet`, part of the document in JSON.
+    /// What else the user should know, for standard error; silenced by `--quiet`, part of the document in JSON.
     fn write_stderr(&self, _page: &mut TextWriter) {}
 
     /// The exit status that the outcome stands for.
@@ -334,7 +334,7 @@ impl Ui {
         }
     }
 
-    /// A command that is run, for people: one line to copy.
+    /// A command that is run, in text output: one line to copy.
     pub(crate) fn print_command(&self, line: &str) {
         if self.options.format == Format::Text && !self.options.quiet {
             let mut out = self.stderr_text();

@@ -1,4 +1,4 @@
-//! Text for people, line by line. What comes from outside is escaped here; styles are added here and nowhere else. On a
+//! Text output, line by line. Text from outside is escaped here; styles are added here and nowhere else. On a
 //! terminal text is wrapped at words and tables shrink; elsewhere nothing is changed.
 
 use anstyle::{AnsiColor, Style};

@@ -21,7 +21,7 @@ fn server() -> Server {
         );
     }
     Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, &["read:user:bitbucket"]),
+        credentials: Credential::for_jane(TOKEN, &["read:user:bitbucket"]),
         store,
         ..ServerState::default()
     })

@@ -18,7 +18,7 @@ const TOKEN: &str = "ATATT-audit-marker";
 
 fn server(names: &[&str]) -> Server {
     Server::start(ServerState {
-        credentials: Credential::of_jane(
+        credentials: Credential::for_jane(
             TOKEN,
             &[
                 "read:repository:bitbucket",

@@ -17,27 +17,12 @@ const PASSWORD: &str = "hunter-check-marker";
 const USER_TOKEN: &str = "BBDC-MTIzNDU2Nzg5MDEyOmFiY2RlZmdoaWprbG1ub3BxcnN0";
 
 fn state(scopes: &[&'static str]) -> ServerState {
-    let credential = |kind, secret: &str| Credential {
-        kind,
-        secret: secret.to_owned(),
-        scopes: scopes.to_vec(),
-    };
+    let credential = |kind, secret: &str| Credential::new(kind, secret, scopes);
     ServerState {
         credentials: vec![
-            credential(
-                Kind::ApiToken {
-                    email: "jane@acme.example",
-                },
-                API,
-            ),
+            credential(Kind::JANE_API_TOKEN, API),
             credential(Kind::AppPassword { user: "jane" }, APP_PASSWORD),
-            credential(
-                Kind::AccessToken {
-                    workspace: "acme",
-                    repository: Some("site"),
-                },
-                REPO_TOKEN,
-            ),
+            credential(Kind::SITE_ACCESS_TOKEN, REPO_TOKEN),
             credential(Kind::UserToken { user: "jane" }, USER_TOKEN),
             credential(Kind::Password { user: "jane" }, PASSWORD),
         ],
@@ -558,8 +543,6 @@ fn appsmith_requires_an_empty_repository() {
 
 /// A configuration with this many connections, of which the last points to nothing.
 fn fleet(sandbox: &Sandbox, server: &Server, count: usize) {
-    let folder = sandbox.path(".config/bbconnect");
-    std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(sandbox.path("token"), API).unwrap();
     let token_command = print_command("token");
     let origin = server.cloud().replace("/2.0", "");
@@ -576,7 +559,7 @@ fn fleet(sandbox: &Sandbox, server: &Server, count: usize) {
         )
     };
     let text = (0..count).map(connection).collect::<Vec<_>>().concat();
-    std::fs::write(folder.join("connections.toml"), text).unwrap();
+    sandbox.write_connections(&text);
 }
 
 #[test]
@@ -882,10 +865,10 @@ fn documented_ci_recipes_work() {
     .unwrap();
     let sandbox = Sandbox::new();
     fleet(&sandbox, &server, 6);
-    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_bbconnect"))
+    let dir = std::path::Path::new(env!("CARGO_BIN_EXE_bbconnect"))
         .parent()
         .unwrap();
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display());
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", dir.display());
     let run = |script: &str, token: &str| {
         let mut shell = crate::support::program("sh");
         shell
@@ -951,11 +934,9 @@ fn documented_ci_recipes_work() {
 #[test]
 fn one_invalid_entry_does_not_affect_other_connections() {
     let sandbox = Sandbox::new();
-    let folder = sandbox.path(".config/bbconnect");
-    std::fs::create_dir_all(&folder).unwrap();
     let text = "[connections.odd]\ndeployment = \"moon\"\n\n[connections.ssh]\ndeployment = \"unknown\"\n\
                 base_url = \"https://git.example.com\"\nauth = \"ssh\"\n";
-    std::fs::write(folder.join("connections.toml"), text).unwrap();
+    sandbox.write_connections(text);
     let ran = sandbox.run(["check", "--all", "--json"]).exits_with(9);
     let rows = ran.json()["connections"].clone();
     assert_eq!(

@@ -10,20 +10,18 @@ use crate::support::{
 };
 
 /// A sandbox with the connections `first`, the default one, and `cloud`, and the repositories `one` and `two`, each with
-/// a folder `sub`; `None` where there is no git.
+/// a directory `sub`; `None` where there is no git.
 fn sandbox() -> Option<Sandbox> {
     if !is_installed("git", "--version") {
         return None;
     }
     let sandbox = Sandbox::new();
-    let folder = sandbox.path(".config/bbconnect");
-    fs::create_dir_all(&folder).unwrap();
     let text = "default = \"first\"\n\
                 [connections.first]\ndeployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\n\
                 auth = \"http-access-token\"\nstore = \"command\"\ntoken_command = \"echo x\"\n\
                 [connections.cloud]\ndeployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\n\
                 auth = \"access-token\"\nworkspace = \"acme\"\nstore = \"command\"\ntoken_command = \"echo x\"\n";
-    fs::write(folder.join("connections.toml"), text).unwrap();
+    sandbox.write_connections(text);
     for name in ["one", "two"] {
         fs::create_dir_all(sandbox.path(name).join("sub")).unwrap();
         git(&sandbox, name, &["init", "--quiet"]);
@@ -31,26 +29,26 @@ fn sandbox() -> Option<Sandbox> {
     Some(sandbox)
 }
 
-fn git(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> String {
+fn git(sandbox: &Sandbox, dir: &str, arguments: &[&str]) -> String {
     let mut git = program("git");
     git.args(arguments)
-        .current_dir(sandbox.path(folder))
+        .current_dir(sandbox.path(dir))
         .env("HOME", sandbox.home())
         .env("GIT_CONFIG_NOSYSTEM", "1");
     check_output(&mut git)
 }
 
-fn command(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Command {
+fn command(sandbox: &Sandbox, dir: &str, arguments: &[&str]) -> Command {
     let mut command = sandbox.command(arguments);
     command
         .arg("--json")
-        .current_dir(sandbox.path(folder))
+        .current_dir(sandbox.path(dir))
         .env("GIT_CONFIG_NOSYSTEM", "1");
     command
 }
 
-fn run(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> RunOutput {
-    command(sandbox, folder, arguments).finish()
+fn run(sandbox: &Sandbox, dir: &str, arguments: &[&str]) -> RunOutput {
+    command(sandbox, dir, arguments).finish()
 }
 
 fn configuration(sandbox: &Sandbox, repository: &str) -> String {
@@ -76,14 +74,14 @@ fn a_directory_of_another_repository_is_refused() {
     git(&sandbox, "one", &["init", "--quiet", "below"]);
     fs::create_dir_all(sandbox.path("one/below/deep")).unwrap();
     let before = configuration(&sandbox, "one");
-    for folder in ["../two/sub", "below/deep", "../two", "..", "none", "."] {
-        let use_it = ["connection", "use", "cloud", "--service", folder];
+    for dir in ["../two/sub", "below/deep", "../two", "..", "none", "."] {
+        let use_it = ["connection", "use", "cloud", "--service", dir];
         let refused = run(&sandbox, "one", &use_it).exits_with(2);
-        let message = format!("{folder} is not a directory in this checkout");
+        let message = format!("{dir} is not a directory in this checkout");
         assert_eq!(refused.json()["error"]["message"], message);
     }
     assert_eq!(configuration(&sandbox, "one"), before);
-    // From a folder of it, and by its full path.
+    // From a directory of it, and by its full path.
     let full = sandbox.path("one/sub");
     let use_it = format!("connection use cloud --service {}", full.to_str().unwrap());
     let use_it = words(&use_it);
@@ -108,8 +106,8 @@ fn renaming_a_connection_updates_this_repository_only() {
     )
     .exits_with(9);
     assert!(refused.stdout.contains("File exists"), "{}", refused.stdout);
-    let told = "connection use nimbus --here";
-    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    let hint = "connection use nimbus --here";
+    assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     fs::remove_file(lock).unwrap();
     run(
         &sandbox,
@@ -163,11 +161,11 @@ fn git_errors_are_reported_verbatim() {
 #[test]
 fn remotes_are_resolved_as_git_does() {
     let Some(sandbox) = sandbox() else { return };
-    let which = |folder| {
-        let told = run(&sandbox, folder, &["connection", "which"])
+    let which = |dir| {
+        let output = run(&sandbox, dir, &["connection", "which"])
             .exits_with(0)
             .json();
-        told["connection"]["name"].as_str().unwrap().to_owned()
+        output["connection"]["name"].as_str().unwrap().to_owned()
     };
     git(
         &sandbox,

@@ -27,8 +27,8 @@ struct Case {
     stderr: String,
 }
 
-fn cases_below(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("the folder is there");
+fn cases_below(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("the directory is there");
     let mut cases = Vec::new();
     for path in entries.map(|entry| entry.expect("the entry can be read").path()) {
         if path.is_dir() {

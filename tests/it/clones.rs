@@ -31,12 +31,12 @@ impl Fixture {
         git::create(dir.path(), path, &["feature"]);
         let mut store = RepoStore::with(&[repository]);
         store.git = Some(dir.path().to_owned());
-        let mut credentials = Credential::of_jane(TOKEN, &["read:repository:bitbucket"]);
-        credentials.push(Credential {
-            kind: Kind::UserToken { user: "jane" },
-            secret: TOKEN.to_owned(),
-            scopes: vec!["REPO_READ"],
-        });
+        let mut credentials = Credential::for_jane(TOKEN, &["read:repository:bitbucket"]);
+        credentials.push(Credential::new(
+            Kind::UserToken { user: "jane" },
+            TOKEN,
+            &["REPO_READ"],
+        ));
         let server = Server::start(ServerState {
             credentials,
             store,

@@ -14,11 +14,11 @@ const TOKEN: &str = "sealed-token-marker";
 
 fn server() -> Server {
     Server::start(ServerState {
-        credentials: vec![Credential {
-            kind: Kind::UserToken { user: "jane" },
-            secret: TOKEN.to_owned(),
-            scopes: vec!["REPO_ADMIN"],
-        }],
+        credentials: vec![Credential::new(
+            Kind::UserToken { user: "jane" },
+            TOKEN,
+            &["REPO_ADMIN"],
+        )],
         repositories: vec![("WEB/site", false)],
         ..ServerState::default()
     })

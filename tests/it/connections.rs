@@ -13,17 +13,11 @@ const PROJECT_TOKEN: &str = "project-token-marker";
 const PASSWORD: &str = "password-marker";
 
 fn state() -> ServerState {
-    let credential = |kind, secret: &str, scopes: &[&'static str]| Credential {
-        kind,
-        secret: secret.to_owned(),
-        scopes: scopes.to_vec(),
-    };
+    let credential = Credential::new;
     ServerState {
         credentials: vec![
             credential(
-                Kind::ApiToken {
-                    email: "jane@acme.example",
-                },
+                Kind::JANE_API_TOKEN,
                 API_TOKEN,
                 &["read:user:bitbucket", "read:repository:bitbucket"],
             ),
@@ -34,14 +28,7 @@ fn state() -> ServerState {
                 API_TOKEN,
                 &["read:repository:bitbucket"],
             ),
-            credential(
-                Kind::AccessToken {
-                    workspace: "acme",
-                    repository: Some("site"),
-                },
-                ACCESS_TOKEN,
-                &["repository"],
-            ),
+            credential(Kind::SITE_ACCESS_TOKEN, ACCESS_TOKEN, &["repository"]),
             credential(Kind::UserToken { user: "jane" }, USER_TOKEN, &["REPO_READ"]),
             credential(
                 Kind::ProjectToken { project: "WEB" },
@@ -544,10 +531,10 @@ fn connection_precedence_is_as_documented() {
             "acme/site",
         ],
     );
-    let which = |folder: &str, variables: &[(&str, &str)], flags: &[&str]| {
+    let which = |dir: &str, variables: &[(&str, &str)], flags: &[&str]| {
         let mut command = sandbox.command([&["connection", "which", "--json"], flags].concat());
         command
-            .current_dir(sandbox.path(folder))
+            .current_dir(sandbox.path(dir))
             .envs(variables.iter().copied());
         let ran = command.finish();
         if ran.status == 0 {
@@ -726,20 +713,20 @@ fn environment_variables_define_a_connection() {
     }
     // For people as well, both are the result: which, and why.
     let mut command = sandbox.command(["connection", "which"]);
-    let told = command
+    let output = command
         .env("BBCONNECT_TOKEN", "secret")
         .finish()
         .exits_with(0);
     let because = "BBCONNECT_TOKEN (or _FILE, _COMMAND) is set";
-    assert_eq!(told.stdout, format!("environment\n{because}\n"));
+    assert_eq!(output.stdout, format!("environment\n{because}\n"));
     which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).exits_with(2);
     which(&[token, ("BBCONNECT_URL", "ftp://x")]).exits_with(2);
     which(&[token, ("BBCONNECT_DEPLOYMENT", "x")]).exits_with(2);
     which(&[]).exits_with(5);
     fs::create_dir(sandbox.path("credentials")).unwrap();
     fs::write(sandbox.path("credentials/bbconnect-token"), "secret\n").unwrap();
-    let folder = sandbox.path("credentials");
-    which(&[("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())]).exits_with(0);
+    let dir = sandbox.path("credentials");
+    which(&[("CREDENTIALS_DIRECTORY", dir.to_str().unwrap())]).exits_with(0);
 }
 
 #[test]
@@ -1052,7 +1039,7 @@ fn a_password_in_a_url_is_refused() {
     }
 }
 
-/// A checkout of somebody else's may hold such a file, with commands in it.
+/// A checkout of another user may contain such a file, with commands in it.
 #[test]
 fn no_configuration_is_read_from_the_current_directory() {
     let sandbox = Sandbox::with_file_store();
@@ -1139,11 +1126,9 @@ fn base_url_and_repository_are_normalised() {
 fn pasted_tokens_are_trimmed_and_passwords_are_not() {
     let mut state = state();
     let odd = " Bearer of \"news\" ";
-    state.credentials.push(Credential {
-        kind: Kind::Password { user: "odd" },
-        secret: odd.to_owned(),
-        scopes: Vec::new(),
-    });
+    state
+        .credentials
+        .push(Credential::new(Kind::Password { user: "odd" }, odd, &[]));
     let server = Server::start(state);
     let sandbox = Sandbox::with_file_store();
     let quoted = format!("\"{USER_TOKEN}\"");

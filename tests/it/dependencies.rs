@@ -16,8 +16,8 @@ fn deny() -> toml::Table {
 
 /// Every package that is built here; those of other systems may never have been fetched.
 fn packages() -> Vec<Value> {
-    let told = support::check_output(support::program("rustc").arg("-vV"));
-    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    let output = support::check_output(support::program("rustc").arg("-vV"));
+    let host = output.lines().find_map(|line| line.strip_prefix("host: "));
     let mut cargo = support::program(env!("CARGO"));
     cargo.args(["metadata", "--format-version", "1", "--locked", "--offline"]);
     cargo.args(["--filter-platform", host.expect("rustc names its host")]);

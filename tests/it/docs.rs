@@ -74,14 +74,14 @@ fn all_relative_links_resolve() {
         "CONTRIBUTING.md".to_owned(),
         "SECURITY.md".to_owned(),
     ];
-    for folder in ["docs", "docs/decisions"] {
-        for entry in fs::read_dir(document(folder)).expect(folder) {
+    for dir in ["docs", "docs/decisions"] {
+        for entry in fs::read_dir(document(dir)).expect(dir) {
             let name = entry
                 .expect("it can be read")
                 .file_name()
                 .to_string_lossy()
                 .into_owned();
-            names.extend(name.rsplit_once(".md").map(|_| format!("{folder}/{name}")));
+            names.extend(name.rsplit_once(".md").map(|_| format!("{dir}/{name}")));
         }
     }
     for name in names {
@@ -95,11 +95,11 @@ fn all_relative_links_resolve() {
             // Of the page that shows the repository.
             let is_of_website = path.starts_with("../../releases/");
             if !(path.is_empty() || path.contains("://") || is_of_website) {
-                let folder = document(&name)
+                let dir = document(&name)
                     .parent()
-                    .expect("it is in a folder")
+                    .expect("it is in a directory")
                     .to_owned();
-                assert!(folder.join(path).exists(), "{name} links to {target}");
+                assert!(dir.join(path).exists(), "{name} links to {target}");
             }
         }
     }
@@ -124,7 +124,7 @@ fn tests_that_security_md_names_exist() {
 
 #[test]
 fn decision_records_are_short() {
-    for entry in fs::read_dir(document("docs/decisions")).expect("the folder is there") {
+    for entry in fs::read_dir(document("docs/decisions")).expect("the directory is there") {
         let path = entry.expect("it can be read").path();
         let lines = fs::read_to_string(&path)
             .expect("it can be read")

@@ -1,4 +1,4 @@
-//! `doctor` against broken setups on loopback: each breaks at one stage, and is told from the others.
+//! `doctor` against broken setups on loopback: each fails at one stage, which is reported.
 #![cfg(unix)]
 
 use std::fs;
@@ -21,21 +21,12 @@ const API_TOKEN: &str = "ATATT-doctor-marker";
 const PASSWORD: &str = "hunter-doctor-marker";
 
 fn state() -> ServerState {
-    let credential = |kind, secret: &str| Credential {
-        kind,
-        secret: secret.to_owned(),
-        scopes: vec!["REPO_READ"],
-    };
+    let credential = |kind, secret: &str| Credential::new(kind, secret, &["REPO_READ"]);
     ServerState {
         credentials: vec![
             credential(Kind::UserToken { user: "jane" }, TOKEN),
             credential(Kind::Password { user: "jane" }, PASSWORD),
-            credential(
-                Kind::ApiToken {
-                    email: "jane@acme.example",
-                },
-                API_TOKEN,
-            ),
+            credential(Kind::JANE_API_TOKEN, API_TOKEN),
         ],
         repositories: vec![("WEB/site", false)],
         projects: vec!["WEB".to_owned()],
@@ -273,13 +264,7 @@ fn broken_proxies() {
 /// A home with one connection, `x`.
 fn stored(connection: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    let folder = sandbox.path(".config/bbconnect");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(
-        folder.join("connections.toml"),
-        format!("[connections.x]\n{connection}"),
-    )
-    .unwrap();
+    sandbox.write_connections(&format!("[connections.x]\n{connection}"));
     sandbox
 }
 
@@ -584,13 +569,13 @@ impl OverSsh {
                 .args(["-q", "-t", "ed25519", "-N", "", "-f"])
                 .arg(&key),
         );
-        let folder = sandbox.path(".config/bbconnect");
+        let dir = sandbox.path(".config/bbconnect");
         let text = format!(
             "[connections.x]\ndeployment = \"unknown\"\nbase_url = \"{base}\"\nauth = \"ssh\"\nkey_path = \"{}\"\n\
              clone_url = \"{url}\"\n",
             key.display()
         );
-        fs::write(folder.join("connections.toml"), text).unwrap();
+        fs::write(dir.join("connections.toml"), text).unwrap();
         let found = Self { sshd, sandbox, url };
         found.let_in(true);
         found.know(&found.host_key(), ".config/bbconnect/known_hosts");

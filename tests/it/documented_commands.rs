@@ -158,7 +158,7 @@ mod unix {
     /// A line of shell, run with the program on the path.
     fn run(sandbox: &Sandbox, line: &str, variables: &[(&str, &str)]) -> Output {
         let binary = Path::new(env!("CARGO_BIN_EXE_bbconnect"));
-        let binary = binary.parent().expect("it is in a folder").display();
+        let binary = binary.parent().expect("it is in a directory").display();
         let own = sandbox.path("bin");
         let path = format!("{}:{binary}:/usr/local/bin:/usr/bin:/bin", own.display());
         let mut shell = program("sh");
@@ -194,11 +194,7 @@ mod unix {
     }
 
     fn server() -> Server {
-        let credential = |kind, secret: &str, scopes: &[&'static str]| Credential {
-            kind,
-            secret: secret.to_owned(),
-            scopes: scopes.to_vec(),
-        };
+        let credential = Credential::new;
         let mut store = RepoStore::with(&["acme/site+", "WEB/site+"]);
         store.push(
             "acme/site",
@@ -266,8 +262,8 @@ mod unix {
         for (name, text) in [("token", TOKEN), ("secret", "s3cret-of-the-webhook")] {
             fs::write(sandbox.path(name), text).expect("it can be written");
         }
-        for folder in ["bin", "src", "generated"] {
-            fs::create_dir(sandbox.path(folder)).expect("it can be made");
+        for dir in ["bin", "src", "generated"] {
+            fs::create_dir(sandbox.path(dir)).expect("it can be created");
         }
         fs::write(sandbox.path("generated/page.html"), "<p>").expect("it can be written");
         let pass = format!("#!/bin/sh\necho {OF_SERVER}\n");
@@ -318,7 +314,7 @@ mod unix {
         let server = server();
         let cloud = server.cloud();
         let sandbox = Sandbox::new();
-        fs::create_dir(sandbox.path("test-results")).expect("it can be made");
+        fs::create_dir(sandbox.path("test-results")).expect("it can be created");
         let variables = [
             ("CI", "true"),
             ("BBCONNECT_URL", cloud.as_str()),

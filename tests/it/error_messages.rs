@@ -10,11 +10,7 @@ use crate::support::{self, CommandExt as _, RunOutput, Sandbox, words};
 const TOKEN: &str = "token-of-words-marker";
 
 fn server() -> Server {
-    let credential = Credential {
-        kind: Kind::UserToken { user: "jane" },
-        secret: TOKEN.to_owned(),
-        scopes: vec!["REPO_ADMIN"],
-    };
+    let credential = Credential::new(Kind::UserToken { user: "jane" }, TOKEN, &["REPO_ADMIN"]);
     Server::start(ServerState {
         credentials: vec![credential],
         repositories: vec![("WEB/site", false)],
@@ -236,7 +232,7 @@ fn an_unusable_connections_file_is_named() {
 fn unwritable_directories_are_reported_without_temporary_names() {
     let (sandbox, server) = (Sandbox::with_file_store(), server());
     add(&sandbox, "server", &server);
-    // A file where a folder would have to be: also root can write nothing below it.
+    // A file where a directory would have to be: also root can write nothing below it.
     fs::write(sandbox.path("file"), "").unwrap();
     let ran = sandbox.run(["doctor", "server", "--report", "file/report.md"]);
     says(

@@ -191,14 +191,12 @@ fn a_key_keeps_its_final_line_break_and_brings_its_host_keys() {
     let key = sandbox.path("key");
     let keygen = format!("keygen --out {}", key.display());
     sandbox.run(keygen.split(' ')).exits_with(0);
-    let dir = sandbox.path(".config/bbconnect");
-    fs::create_dir_all(&dir).unwrap();
     let connection = format!(
         "[connections.site]\ndeployment = 'cloud'\nbase_url = 'https://api.bitbucket.org/2.0'\nauth = 'ssh'\n\
          key_path = '{}'\nclone_url = 'git@ssh.bitbucket.org:acme/site.git'\n",
         key.display()
     );
-    fs::write(dir.join("connections.toml"), connection).unwrap();
+    sandbox.write_connections(&connection);
     let private = fs::read_to_string(&key).unwrap();
     let (_, values) = parsed(&export(&sandbox, "site --format flux").exits_with(0).stdout);
     assert_eq!(values["identity"], private);

@@ -29,10 +29,10 @@ fn on_a_full_disk(sandbox: &Sandbox, arguments: &[&str]) -> RunOutput {
     shell.finish()
 }
 
-/// Every file below a folder, with what is in it.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+/// Every file below a directory, with what is in it.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             all.extend(files(&path));
@@ -49,13 +49,11 @@ fn a_full_disk_is_exit_9_and_loses_nothing() {
         return;
     }
     let server = Server::start(ServerState {
-        credentials: vec![Credential {
-            kind: Kind::ApiToken {
-                email: "jane@acme.example",
-            },
-            secret: TOKEN.to_owned(),
-            scopes: vec!["read:user:bitbucket", "read:repository:bitbucket"],
-        }],
+        credentials: vec![Credential::new(
+            Kind::JANE_API_TOKEN,
+            TOKEN,
+            &["read:user:bitbucket", "read:repository:bitbucket"],
+        )],
         store: RepoStore::with(&["acme/site+"]),
         ..ServerState::default()
     });
@@ -121,14 +119,14 @@ fn a_full_disk_is_exit_9_and_loses_nothing() {
     let before = files(sandbox.home());
     for (arguments, named) in commands {
         let ran = on_a_full_disk(&sandbox, arguments);
-        let told = format!("{} {}", ran.stdout, ran.stderr);
-        let said = format!("{arguments:?}: {told}");
+        let output = format!("{} {}", ran.stdout, ran.stderr);
+        let said = format!("{arguments:?}: {output}");
         let is_nothing_to_do = arguments == ["connection", "use", "work"];
         assert_eq!(ran.status, if is_nothing_to_do { 0 } else { 9 }, "{said}");
-        assert!(is_nothing_to_do || told.contains(named), "{said}");
+        assert!(is_nothing_to_do || output.contains(named), "{said}");
         assert!(!ran.stderr.contains("panicked"), "{said}");
-        // A file that nobody knows is not named.
-        assert!(!told.contains(".bbconnect-"), "{said}");
+        // A temporary file is not named.
+        assert!(!output.contains(".bbconnect-"), "{said}");
         let after = files(sandbox.home());
         let mut changed = after
             .iter()
@@ -136,7 +134,7 @@ fn a_full_disk_is_exit_9_and_loses_nothing() {
         assert_eq!(changed.next(), None, "{said}");
         assert_eq!(after.len(), before.len(), "{said}");
     }
-    // With room, each of them works, so that it was the disk that they failed for.
+    // On a disk that is not full, each of them works.
     for (arguments, _) in commands.iter().rev() {
         let rest = arguments.contains(&"remove") || arguments.contains(&"rename");
         if !rest {

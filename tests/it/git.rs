@@ -15,15 +15,13 @@ use crate::support::{
 
 /// A connection in the file, whose secret a command prints.
 fn connection(sandbox: &Sandbox, name: &str, text: &str, origin: &str) {
-    let folder = sandbox.path(".config/bbconnect");
-    fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("connections.toml");
-    let before = fs::read_to_string(&path).unwrap_or_default();
+    let path = sandbox.path(".config/bbconnect/connections.toml");
+    let before = fs::read_to_string(path).unwrap_or_default();
     let added = format!(
         "{before}[connections.{name}]\n{text}\nstore = \"command\"\ntoken_command = \"echo {name}-secret\"\n\
          secret_origin = \"{origin}\"\n\n"
     );
-    fs::write(path, added).unwrap();
+    sandbox.write_connections(&added);
 }
 
 /// Git in the sandbox, its messages in English, never asking.
@@ -132,12 +130,12 @@ fn setup_configures_a_named_connection() {
         connection(&sandbox, name, &server(&host), &format!("https://{host}"));
     }
     sandbox.run(["git", "setup", "-c", "nope"]).exits_with(5);
-    let told = sandbox
+    let output = sandbox
         .run(["git", "setup", "-c", "two", "--json"])
         .exits_with(0)
         .json();
-    assert_eq!(told["helpers"].as_array().unwrap().len(), 1);
-    assert_eq!(told["helpers"][0]["url"], "https://two.example.com");
+    assert_eq!(output["helpers"].as_array().unwrap().len(), 1);
+    assert_eq!(output["helpers"][0]["url"], "https://two.example.com");
     let asked = "protocol=https\nhost=two.example.com\n\n";
     let mut fill = git(&sandbox, &["credential", "fill"]);
     fill.stdin(std::process::Stdio::piped())
@@ -266,8 +264,12 @@ fn setup_keeps_existing_configuration_and_undo_restores_it() {
             .json()["action"],
         "unchanged"
     );
-    let told = sandbox.run(["git", "setup", "--undo"]).exits_with(0);
-    assert!(told.stderr.contains("nothing to undo"), "{}", told.stderr);
+    let output = sandbox.run(["git", "setup", "--undo"]).exits_with(0);
+    assert!(
+        output.stderr.contains("nothing to undo"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
@@ -374,23 +376,23 @@ fn git_fill(sandbox: &Sandbox, input: &str) -> String {
 }
 
 /// Clones, commits and pushes with plain git.
-fn clone_and_push(sandbox: &Sandbox, url: &str, folder: &str, prepare: impl Fn(&mut Command)) {
+fn clone_and_push(sandbox: &Sandbox, url: &str, dir: &str, prepare: impl Fn(&mut Command)) {
     let run = |arguments: &[&str]| {
         let mut command = git(sandbox, arguments);
         prepare(&mut command);
         check_output(&mut command)
     };
-    run(&["clone", url, folder]);
+    run(&["clone", url, dir]);
     let at = [
         "-C",
-        folder,
+        dir,
         "-c",
         "user.name=Jane",
         "-c",
         "user.email=jane@acme.example",
     ];
     run(&[&at[..], &["commit", "--allow-empty", "-m", "one"]].concat());
-    run(&["-C", folder, "push", "origin", "HEAD:main"]);
+    run(&["-C", dir, "push", "origin", "HEAD:main"]);
 }
 
 /// Since 2.46 git takes other schemes than Basic from a helper.
@@ -491,7 +493,7 @@ fn git_env_configures_a_shell_without_writing_files() {
     }
     let sandbox = Sandbox::new();
     let server = GitServer::start("acme/site.git", &["Basic x-token-auth:env-secret"]);
-    let folder = Path::new(env!("CARGO_BIN_EXE_bbconnect")).parent().unwrap();
+    let dir = Path::new(env!("CARGO_BIN_EXE_bbconnect")).parent().unwrap();
     let script = format!(
         "eval \"$(bbconnect git env)\" && git clone {}/acme/site.git site && git -C site -c user.name=J -c user.email=j@x.example \
          commit --allow-empty -m one && git -C site push origin HEAD:main && eval \"$(bbconnect git env --unset)\" && test -z \"${{GIT_CONFIG_COUNT:-}}\"",
@@ -507,7 +509,7 @@ fn git_env_configures_a_shell_without_writing_files() {
             "PATH",
             format!(
                 "{}:{}",
-                folder.display(),
+                dir.display(),
                 support::env_var("PATH").unwrap().display()
             ),
         )
@@ -611,11 +613,11 @@ fn git_env_unset_works_for_any_connection() {
             &url,
         );
     }
-    let told = sandbox
+    let output = sandbox
         .run(["git", "env", "two", "--json"])
         .exits_with(0)
         .json();
-    let variables = told["variables"].as_object().unwrap();
+    let variables = output["variables"].as_object().unwrap();
     assert_eq!(variables["GIT_CONFIG_COUNT"], "3");
     let unset = |more: &[&str], own: &[(&str, &str)]| {
         let mut command = sandbox.command([&["git", "env", "--unset", "--json"], more].concat());
@@ -634,7 +636,7 @@ fn git_env_unset_works_for_any_connection() {
         let gone = unset(more, &[]);
         assert_eq!(gone["unset"].as_array().unwrap().len(), 7, "{gone}");
     }
-    // What somebody else put there stays.
+    // What another program wrote stays.
     let own = [
         ("GIT_CONFIG_COUNT", "4"),
         ("GIT_CONFIG_KEY_3", "user.name"),

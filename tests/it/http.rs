@@ -17,11 +17,7 @@ const TOKEN: &str = "token-marker";
 
 fn server() -> Server {
     let kind = Kind::UserToken { user: "jane" };
-    let credential = Credential {
-        kind,
-        secret: TOKEN.to_owned(),
-        scopes: vec!["REPO_READ"],
-    };
+    let credential = Credential::new(kind, TOKEN, &["REPO_READ"]);
     Server::start(ServerState {
         credentials: vec![credential],
         ..ServerState::default()
@@ -106,9 +102,13 @@ fn transient_errors_are_retried_and_others_are_not() {
             .extend(vec![Fault::new(429, &[("retry-after", "3600")], b"")]);
     });
     let started = Instant::now();
-    let told = run(&server.datacenter(), &["--timeout", "60"]).exits_with(8);
+    let output = run(&server.datacenter(), &["--timeout", "60"]).exits_with(8);
     assert!(started.elapsed() < Duration::from_secs(10));
-    assert!(told.stdout.contains("in 3600 seconds"), "{}", told.stdout);
+    assert!(
+        output.stdout.contains("in 3600 seconds"),
+        "{}",
+        output.stdout
+    );
 }
 
 #[test]

@@ -13,8 +13,8 @@ fn key_of(document: &Value) -> &Value {
     &document["keys"][0]
 }
 
-fn names_in(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
+fn names_in(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(dir)
         .map(|entries| {
             entries
                 .flatten()

@@ -124,7 +124,7 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
         "{file}"
     );
 
-    // The same keyring, locked, with nobody to unlock it.
+    // The same keyring, locked, with no user to unlock it.
     let script = r#"
         status=0
         printf '%s\n' "$SECRET" | "$BB" connection edit locked --no-verify --token-stdin || status=$?

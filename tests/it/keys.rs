@@ -19,7 +19,7 @@ const ALL: [&str; 6] = [
 
 fn server(scopes: &[&'static str]) -> Server {
     Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, scopes),
+        credentials: Credential::for_jane(TOKEN, scopes),
         repositories: vec![("acme/site", false), ("WEB/site", false)],
         page_length: 2,
         ..ServerState::default()
@@ -428,7 +428,7 @@ fn missing_scopes_for_keys_are_named() {
         .exits_with(4);
     }
     let before = server.requests().len();
-    // An access token is told before anything is sent.
+    // An access token is refused before anything is sent.
     let add = [
         "key",
         "add",
@@ -438,11 +438,11 @@ fn missing_scopes_for_keys_are_named() {
         "acme/site",
         "--json",
     ];
-    let told = run(&sandbox, &server.cloud(), None, &add)
+    let output = run(&sandbox, &server.cloud(), None, &add)
         .exits_with(4)
         .json();
     assert!(
-        told["error"]["message"]
+        output["error"]["message"]
             .as_str()
             .unwrap()
             .contains("access token")

@@ -11,7 +11,7 @@ const TOKEN: &str = "ATATT-list-marker";
 
 fn server() -> Server {
     Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, &["read:project:bitbucket"]),
+        credentials: Credential::for_jane(TOKEN, &["read:project:bitbucket"]),
         projects: (0..35).map(|number| format!("P{number}")).collect(),
         page_length: 10,
         ..ServerState::default()
@@ -106,7 +106,7 @@ fn null_is_the_same_as_absent() {
     }
 }
 
-/// A Data Center serves a bad token as nobody's: what everybody may see is no list for it.
+/// A Data Center treats a request with an invalid token as anonymous: the public projects are not its list.
 #[test]
 fn a_revoked_token_does_not_list_public_projects() {
     let server = server();
@@ -118,11 +118,7 @@ fn a_revoked_token_does_not_list_public_projects() {
         server.update(|state| state.credentials.clear());
         let refused = run(&url, None, arguments).exits_with(3);
         assert_eq!(refused.json()["error"]["kind"], "unauthorized");
-        let credential = Credential {
-            kind: Kind::UserToken { user: "jane" },
-            secret: TOKEN.to_owned(),
-            scopes: Vec::new(),
-        };
+        let credential = Credential::new(Kind::UserToken { user: "jane" }, TOKEN, &[]);
         server.update(|state| state.credentials.push(credential));
         run(&url, None, arguments).exits_with(0);
     }

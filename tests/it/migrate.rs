@@ -16,9 +16,9 @@ const OLD_RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEAubiN81eDcafrgMeLzaFPs
                        jHAJH0eDsoiGnLPBlBp4TNm6rYI74nMzgz3B9IikW4WVK+dc8KZJZWYjAuORU3jc1c/NPskD2ASinf8v3xnfXeukU0sJ5N6m5E8V\
                        LjObPEO+mN2t/FZTMZLiFqPWc/ALSqnMnnhwrNi2rbfg/rd/IpL8Le3pSBne8+seeFVBoGqzHM9yXw==";
 
-fn git(sandbox: &Sandbox, folder: &Path, arguments: &[&str]) -> String {
+fn git(sandbox: &Sandbox, dir: &Path, arguments: &[&str]) -> String {
     let mut command: Command = program("git");
-    command.args(arguments).current_dir(folder).env_clear();
+    command.args(arguments).current_dir(dir).env_clear();
     command
         .env("HOME", sandbox.home())
         .env("PATH", support::env_var("PATH").unwrap())
@@ -34,28 +34,28 @@ fn git(sandbox: &Sandbox, folder: &Path, arguments: &[&str]) -> String {
 
 /// A repository with one commit and a remote.
 fn repository(sandbox: &Sandbox, below: &str, remote: &str) -> PathBuf {
-    let folder = sandbox.path(below);
-    fs::create_dir_all(&folder).unwrap();
-    git(sandbox, &folder, &["init", "-q", "-b", "main"]);
+    let dir = sandbox.path(below);
+    fs::create_dir_all(&dir).unwrap();
+    git(sandbox, &dir, &["init", "-q", "-b", "main"]);
     git(
         sandbox,
-        &folder,
+        &dir,
         &["commit", "-q", "--allow-empty", "-m", "one"],
     );
-    git(sandbox, &folder, &["remote", "add", "origin", remote]);
-    folder
+    git(sandbox, &dir, &["remote", "add", "origin", remote]);
+    dir
 }
 
-fn url(sandbox: &Sandbox, folder: &Path) -> String {
-    git(sandbox, folder, &["remote", "get-url", "origin"])
+fn url(sandbox: &Sandbox, dir: &Path) -> String {
+    git(sandbox, dir, &["remote", "get-url", "origin"])
         .trim()
         .to_owned()
 }
 
-/// Every file below a folder with its text; links with where they lead.
-fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+/// Every file below a directory with its text; links with where they lead.
+fn everything(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let kind = fs::symlink_metadata(&path).unwrap().file_type();
         if kind.is_dir() {
@@ -198,8 +198,8 @@ impl Tree {
             library,
         } = self;
         let new = "git@ssh.bitbucket.org:acme/site.git";
-        for folder in [plain, bare, &sandbox.path("src/worktree")] {
-            assert_eq!(url(sandbox, folder), new);
+        for dir in [plain, bare, &sandbox.path("src/worktree")] {
+            assert_eq!(url(sandbox, dir), new);
         }
         let remotes = git(sandbox, plain, &["remote", "-v"]);
         assert!(
@@ -227,7 +227,7 @@ impl Tree {
         assert_eq!(
             url(sandbox, library),
             "git@bitbucket.org:acme/library.git",
-            "it is not below the folder"
+            "it is not below the directory"
         );
     }
 }
@@ -545,9 +545,9 @@ fn files_outside_the_directory_are_unchanged() {
         .json();
     assert_eq!(everything(&sandbox.path("outside")), before);
     assert_eq!(count(&done, "ssh-remote"), 2, "{done:#}");
-    let told = done["outside"].as_array().unwrap();
+    let output = done["outside"].as_array().unwrap();
     assert_eq!(
-        told,
+        output,
         &[Value::from(
             fs::canonicalize(outside.join(".git"))
                 .unwrap()
@@ -562,11 +562,11 @@ fn files_outside_the_directory_are_unchanged() {
 #[test]
 fn a_missing_directory_is_reported_without_errno() {
     let sandbox = Sandbox::new();
-    let told = sandbox
+    let output = sandbox
         .run(["migrate", "nowhere", "--dry-run"])
         .exits_with(9);
-    assert!(told.stdout.contains("nowhere: cannot be read"));
-    assert!(!told.stdout.contains("os error"), "{}", told.stdout);
+    assert!(output.stdout.contains("nowhere: cannot be read"));
+    assert!(!output.stdout.contains("os error"), "{}", output.stdout);
 }
 
 #[test]
@@ -584,13 +584,13 @@ fn one_unwritable_file_does_not_affect_others() {
         "e \u{1b}[31mred\nline",
         "f pipe",
     ];
-    let folders: Vec<PathBuf> = names
+    let dirs: Vec<PathBuf> = names
         .iter()
         .map(|name| repository(&sandbox, &format!("src/{name}"), old))
         .collect();
-    let config = |number: usize| folders[number].join(".git/config");
+    let config = |number: usize| dirs[number].join(".git/config");
     fs::set_permissions(config(0), fs::Permissions::from_mode(0o444)).unwrap();
-    fs::write(folders[1].join(".git/config.lock"), "").unwrap();
+    fs::write(dirs[1].join(".git/config.lock"), "").unwrap();
     fs::write(
         config(2),
         "[remote \"origin\"]\n\turl = git@bitbucket.org:a/b\nnonsense here\n",
@@ -634,7 +634,7 @@ fn one_unwritable_file_does_not_affect_others() {
         b"# \xe9\xff\n[remote \"origin\"]\n\turl = git@ssh.bitbucket.org:a/b\n"
     );
     assert_eq!(
-        url(&sandbox, &folders[4]),
+        url(&sandbox, &dirs[4]),
         "git@ssh.bitbucket.org:acme/site.git"
     );
     assert!(
@@ -661,13 +661,13 @@ fn a_killed_run_leaves_every_file_old_or_new() {
     let new = old.replace("@bitbucket.org", "@ssh.bitbucket.org");
     let configs: Vec<PathBuf> = (1..200)
         .map(|number| {
-            let folder = sandbox.path(&format!("src/{number}/.git"));
+            let dir = sandbox.path(&format!("src/{number}/.git"));
             for below in ["objects", "refs/heads"] {
-                fs::create_dir_all(folder.join(below)).unwrap();
+                fs::create_dir_all(dir.join(below)).unwrap();
             }
-            fs::write(folder.join("HEAD"), "ref: refs/heads/main\n").unwrap();
-            fs::write(folder.join("config"), &old).unwrap();
-            folder.join("config")
+            fs::write(dir.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+            fs::write(dir.join("config"), &old).unwrap();
+            dir.join("config")
         })
         .collect();
     for wait in [5, 10, 15, 20, 30, 40, 60, 80] {

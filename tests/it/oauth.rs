@@ -309,10 +309,14 @@ fn denial_invalid_client_and_timeout_differ_and_save_nothing() {
         "{}",
         refused.stderr
     );
-    let nobody = sandbox
+    let refused = sandbox
         .run([&add(&url, &website, &port)[..], &["--no-input"]].concat())
         .exits_with(2);
-    assert!(nobody.stderr.contains("--no-browser"), "{}", nobody.stderr);
+    assert!(
+        refused.stderr.contains("--no-browser"),
+        "{}",
+        refused.stderr
+    );
     let silent = sandbox
         .run(
             [

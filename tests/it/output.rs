@@ -19,7 +19,7 @@ fn run(server: &Server, token: &str, arguments: &[&str]) -> RunOutput {
 #[test]
 fn get_prints_one_value_and_keeps_the_exit_status() {
     let server = Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, &["read:project:bitbucket"]),
+        credentials: Credential::for_jane(TOKEN, &["read:project:bitbucket"]),
         projects: vec!["WEB".to_owned(), "APP".to_owned()],
         ..ServerState::default()
     });
@@ -96,15 +96,15 @@ fn web_opens_the_page_in_the_browser_of_the_environment() {
 
     for is_cloud in [true, false] {
         let repository = if is_cloud { "acme/site" } else { "WEB/site" };
-        let mut credentials = Credential::of_jane(
+        let mut credentials = Credential::for_jane(
             TOKEN,
             &["read:repository:bitbucket", "read:pullrequest:bitbucket"],
         );
-        credentials.push(Credential {
-            kind: Kind::UserToken { user: "jane" },
-            secret: TOKEN.to_owned(),
-            scopes: vec!["REPO_READ"],
-        });
+        credentials.push(Credential::new(
+            Kind::UserToken { user: "jane" },
+            TOKEN,
+            &["REPO_READ"],
+        ));
         let server = Server::start(ServerState {
             credentials,
             store: RepoStore::with(&["acme/site+", "WEB/site+"]),

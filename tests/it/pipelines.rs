@@ -16,7 +16,7 @@ const ED25519: &str = "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM";
 
 fn server() -> Server {
     Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, &["admin:pipeline:bitbucket"]),
+        credentials: Credential::for_jane(TOKEN, &["admin:pipeline:bitbucket"]),
         store: RepoStore::with(&["acme/site", "WEB/site"]),
         ..ServerState::default()
     })

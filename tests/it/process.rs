@@ -509,14 +509,14 @@ mod unix {
                 .map(std::ffi::OsStr::new)
                 .chain([key.as_os_str()]),
         );
-        let folder = sandbox.path(".config/bbconnect");
-        fs::create_dir_all(&folder).unwrap();
+        let dir = sandbox.path(".config/bbconnect");
+        fs::create_dir_all(&dir).unwrap();
         let text = format!(
             "[connections.site]\ndeployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\n\
              auth = \"ssh\"\nclone_url = \"ssh://git@git.example.com:7999/web/site.git\"\nkey_path = \"{}\"\n",
             key.display()
         );
-        fs::write(folder.join("connections.toml"), &text).unwrap();
+        fs::write(dir.join("connections.toml"), &text).unwrap();
         let dry = sandbox.run([
             "connection",
             "remove",
@@ -528,9 +528,7 @@ mod unix {
         let dry = dry.exits_with(0).json();
         assert_eq!(dry["action"], "would-remove");
         assert_eq!(dry["key"]["file_deleted"], true);
-        assert!(
-            key.exists() && fs::read_to_string(folder.join("connections.toml")).unwrap() == text
-        );
+        assert!(key.exists() && fs::read_to_string(dir.join("connections.toml")).unwrap() == text);
 
         let pause = || std::thread::sleep(Duration::from_millis(150));
         let mut terminal = sandbox.terminal(&["connection", "remove", "site"]);
@@ -543,7 +541,7 @@ mod unix {
         terminal.send_line("y").unwrap();
         terminal.exp_string("Also delete its key").unwrap();
         pause();
-        assert!(folder.join("connections.toml").exists());
+        assert!(dir.join("connections.toml").exists());
         terminal.send_line("").unwrap();
         terminal.exp_string("removed site").unwrap();
         terminal.exp_eof().unwrap();

@@ -16,7 +16,7 @@ const TOKEN: &str = "ATATT-publish-marker";
 
 fn state(store: RepoStore) -> ServerState {
     ServerState {
-        credentials: Credential::of_jane(TOKEN, &["write:repository:bitbucket"]),
+        credentials: Credential::for_jane(TOKEN, &["write:repository:bitbucket"]),
         store,
         ..ServerState::default()
     }
@@ -1053,14 +1053,11 @@ fn git_gets_the_credential_of_the_connection() {
     // An access token.
     let fixture = &fixtures()[0];
     fixture.server.update(|state| {
-        state.credentials = vec![Credential {
-            kind: Kind::AccessToken {
-                workspace: "acme",
-                repository: Some("site"),
-            },
-            secret: TOKEN.to_owned(),
-            scopes: vec!["repository:write"],
-        }];
+        state.credentials = vec![Credential::new(
+            Kind::SITE_ACCESS_TOKEN,
+            TOKEN,
+            &["repository:write"],
+        )];
     });
     let mut command = fixture.command(&["--no-pr"]);
     command.env_remove("BBCONNECT_EMAIL");

@@ -21,7 +21,7 @@ fn server() -> Server {
         repo.branches.insert("same".to_owned(), main);
     }
     Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, &["read:user:bitbucket"]),
+        credentials: Credential::for_jane(TOKEN, &["read:user:bitbucket"]),
         store,
         ..ServerState::default()
     })
@@ -193,7 +193,7 @@ fn available_default_reviewers_are_requested() {
         } else {
             json!([{"user": {"name": "jo"}}, {"user": {"name": "ann"}}])
         };
-        // The author is nobody's reviewer.
+        // The author cannot be a reviewer.
         assert_eq!(sent, expected);
     }
     let unknown = run(

@@ -15,7 +15,7 @@ type Run = fn(&Server, &[&str]) -> RunOutput;
 
 fn state(store: RepoStore) -> ServerState {
     ServerState {
-        credentials: Credential::of_jane(
+        credentials: Credential::for_jane(
             TOKEN,
             &["read:repository:bitbucket", "read:user:bitbucket"],
         ),
@@ -253,11 +253,11 @@ fn a_url_selects_a_connection_outside_its_default_project() {
     }
     let elsewhere = url.replace("/bitbucket", "/other");
     let page = format!("{elsewhere}/projects/WEB/repos/site");
-    let nobody = sandbox.run(["repo", "view", &page]).exits_with(5);
+    let refused = sandbox.run(["repo", "view", &page]).exits_with(5);
     assert!(
-        nobody.stderr.contains("no connection matches"),
+        refused.stderr.contains("no connection matches"),
         "{}",
-        nobody.stderr
+        refused.stderr
     );
 }
 
@@ -470,9 +470,9 @@ fn a_project_is_created_once() {
 fn a_selected_repository_is_the_default() {
     let server = server(&["acme/site+", "acme/shop"]);
     let sandbox = Sandbox::new();
-    let run = |folder: &str, arguments: &[&str]| {
+    let run = |dir: &str, arguments: &[&str]| {
         let mut command = sandbox.command(arguments);
-        command.current_dir(sandbox.path(folder));
+        command.current_dir(sandbox.path(dir));
         command.finish()
     };
     std::fs::create_dir_all(sandbox.path("work/services/api")).unwrap();

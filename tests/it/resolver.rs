@@ -44,7 +44,7 @@ impl Fixture {
         let fixture = Self {
             sandbox: Sandbox::new(),
             server: Server::start(ServerState {
-                credentials: Credential::of_jane(TOKEN, &["read:webhook:bitbucket"]),
+                credentials: Credential::for_jane(TOKEN, &["read:webhook:bitbucket"]),
                 store: RepoStore::with(&names),
                 ..ServerState::default()
             }),
@@ -58,9 +58,7 @@ impl Fixture {
     }
 
     fn write(&self, connections: &str) {
-        let dir = self.sandbox.path(".config/bbconnect");
-        fs::create_dir_all(&dir).unwrap();
-        fs::write(dir.join("connections.toml"), connections).unwrap();
+        self.sandbox.write_connections(connections);
     }
 
     fn cloud(&self, name: &str, token: &str) -> String {

@@ -52,7 +52,7 @@ struct Fixture {
     cloud: Server,
     datacenter: Server,
     sandbox: Sandbox,
-    /// Beside the home folder: what the user keeps elsewhere, and the notes of the wrappers.
+    /// Beside the home directory: what the user keeps elsewhere, and the notes of the wrappers.
     beside: tempfile::TempDir,
     store: &'static str,
     has_git: bool,
@@ -73,13 +73,7 @@ impl Fixture {
             "read:webhook:bitbucket",
             "write:webhook:bitbucket",
         ];
-        let cloud = credential(
-            Kind::ApiToken {
-                email: "jane@acme.example",
-            },
-            CLOUD_TOKEN,
-            all,
-        );
+        let cloud = credential(Kind::JANE_API_TOKEN, CLOUD_TOKEN, all);
         let user = Kind::UserToken { user: "jane" };
         let datacenter = credential(user, SERVER_TOKEN, vec!["REPO_ADMIN"]);
         let beside = tempfile::tempdir().unwrap();
@@ -170,7 +164,7 @@ impl Fixture {
             .collect()
     }
 
-    /// Nothing that was started, and no file of the home folder, has a secret.
+    /// Nothing that was started, and no file of the home directory, has a secret.
     fn keeps_quiet(&self) {
         let started = fs::read_to_string(self.beside("started")).unwrap_or_default();
         for marker in MARKERS {
@@ -186,8 +180,8 @@ impl Fixture {
     }
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
     entries
         .flat_map(|entry| {
             if entry.file_type().unwrap().is_dir() {

@@ -19,11 +19,7 @@ const USER_TOKEN: &str = "BBDC-MDgwOTIwMTEyNTA2OmFiY2RlZmdoaWowMTIzNDU2Nzg5";
 const PASSWORD: &str = "password-marker";
 
 fn server() -> Server {
-    let credential = |kind, secret: &str, scopes: &[&'static str]| Credential {
-        kind,
-        secret: secret.to_owned(),
-        scopes: scopes.to_vec(),
-    };
+    let credential = Credential::new;
     let token = |repository| Kind::AccessToken {
         workspace: "acme",
         repository,

@@ -38,17 +38,8 @@ impl Fixture {
         for name in ["acme/site", "web/site", "web/other"] {
             sshd.repository(name, name == "acme/site");
         }
-        let credential = |kind| Credential {
-            kind,
-            secret: TOKEN.to_owned(),
-            scopes: ALL.to_vec(),
-        };
-        let kinds = [
-            Kind::UserToken { user: "jane" },
-            Kind::ApiToken {
-                email: "jane@acme.example",
-            },
-        ];
+        let credential = |kind| Credential::new(kind, TOKEN, &ALL);
+        let kinds = [Kind::UserToken { user: "jane" }, Kind::JANE_API_TOKEN];
         let bitbucket = Server::start(ServerState {
             credentials: kinds.map(credential).to_vec(),
             repositories: vec![
@@ -388,7 +379,7 @@ fn key_rotation_never_interrupts_git() {
     let before = connected(&fixture, &["--title", "build server"]);
     let path = before["key"]["private_key_path"].as_str().unwrap();
     let hosts = fixture.sandbox.path(".config/bbconnect/known_hosts");
-    // As somebody else would write it, who knows of nothing but the path.
+    // As another program would write it, with nothing but the path.
     let plain = format!(
         "ssh -F /dev/null -i {path} -o IdentitiesOnly=yes -o UserKnownHostsFile={}",
         hosts.display()
@@ -801,7 +792,7 @@ fn changed_host_keys_closed_ports_and_timeouts_differ() {
     );
     fixture.run(&["key", "test", "-c", "site"]).exits_with(0);
 
-    // Nobody listens, then somebody who says nothing.
+    // No server, then one that sends nothing.
     fixture.sshd.stop();
     fixture.run(&["key", "test", "-c", "site"]).exits_with(7);
     nothing(&fixture, 7);
@@ -850,7 +841,7 @@ fn cloud_deploy_keys_read_and_account_keys_push() {
     fixture
         .run(&["connection", "remove", "reads", "--yes"])
         .exits_with(0);
-    // The key is the repository's, so it cannot be somebody's own at the same time.
+    // The key is the repository's, so it cannot be an account's at the same time.
     let dry = connect("dry", &["--write", "--type", "rsa-4096", "--dry-run"]).exits_with(0);
     let steps = dry.json()["steps"].to_string();
     assert!(steps.contains(ACCOUNT_REACH), "{steps}");
@@ -892,14 +883,11 @@ fn a_token_without_key_scopes_falls_back_to_manual_registration() {
         return;
     };
     fixture.bitbucket.update(|state| {
-        state.credentials.push(Credential {
-            kind: Kind::AccessToken {
-                workspace: "acme",
-                repository: Some("site"),
-            },
-            secret: "ATCTT-ssh-marker".to_owned(),
-            scopes: vec!["repository:admin"],
-        });
+        state.credentials.push(Credential::new(
+            Kind::SITE_ACCESS_TOKEN,
+            "ATCTT-ssh-marker",
+            &["repository:admin"],
+        ));
     });
     for name in ["cloud", "server"] {
         fixture
@@ -1060,14 +1048,14 @@ fn an_interrupted_connect_is_completed_by_the_next() {
     };
     let url = fixture.sshd.url("web/site");
     let fingerprint = fixture.sshd.fingerprint();
-    let arguments = |folder: &str| {
+    let arguments = |dir: &str| {
         [
             "connect",
             &url,
             "--accept-host-key",
             &fingerprint,
             "--clone",
-            folder,
+            dir,
         ]
         .map(str::to_owned)
     };
@@ -1075,19 +1063,19 @@ fn an_interrupted_connect_is_completed_by_the_next() {
         .into_iter()
         .enumerate()
     {
-        let folder = format!("work-{number}");
-        let mut child = fixture.sandbox.command(arguments(&folder)).spawn().unwrap();
+        let dir = format!("work-{number}");
+        let mut child = fixture.sandbox.command(arguments(&dir)).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(delay));
         child.kill().unwrap();
         child.wait().unwrap();
         // What git had begun is git's own.
-        drop(fs::remove_dir_all(fixture.sandbox.path(&folder)));
-        fixture.sandbox.run(arguments(&folder)).exits_with(0);
+        drop(fs::remove_dir_all(fixture.sandbox.path(&dir)));
+        fixture.sandbox.run(arguments(&dir)).exits_with(0);
         assert_eq!(fixture.keys().len(), 1, "killed after {delay} ms");
         let hosts =
             fs::read_to_string(fixture.sandbox.path(".config/bbconnect/known_hosts")).unwrap();
         assert_eq!(hosts.lines().count(), 1, "killed after {delay} ms");
-        check_output(fixture.git(&folder).args(["fetch", "-q"]));
+        check_output(fixture.git(&dir).args(["fetch", "-q"]));
         // From the beginning.
         fixture
             .run(&["connection", "remove", "site", "--with-key", "--yes"])
@@ -1200,32 +1188,28 @@ fn existing_checkouts_are_configured_and_user_settings_kept() {
     };
     let url = fixture.sshd.url("web/site");
     let fingerprint = fixture.sshd.fingerprint();
-    let here = |folder: &str| {
+    let here = |dir: &str| {
         let mut command =
             fixture
                 .sandbox
                 .command(["connect", &url, "--accept-host-key", &fingerprint]);
         command
-            .current_dir(fixture.sandbox.path(folder))
+            .current_dir(fixture.sandbox.path(dir))
             .finish()
             .exits_with(0)
     };
-    for (folder, remote) in [
+    for (dir, remote) in [
         ("mine", url.clone()),
         ("other", fixture.sshd.url("web/other")),
         ("own", url.clone()),
     ] {
-        fs::create_dir(fixture.sandbox.path(folder)).unwrap();
-        check_output(fixture.git(folder).args(["init", "-q"]));
-        check_output(
-            fixture
-                .git(folder)
-                .args(["remote", "add", "origin", &remote]),
-        );
+        fs::create_dir(fixture.sandbox.path(dir)).unwrap();
+        check_output(fixture.git(dir).args(["init", "-q"]));
+        check_output(fixture.git(dir).args(["remote", "add", "origin", &remote]));
     }
-    let set = |folder: &str| {
+    let set = |dir: &str| {
         let asked = fixture
-            .git(folder)
+            .git(dir)
             .args(["config", "core.sshCommand"])
             .output()
             .unwrap();
@@ -1265,7 +1249,7 @@ fn existing_checkouts_are_configured_and_user_settings_kept() {
     fixture
         .connect("git@github.com:web/site.git", &["--name", "site"])
         .exits_with(6);
-    // A folder that is taken is told before anything is made.
+    // A directory that is not empty is refused before anything is created.
     fixture
         .connect(
             &fixture.sshd.url("web/other"),
@@ -1378,7 +1362,7 @@ fn connect_works_with_environment_variables_only() {
     let acme = fixture.sshd.url("acme/site");
     let connected = run(&cloud, jane, &[&acme]).exits_with(0).json();
     assert_eq!(connected["registration"]["as"], "deploy-key");
-    // An access token of Cloud is told before anything is made that it cannot.
+    // An access token of Cloud, which cannot register keys, is refused before anything is created.
     let message = run(&cloud, None, &[&acme, "--name", "other"]).exits_with(4);
     assert!(error(&message).contains("access token"));
     // The address over HTTP leads to the one over SSH by the repository's own link.
@@ -1469,7 +1453,7 @@ fn paths_with_spaces_and_special_characters_work() {
         rotate.env("BBCONNECT_CONFIG_DIR", &config);
         rotate.finish()
     };
-    // A key that somebody else made is not replaced without a question.
+    // A key that another program generated is replaced only after confirmation.
     let before = fs::read(&key).unwrap();
     // There is one connection with a key, so it need not be named.
     let refused = rotate(&["--json"]).exits_with(2).json();
@@ -1561,7 +1545,7 @@ fn an_unregistered_key_is_not_rotated() {
         assert!(!Path::new(&format!("{path}.bbconnect-next")).exists());
         ran.json()["error"].to_string()
     };
-    // By hand, or by somebody else: for the whole project, which this credential may not see.
+    // Registered by hand or by another user, for the whole project, whose keys this credential may not list.
     fixture.bitbucket.update(|state| {
         "project WEB".clone_into(&mut state.keys.all[0].owner);
         let exception = json!({"errors": [{"context": null, "message": "You are not permitted to access this resource",

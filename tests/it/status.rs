@@ -12,12 +12,12 @@ const TOKEN: &str = "ATATT3xFfGF0-status-marker";
 const USER_TOKEN: &str = "BBDC-status-marker";
 
 fn server() -> Server {
-    let mut credentials = Credential::of_jane(TOKEN, &["read:user:bitbucket"]);
-    credentials.push(Credential {
-        kind: Kind::UserToken { user: "jane" },
-        secret: USER_TOKEN.to_owned(),
-        scopes: vec!["REPO_READ"],
-    });
+    let mut credentials = Credential::for_jane(TOKEN, &["read:user:bitbucket"]);
+    credentials.push(Credential::new(
+        Kind::UserToken { user: "jane" },
+        USER_TOKEN,
+        &["REPO_READ"],
+    ));
     Server::start(ServerState {
         credentials,
         repositories: vec![("acme/site", false), ("WEB/site", false)],
@@ -215,11 +215,9 @@ fn the_connection_of_the_environment_is_listed() {
 #[test]
 fn what_cannot_be_read_is_named() {
     let sandbox = Sandbox::new();
-    let dir = sandbox.path(".config/bbconnect");
-    fs::create_dir_all(&dir).unwrap();
     let text = "[connections.odd]\ndeployment = \"moon\"\n\n[connections.ssh]\ndeployment = \"unknown\"\n\
                 base_url = \"https://git.example.com\"\nauth = \"ssh\"\n";
-    fs::write(dir.join("connections.toml"), text).unwrap();
+    sandbox.write_connections(text);
     let status = sandbox.run(["status", "--json"]).exits_with(0).json();
     let odd = connection(&status, "odd");
     assert_eq!(
@@ -227,7 +225,7 @@ fn what_cannot_be_read_is_named() {
         (&json!("unknown"), &Value::Null)
     );
     assert!(odd["message"].as_str().unwrap().contains("odd"), "{odd}");
-    fs::write(dir.join("connections.toml"), "connections = 3\n").unwrap();
+    sandbox.write_connections("connections = 3\n");
     sandbox.run(["status"]).exits_with(9);
 }
 

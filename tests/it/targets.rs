@@ -46,7 +46,7 @@ fn server() -> Server {
         store.push(name, "feature", "Feature", ("a.txt", b"a"));
     }
     Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, &ALL_SCOPES),
+        credentials: Credential::for_jane(TOKEN, &ALL_SCOPES),
         renames: vec![
             (CLOUD.former, CLOUD.current),
             (DATA_CENTER.former, DATA_CENTER.current),
@@ -571,14 +571,10 @@ mod checkouts {
     }
 
     fn server() -> Server {
-        let mut credentials = Credential::of_jane(TOKEN, &ALL_SCOPES);
+        let mut credentials = Credential::for_jane(TOKEN, &ALL_SCOPES);
         let email = "bot@acme.example";
         for kind in [Kind::ApiToken { email }, Kind::UserToken { user: "bot" }] {
-            credentials.push(Credential {
-                kind,
-                secret: BOT_TOKEN.to_owned(),
-                scopes: ALL_SCOPES.to_vec(),
-            });
+            credentials.push(Credential::new(kind, BOT_TOKEN, &ALL_SCOPES));
         }
         let names = ["acme/outer+", "acme/inner+", "PRJ/outer+", "PRJ/inner+"];
         let mut store = RepoStore::with(&names);

@@ -18,7 +18,7 @@ fn server() -> Server {
         "read:project:bitbucket",
     ];
     Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, scopes),
+        credentials: Credential::for_jane(TOKEN, scopes),
         store: RepoStore::with(&["acme/a-repository-with-a-long-name", "acme/site"]),
         page_length: 25,
         projects: vec!["WEB".to_owned()],

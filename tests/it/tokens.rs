@@ -9,11 +9,7 @@ const PASSWORD: &str = "token-test-password";
 const OLD: &str = "BBDC-MTIzNDU2Nzg5MDEyOmFiY2RlZmdoaWprbG1ub3BxcnN0";
 
 fn server() -> Server {
-    let credential = |kind, secret: &str| Credential {
-        kind,
-        secret: secret.to_owned(),
-        scopes: vec!["REPO_ADMIN"],
-    };
+    let credential = |kind, secret: &str| Credential::new(kind, secret, &["REPO_ADMIN"]);
     Server::start(ServerState {
         credentials: vec![
             credential(Kind::Password { user: "jane" }, PASSWORD),

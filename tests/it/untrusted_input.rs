@@ -1,11 +1,11 @@
-//! Whatever comes in at a door: git's questions, files that people edit, files of other programs. Made-up texts of the
-//! words that matter there; clone URLs have tables of their own.
+//! Input from git, from files that users edit and from files of other programs: random texts of the words that matter
+//! there. Clone URLs have tables of their own.
 
 use proptest::prelude::*;
 
 use crate::support::{invariants, property};
 
-/// Texts of such words, with something else now and then.
+/// Texts of these words, sometimes with others.
 fn text(words: &'static [&'static str]) -> impl Strategy<Value = String> {
     let word = prop::sample::select(words).prop_map(str::to_owned);
     let piece = prop_oneof![12 => word, 1 => any::<char>().prop_map(String::from)];

@@ -16,7 +16,7 @@ const URL: &str = "https://ci.example.com/hook";
 
 fn server(names: &[&str]) -> Server {
     Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, &["read:webhook:bitbucket"]),
+        credentials: Credential::for_jane(TOKEN, &["read:webhook:bitbucket"]),
         store: RepoStore::with(names),
         ..ServerState::default()
     })
@@ -850,11 +850,11 @@ fn a_failed_response_does_not_create_a_second_webhook() {
 fn a_secret_that_is_a_common_word_is_masked_only_as_secret() {
     let server = server(&["WEB/site"]);
     server.update(|state| {
-        state.credentials.push(Credential {
-            kind: Kind::Password { user: "jane" },
-            secret: "hook".to_owned(),
-            scopes: vec![],
-        });
+        state.credentials.push(Credential::new(
+            Kind::Password { user: "jane" },
+            "hook",
+            &[],
+        ));
     });
     let ensure = || {
         let sandbox = Sandbox::new();

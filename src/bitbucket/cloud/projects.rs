@@ -1,7 +1,8 @@
 //! Workspaces and projects, on Cloud.
 
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 
 use super::Cloud;
 use crate::bitbucket::client::ApiError;
@@ -29,18 +30,6 @@ struct ProjectJson {
     name: Option<String>,
     is_private: Option<bool>,
     description: Option<String>,
-}
-
-/// The body that creates a project. The API requires the type of every object.
-#[derive(Debug, Serialize)]
-struct NewProjectJson<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    key: &'a str,
-    name: &'a str,
-    is_private: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
 }
 
 impl Cloud {
@@ -88,13 +77,16 @@ impl Cloud {
         workspace: &str,
         new: &NewProject,
     ) -> Result<Option<Project>, ApiError> {
-        let body = NewProjectJson {
-            kind: "project",
-            key: &new.key,
-            name: &new.name,
-            is_private: !new.public,
-            description: new.description.as_deref(),
-        };
+        // The API requires the type of every object.
+        let mut body = json!({
+            "type": "project",
+            "key": new.key,
+            "name": new.name,
+            "is_private": !new.public,
+        });
+        if let Some(description) = &new.description {
+            body["description"] = json!(description);
+        }
         let segments = ["workspaces", workspace, "projects"];
         let response = self.http.write(Method::POST, &segments, &[], &body).await?;
         let is_refused = matches!(response.status().as_u16(), 400 | 409);

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 
 use super::Cloud;
 use crate::bitbucket::client::{ApiError, null_as_default};
@@ -58,36 +59,6 @@ struct Link {
 #[derive(Debug, Deserialize)]
 struct Branches {
     values: Vec<serde::de::IgnoredAny>,
-}
-
-/// The body that creates a repository. The API requires the type of every object.
-#[derive(Debug, Serialize)]
-struct NewRepositoryJson<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    scm: &'static str,
-    name: &'a str,
-    is_private: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project: Option<Keyed<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mainbranch: Option<Named<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Keyed<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    key: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct Named<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    name: &'a str,
 }
 
 #[derive(Debug, Deserialize)]
@@ -195,21 +166,22 @@ impl Cloud {
         new: &NewRepository,
     ) -> Result<Option<Repository>, ApiError> {
         let slug = new.repo.slug.to_lowercase();
-        let creation = NewRepositoryJson {
-            kind: "repository",
-            scm: "git",
-            name: &new.repo.slug,
-            is_private: !new.public,
-            description: new.description.as_deref(),
-            project: new.project.as_deref().map(|key| Keyed {
-                kind: "project",
-                key,
-            }),
-            mainbranch: new.default_branch.as_deref().map(|name| Named {
-                kind: "branch",
-                name,
-            }),
-        };
+        // The API requires the type of every object.
+        let mut creation = json!({
+            "type": "repository",
+            "scm": "git",
+            "name": new.repo.slug,
+            "is_private": !new.public,
+        });
+        if let Some(description) = &new.description {
+            creation["description"] = json!(description);
+        }
+        if let Some(key) = &new.project {
+            creation["project"] = json!({"type": "project", "key": key});
+        }
+        if let Some(name) = &new.default_branch {
+            creation["mainbranch"] = json!({"type": "branch", "name": name});
+        }
         let segments = ["repositories", &new.repo.namespace, &slug];
         let response = self
             .http

@@ -1,7 +1,8 @@
 //! Projects, on Data Center. It has no workspaces.
 
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 
 use super::DataCenter;
 use crate::bitbucket::client::{ApiError, null_as_default};
@@ -15,17 +16,6 @@ struct ProjectJson {
     /// Absent where it has none.
     #[serde(default, deserialize_with = "null_as_default")]
     description: String,
-}
-
-/// The body that creates a project.
-#[derive(Debug, Serialize)]
-struct NewProjectJson<'a> {
-    key: &'a str,
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    public: Option<bool>,
 }
 
 impl DataCenter {
@@ -52,12 +42,13 @@ impl DataCenter {
         &self,
         new: &NewProject,
     ) -> Result<Option<Project>, ApiError> {
-        let body = NewProjectJson {
-            key: &new.key,
-            name: &new.name,
-            description: new.description.as_deref(),
-            public: new.public.then_some(true),
-        };
+        let mut body = json!({"key": new.key, "name": new.name});
+        if let Some(description) = &new.description {
+            body["description"] = json!(description);
+        }
+        if new.public {
+            body["public"] = json!(true);
+        }
         let segments = ["rest", "api", "latest", "projects"];
         let response = self.http.write(Method::POST, &segments, &[], &body).await?;
         if response.status().as_u16() == 409 {

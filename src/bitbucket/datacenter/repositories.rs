@@ -1,7 +1,8 @@
 //! Repositories, on Data Center.
 
 use reqwest::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 
 use super::DataCenter;
 use crate::bitbucket::client::{ApiError, null_as_default};
@@ -57,20 +58,6 @@ struct DefaultBranch {
 #[derive(Debug, Deserialize)]
 struct Branches {
     values: Vec<serde::de::IgnoredAny>,
-}
-
-/// The body that creates a repository.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct NewRepositoryJson<'a> {
-    name: &'a str,
-    scm_id: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    default_branch: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    public: Option<bool>,
 }
 
 /// The prefix of the full name of a branch.
@@ -175,13 +162,16 @@ impl DataCenter {
         &self,
         new: &NewRepository,
     ) -> Result<Option<Repository>, ApiError> {
-        let creation = NewRepositoryJson {
-            name: &new.repo.slug,
-            scm_id: "git",
-            description: new.description.as_deref(),
-            default_branch: new.default_branch.as_deref(),
-            public: new.public.then_some(true),
-        };
+        let mut creation = json!({"name": new.repo.slug, "scmId": "git"});
+        if let Some(description) = &new.description {
+            creation["description"] = json!(description);
+        }
+        if let Some(branch) = &new.default_branch {
+            creation["defaultBranch"] = json!(branch);
+        }
+        if new.public {
+            creation["public"] = json!(true);
+        }
         let segments = [
             "rest",
             "api",

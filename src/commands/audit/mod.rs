@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::bitbucket::{Bitbucket, RepositoryList};
 use crate::commands::Subcommand;
 use crate::diagnostics::{Audit, AuditContext, AuditLimits};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::{Needs, Request, SelectedConnection, connection_repository};
 use crate::ssh::PrivateKeyFile;
@@ -340,8 +340,7 @@ impl Args {
         sources.extend(repositories.into_iter().map(Source::Repository));
         sources.retain(|source| seen.insert(source.name(is_cloud)));
         if sources.is_empty() && inventory.incomplete.is_empty() {
-            return Err(Error::rejected(
-                RejectionKind::NotFound,
+            return Err(Error::not_found(
                 "there are no repositories that this credential sees",
                 Hint::command("repo list"),
             ));

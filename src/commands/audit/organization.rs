@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::bitbucket::{ApiError, UserToken};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::types::action::Action;
 use crate::types::connection::{BaseUrl, ConnectionName, Credential, contains_token};
 use crate::types::date::Date;
@@ -74,8 +74,7 @@ impl OrganizationArgs {
         let _progress = app.ui.list_progress("listing API tokens");
         let tokens = app.block_on(client.api_tokens(organization))?;
         let tokens = tokens.map_err(|error| match error {
-            ApiError::NotFound(_) | ApiError::NotAnApiEndpoint(_) => Error::rejected(
-                RejectionKind::NotFound,
+            ApiError::NotFound(_) | ApiError::NotAnApiEndpoint(_) => Error::not_found(
                 format!("organization {organization} not found, or not visible with this API key"),
                 "the id is in the URL of the organization's pages at https://admin.atlassian.com",
             ),

@@ -8,7 +8,7 @@ use super::plan::{Plan, RegistrationMethod};
 use super::steps::{StepId, StepLog};
 use super::verify::VerifiedAccess;
 use crate::app::App;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::git::{self, Checkout, CloneCommand};
 use crate::ssh::{self, PrivateKeyFile};
 use crate::types::clone_url::{CloneUrl, Transport};
@@ -28,8 +28,7 @@ pub(super) fn require_cloneable(dir: &Path, url: &ConnectUrl) -> Result<(), Erro
 }
 
 fn conflict(dir: &Path, what: &str) -> Error {
-    Error::rejected(
-        RejectionKind::Conflict,
+    Error::conflict(
         format!("{} already exists and {what}", dir.display()),
         "pass --clone DIR with another directory",
     )

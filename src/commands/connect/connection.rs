@@ -3,7 +3,7 @@
 use super::connect_url::ConnectUrl;
 use crate::app::App;
 use crate::config::Connections;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::types::clone_url::CloneUrl;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName};
 use crate::ui::ConnectionView;
@@ -49,7 +49,7 @@ impl TargetConnection {
         }
     }
 
-    /// Saves the connection. Returns its view and what was done, for people.
+    /// Saves the connection. Returns its view and a message about what was done.
     pub(super) fn save(
         &self,
         app: &App,
@@ -122,8 +122,7 @@ fn is_free(connections: &Connections, name: &ConnectionName) -> bool {
 }
 
 fn name_conflict(name: &ConnectionName) -> Error {
-    Error::rejected(
-        RejectionKind::Conflict,
+    Error::conflict(
         format!("connection {name} already exists for another repository"),
         "pass --name NAME with another name",
     )

@@ -20,8 +20,7 @@ pub(super) fn existing(plan: &Plan) -> Result<Option<PrivateKeyFile>, Error> {
     if let Some(requested) = plan.requested_type
         && key.public.kind() != requested.name()
     {
-        return Err(Error::rejected(
-            RejectionKind::Conflict,
+        return Err(Error::conflict(
             format!(
                 "{} is a key of type {}, not {}",
                 plan.key_path.display(),
@@ -188,5 +187,5 @@ fn suggest_another_type(error: Error, key: &PrivateKeyFile) -> Error {
     let hint = format!(
         "a key belongs to repositories or to one account, never to both: --type {other} generates another one"
     );
-    Error::rejected(RejectionKind::Conflict, message, hint)
+    Error::conflict(message, hint)
 }

@@ -9,7 +9,7 @@ use super::connection::TargetConnection;
 use super::steps::{StepId, StepLog};
 use crate::app::{App, KeyRegistry, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::{Needs, SelectedConnection, Target};
 use crate::ssh;
 use crate::types::clone_url::{CloneUrl, KeyAccess, Transport, UrlForm};
@@ -493,8 +493,7 @@ fn project(
     }
     let key = repository.and_then(|repository| repository.project.clone());
     let key = key.ok_or_else(|| {
-        Error::rejected(
-            RejectionKind::NotFound,
+        Error::not_found(
             format!("the project of {repo} is unknown"),
             "leave out --project",
         )
@@ -506,10 +505,7 @@ fn project(
 }
 
 fn require_ssh_enabled(settings: &SshSettings, owner: &KeyOwner) -> Result<(), Error> {
-    let disabled = |message: &str, hint: &str| {
-        let kind = RejectionKind::Unsupported;
-        Err(Error::rejected(kind, message, hint))
-    };
+    let disabled = |message: &str, hint: &str| Err(Error::unsupported(message, hint));
     if settings.enabled == Some(false) {
         return disabled(
             "SSH access is disabled on this server",

@@ -56,7 +56,7 @@ impl Subcommand for Args {
             None => None,
         };
         let needs_store = args.auth != Some(AuthMethod::Ssh);
-        // Before the first prompt, so that no answer is lost.
+        // Before the first prompt, so that no input is lost.
         let chosen = (app.is_interactive() && existing.is_none() && needs_store)
             .then(|| store::choose(args, args.auth, None, app))
             .transpose()?;

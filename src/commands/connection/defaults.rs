@@ -5,7 +5,7 @@ use super::prompts;
 use super::secret;
 use crate::app::{App, MAX_ATTEMPTS};
 use crate::bitbucket::{ApiError, Bitbucket};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::connection_repository;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, TokenLevel, TokenPrefix};
 use crate::types::deployment::Deployment;
@@ -117,8 +117,7 @@ fn check_repository(
             }
             Ok(())
         }
-        Err(ApiError::NotFound(_)) => Err(Error::rejected(
-            RejectionKind::NotFound,
+        Err(ApiError::NotFound(_)) => Err(Error::not_found(
             format!("repository {repository} not found, or not visible with this credential"),
             "check the name; nothing was saved",
         )),

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::commands::args::YesArg;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::{
     SelectedConnection, connection_repository, git_base_urls, git_http_url, git_username,
 };
@@ -305,11 +305,7 @@ impl Args {
                 .collect(),
         };
         let text = serde_saphyr::to_string(&secret).map_err(|error| {
-            Error::rejected(
-                RejectionKind::Other,
-                format!("the export cannot be written as YAML: {error}"),
-                "",
-            )
+            Error::failed(format!("the export cannot be written as YAML: {error}"), "")
         })?;
         Ok(Export {
             text: Zeroizing::new(text),

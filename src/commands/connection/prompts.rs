@@ -137,7 +137,7 @@ pub(super) fn any_secret(
     }
 }
 
-/// Why an answer is not accepted, before the prompt is repeated.
+/// Why the input is not accepted, before the prompt is repeated.
 pub(super) fn explain(app: &App, error: &Error) {
     app.ui.eprint_line(&format!("  {error}"));
     if let Some(hint) = error.hint() {
@@ -226,7 +226,7 @@ pub(super) fn workspace(app: &App, workspaces: &[Workspace]) -> Result<Option<St
         app.ui.prompt_select("Default workspace", &choices)
     };
     let chosen = match chosen {
-        // The other answers are kept.
+        // The other input is kept.
         Err(Error::Cancelled) => return Ok(None),
         chosen => chosen?,
     };

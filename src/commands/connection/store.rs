@@ -19,7 +19,7 @@ pub(super) fn choose(
 ) -> Result<SecretSource, Error> {
     let source = args.source(auth.unwrap_or(AuthMethod::ApiToken), before, app)?;
     if source == SecretSource::File && app.is_interactive() {
-        // A new passphrase is confirmed, and a wrong one is prompted for again: no answer is lost.
+        // A new passphrase is confirmed, and a wrong one is prompted for again: no input is lost.
         return Ok(source);
     }
     // For OAuth a command gives the client secret alone, and the tokens must be stored.

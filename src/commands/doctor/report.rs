@@ -22,10 +22,10 @@ pub(super) fn require_absent(path: &Path, force: bool) -> Result<(), Error> {
         ));
     }
     if path.exists() && !force {
-        return Err(Error::AlreadyExists {
-            what: format!("{} already exists", path.display()),
-            hint: "pass another file, or --force to overwrite".into(),
-        });
+        return Err(Error::conflict(
+            format!("{} already exists", path.display()),
+            "pass another file, or --force to overwrite",
+        ));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `bbconnect git credential`: git's credential helper. It answers for the servers of connections alone, and is silent
+//! `bbconnect git credential`: git's credential helper. It responds for the servers of connections alone, and is silent
 //! otherwise.
 
 use serde::Serialize;

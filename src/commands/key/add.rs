@@ -8,7 +8,7 @@ use super::target::{KeyOwnerArgs, KeyTarget};
 use crate::app::{App, OnAccessMismatch};
 use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::ssh;
 use crate::types::action::Action;
@@ -132,8 +132,7 @@ fn require_key_expiry(target: &KeyTarget, app: &App) -> Result<(), Error> {
     if supported.map_err(|error| target.selected.describe_api_error(error))? {
         return Ok(());
     }
-    Err(Error::rejected(
-        RejectionKind::Unsupported,
+    Err(Error::unsupported(
         "keys with an expiry date require Data Center 8.7 or later",
         "leave out --expires-in, and remove the key with `bbconnect key remove` in time",
     ))

@@ -275,11 +275,7 @@ impl KeyRotation {
         key_type: Option<KeyType>,
     ) -> Result<Self, Error> {
         let Some(first) = group.first() else {
-            return Err(Error::rejected(
-                RejectionKind::NotFound,
-                "no connection has an SSH key",
-                "",
-            ));
+            return Err(Error::not_found("no connection has an SSH key", ""));
         };
         let swap = KeySwap::new(&first.key);
         let stage = swap.stage();

@@ -2,7 +2,7 @@
 
 use crate::app::{App, KeyRegistry};
 use crate::bitbucket::Bitbucket;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::{
     Needs, RepositorySource, Request, Resolved, ResolvedRepository, SelectedConnection, Target,
 };
@@ -102,8 +102,7 @@ impl KeyTarget {
         };
         match keys.into_iter().find(matches) {
             Some(key) => Ok((target, key)),
-            None => Err(Error::rejected(
-                RejectionKind::NotFound,
+            None => Err(Error::not_found(
                 format!("{owner} has no key {id}"),
                 Hint::command("key list")
                     .with_text(format!(" {} lists the registered keys", owner.flag())),

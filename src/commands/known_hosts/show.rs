@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::host::{HostKeyRow, table};
 use crate::app::App;
 use crate::commands::Subcommand;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::ssh::{self, HostKey};
 use crate::types::hint::Hint;
 use crate::types::ssh_address::SshHost;
@@ -62,8 +62,7 @@ impl Subcommand for Args {
             for host in &self.hosts {
                 let known = without_duplicates(HostKeyRow::built_in(host), file.keys_for(host)?);
                 if known.is_empty() {
-                    return Err(Error::rejected(
-                        RejectionKind::NotFound,
+                    return Err(Error::not_found(
                         format!("no host key of {host} is trusted"),
                         Hint::command("known-hosts add").with_text(format!(" {host}")),
                     ));

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::bitbucket::PipelinesKnownHost;
 use crate::commands::args::{DryRunArg, RepoArg, YesArg};
 use crate::commands::{Subcommand, command_group};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::ssh::SshError;
 use crate::types::action::Action;
@@ -263,8 +263,7 @@ impl Subcommand for EnsureArgs {
                 change(Action::Unchanged, Row::from(&known), target)
             }
             Some(known) => Err(differs(&known, &target)),
-            None => Err(Error::rejected(
-                RejectionKind::Conflict,
+            None => Err(Error::conflict(
                 format!("{repo} already has a known host {name} that is not listed"),
                 Hint::command("pipelines known-host list"),
             )),
@@ -275,8 +274,7 @@ impl Subcommand for EnsureArgs {
 fn differs(known: &PipelinesKnownHost, target: &CloudRepository) -> Error {
     let key = known.key.as_ref().map(PublicKey::fingerprint);
     let key = key.map_or_else(|| "an unreadable key".to_owned(), |key| key.to_string());
-    Error::rejected(
-        RejectionKind::Conflict,
+    Error::conflict(
         format!(
             "the builds of {} trust another key of {}: {key}",
             target.repository.id, known.hostname
@@ -297,8 +295,7 @@ impl Subcommand for RemoveArgs {
         let known = target.known_hosts(app)?;
         let known = known.into_iter().find(|known| is_for(known, host));
         let Some(known) = known else {
-            return Err(Error::rejected(
-                RejectionKind::NotFound,
+            return Err(Error::not_found(
                 format!("the builds of {repo} have no known host {host}"),
                 Hint::command("pipelines known-host list"),
             ));

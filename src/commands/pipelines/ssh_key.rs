@@ -9,7 +9,7 @@ use super::cloud_repository::CloudRepository;
 use crate::app::App;
 use crate::commands::args::{DryRunArg, RepoArg, YesArg};
 use crate::commands::{Subcommand, command_group};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::ssh::{KeyPair, PrivateKeyFile, SshError};
 use crate::types::action::Action;
@@ -114,8 +114,7 @@ impl CloudRepository {
     }
 
     fn no_pipelines_key(&self) -> Error {
-        Error::rejected(
-            RejectionKind::NotFound,
+        Error::not_found(
             format!("the builds of {} have no SSH key", self.repository.id),
             Hint::command("pipelines ssh-key ensure"),
         )
@@ -212,8 +211,7 @@ impl Subcommand for EnsureArgs {
                 ));
             }
             if !self.replace {
-                return Err(Error::rejected(
-                    RejectionKind::Conflict,
+                return Err(Error::conflict(
                     format!(
                         "the builds of {} use another SSH key: {}",
                         target.repository.id,
@@ -270,13 +268,9 @@ fn has_type(key: &PublicKey, key_type: KeyType) -> bool {
 fn generate(key_type: KeyType) -> Result<(Zeroizing<String>, PublicKey), Error> {
     let pair = KeyPair::generate(key_type, "bitbucket-pipelines")?;
     let public = pair.public_line()?;
-    let public = public.parse().map_err(|error| {
-        Error::rejected(
-            RejectionKind::Other,
-            format!("the generated key cannot be read: {error}"),
-            "",
-        )
-    })?;
+    let public = public
+        .parse()
+        .map_err(|error| Error::failed(format!("the generated key cannot be read: {error}"), ""))?;
     Ok((pair.private_pem(None)?, public))
 }
 

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::bitbucket::Cloud;
 use crate::commands::args::{DryRunArg, RepoArg, YesArg};
 use crate::commands::{Subcommand, command_group};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::{ResolvedRepository, SelectedConnection};
 use crate::types::action::Action;
 use crate::types::hint::Hint;
@@ -173,11 +173,7 @@ fn unknown_environment(name: &str, names: &[String], repository: &ResolvedReposi
     } else {
         format!("its environments: {}", names.join(", "))
     };
-    Error::rejected(
-        RejectionKind::NotFound,
-        format!("{} has no environment {name}", repository.id),
-        hint,
-    )
+    Error::not_found(format!("{} has no environment {name}", repository.id), hint)
 }
 
 impl Target {
@@ -448,8 +444,7 @@ impl SetArgs {
         };
         match written {
             Some(written) => Ok(target.row(written, Some(Action::Updated))),
-            None => Err(Error::rejected(
-                RejectionKind::Conflict,
+            None => Err(Error::conflict(
                 format!(
                     "{} already has a variable {name} that is not listed",
                     target.owner
@@ -496,8 +491,7 @@ impl Subcommand for RemoveArgs {
             .into_iter()
             .find(|known| known.key == name.as_str());
         let Some(known) = known else {
-            return Err(Error::rejected(
-                RejectionKind::NotFound,
+            return Err(Error::not_found(
                 format!("{} has no variable {name}", target.owner),
                 Hint::command("pipelines variable list"),
             ));

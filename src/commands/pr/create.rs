@@ -7,7 +7,7 @@ use crate::app::{App, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
 use crate::commands::args::{BodyFileArg, DryRunArg, PageOpened, RepoArg, WebArg};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::{ResolvedRepository, SelectedConnection};
 use crate::types::action::Action;
 use crate::types::operation::Operation;
@@ -81,7 +81,7 @@ struct Created {
 impl Subcommand for Args {
     type Output = CreateOutput;
 
-    /// Opens a pull request. One that is open for the same branches stays as it is: people may have changed it.
+    /// Opens a pull request. One that is open for the same branches is not changed: users may have edited it.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let body = self.body_file.read(app)?;
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
@@ -150,11 +150,7 @@ async fn create_in(
     }
     if args.draft && !bitbucket.supports_drafts().await.map_err(refused)? {
         let message = "drafts require Data Center 8.18 or later";
-        return Err(Error::rejected(
-            RejectionKind::Unsupported,
-            message,
-            "leave out --draft",
-        ));
+        return Err(Error::unsupported(message, "leave out --draft"));
     }
     let mut proposal = NewPullRequest {
         title: args.title.clone(),
@@ -207,8 +203,7 @@ async fn default_branch(
         let Repository {
             namespace, slug, ..
         } = repository;
-        Error::rejected(
-            RejectionKind::NotFound,
+        Error::not_found(
             format!("{namespace}/{slug} has no default branch"),
             "pass --target BRANCH",
         )
@@ -231,11 +226,7 @@ async fn branches_differ(
     let missing = |name: &str| {
         let message =
             format!("branch {name} not found in {repo}, or not visible with this credential");
-        Error::rejected(
-            RejectionKind::NotFound,
-            message,
-            "push the branch first, or pass another one",
-        )
+        Error::not_found(message, "push the branch first, or pass another one")
     };
     let at_source = at_source.ok_or_else(|| missing(source))?;
     let at_target = at_target.ok_or_else(|| missing(target))?;
@@ -244,7 +235,7 @@ async fn branches_differ(
 
 fn no_difference(source: &str, target: &str) -> Error {
     let message = format!("{source} has no commits that {target} lacks");
-    Error::rejected(RejectionKind::Other, message, "push a commit to it first")
+    Error::failed(message, "push a commit to it first")
 }
 
 /// Adds the reviewers to the pull request, and returns those who cannot be added.

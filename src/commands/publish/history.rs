@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::git::{FULL_DEPTH, PushError, TempRepository};
 use crate::types::commit::{Branch, Commit};
 use crate::types::publish_trailer::{PublishTarget, PublishTrailer};
@@ -168,7 +168,7 @@ fn foreign(branch: &str, what: &str, commit: &Commit) -> Error {
         commit.title()
     );
     let hint = "pass --onto-foreign to commit on top of it, or choose another branch with --branch";
-    Error::rejected(RejectionKind::Conflict, message, hint)
+    Error::conflict(message, hint)
 }
 
 fn branch_moved(branches: &[&Branch]) -> Error {
@@ -179,5 +179,5 @@ fn branch_moved(branches: &[&Branch]) -> Error {
 /// The branch does not point to the commit that was compared with.
 pub(super) fn changed_meanwhile(branch: &str) -> Error {
     let message = format!("the branch {branch} changed in the meantime; nothing was committed");
-    Error::rejected(RejectionKind::Conflict, message, "run the command again")
+    Error::conflict(message, "run the command again")
 }

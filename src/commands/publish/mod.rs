@@ -18,7 +18,7 @@ use crate::app::{App, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
 use crate::commands::args::{BodyFileArg, DryRunArg};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::git::{
     NewCommit, PushError, SourceDirError, TempRepository, TreeListing, collect_files, pointer_hash,
 };
@@ -232,7 +232,7 @@ impl Args {
                 None => format!("{repo} has no default branch to start from"),
             };
             let hint = "pass --base BRANCH";
-            return Err(Error::rejected(RejectionKind::NotFound, message, hint));
+            return Err(Error::not_found(message, hint));
         }
         Ok((tip, base))
     }
@@ -251,8 +251,7 @@ impl Args {
         // The directory has no such name, so it lacks the file.
         let mut not_utf8 = listing.not_utf8.iter();
         if let Some(path) = not_utf8.find(|path| self.delete_removed && plan.lacks(path)) {
-            return Err(Error::rejected(
-                RejectionKind::Other,
+            return Err(Error::failed(
                 format!("--delete-removed cannot remove {path}, whose name is not valid UTF-8"),
                 "remove or rename the file with git, or omit --delete-removed",
             ));
@@ -329,7 +328,7 @@ fn compare_lfs_files(
             let message =
                 format!("{path} is stored with Git LFS, and its content cannot be published");
             let hint = "exclude the file with .gitignore, or commit it with git and git-lfs";
-            return Err(Error::rejected(RejectionKind::Other, message, hint));
+            return Err(Error::failed(message, hint));
         }
         diff.changed.retain(|changed| *changed != path);
     }
@@ -426,7 +425,7 @@ async fn ensure_pull_request(
     }
     if args.draft && !bitbucket.supports_drafts().await? {
         let message = "drafts require Data Center 8.18 or later";
-        let error = Error::rejected(RejectionKind::Unsupported, message, "omit --draft");
+        let error = Error::unsupported(message, "omit --draft");
         return Err(PullRequestError::Rejected(Box::new(error)));
     }
     if args.dry_run.is_set() {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::types::commit::Branch;
 use crate::types::publish_trailer::{ChangedPaths, PublishTarget, PublishTrailer};
 use crate::types::tree_diff::{Comparison, LocalFile, TreeDiff, TreeEntry, diff_trees};
@@ -79,7 +79,7 @@ impl Plan {
         };
         let message =
             format!("the branch {branch} has the file {path}, which conflicts with {local}");
-        Error::rejected(RejectionKind::Conflict, message, hint)
+        Error::conflict(message, hint)
     }
 
     /// The files whose blobs a commit needs.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::Subcommand;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::git::CloneSpec;
 use crate::resolve::ResolvedRepository;
 use crate::types::action::Action;
@@ -121,8 +121,7 @@ fn require_empty(dir: &Path) -> Result<(), Error> {
     if is_free {
         return Ok(());
     }
-    Err(Error::rejected(
-        RejectionKind::Conflict,
+    Err(Error::conflict(
         format!(
             "{} already exists and is not an empty directory",
             dir.display()

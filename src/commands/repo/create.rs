@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket};
 use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::types::action::Action;
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
@@ -107,8 +107,7 @@ impl Subcommand for Args {
         drop(progress);
         let differences = requested.differences(&repository);
         if !differences.is_empty() {
-            return Err(Error::rejected(
-                RejectionKind::Unsupported,
+            return Err(Error::unsupported(
                 format!(
                     "the server did not create {} as requested: {}",
                     new.repo,
@@ -159,8 +158,7 @@ fn conflict(repo: &RepoId, differences: &[String]) -> Error {
     } else {
         format!(" with other settings: {}", differences.join(", "))
     };
-    Error::rejected(
-        RejectionKind::Conflict,
+    Error::conflict(
         format!("repository {repo} already exists{details}"),
         Hint::command("repo view").with_text(format!(" {repo}")),
     )

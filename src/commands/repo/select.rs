@@ -109,7 +109,7 @@ impl Subcommand for Args {
     }
 }
 
-/// One of those that the connection can see, picked by a person.
+/// One of the repositories that the connection can see, from a prompt.
 fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), Error> {
     if !app.is_interactive() {
         return Err(Error::InputRequired {
@@ -144,8 +144,7 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
         .map(|repository| format!("{}/{}", repository.namespace, repository.slug))
         .collect();
     if names.is_empty() {
-        return Err(Error::rejected(
-            crate::error::RejectionKind::NotFound,
+        return Err(Error::not_found(
             format!("no repository visible to connection {}", selected.name),
             Hint::command("repo list").with_text(" --all"),
         ));

@@ -127,12 +127,12 @@ impl Subcommand for Args {
             described_owner: described_owner.clone(),
         };
         let Some(made) = made else {
-            return Err(Error::AlreadyExists {
-                what: format!("token {} of {owner} already exists", self.name),
-                hint: Hint::from("pass another name, or revoke it: ")
+            return Err(Error::conflict(
+                format!("token {} of {owner} already exists", self.name),
+                Hint::from("pass another name, or revoke it: ")
                     .with_command("token revoke")
                     .with_text(format!(" {} {}", quote(&self.name), owner.as_flag())),
-            });
+            ));
         };
         let Some(NewToken { token, secret }) = made else {
             let expires_on = days.and_then(|days| app.today().checked_add_days(days));

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
 use crate::commands::args::{DryRunArg, YesArg};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::types::action::Action;
 use crate::types::hint::Hint;
 use crate::ui::{CommandOutput, TextWriter};
@@ -73,17 +73,17 @@ impl Subcommand for Args {
                 let message = format!("{owner} has no token with the id or name {}", self.id);
                 let hint = Hint::command("token list")
                     .with_text(format!(" {} lists the tokens", owner.as_flag()));
-                return Err(Error::rejected(RejectionKind::NotFound, message, hint));
+                return Err(Error::not_found(message, hint));
             }
             several => {
                 let ids: Vec<&str> = several
                     .iter()
                     .filter_map(|token| token.id.as_deref())
                     .collect();
-                return Err(Error::AlreadyExists {
-                    what: format!("several tokens of {owner} are named {}", self.id),
-                    hint: format!("pass one of the ids: {}", ids.join(", ")).into(),
-                });
+                return Err(Error::conflict(
+                    format!("several tokens of {owner} are named {}", self.id),
+                    format!("pass one of the ids: {}", ids.join(", ")),
+                ));
             }
         };
         let id = token.id.as_deref().unwrap_or_default();

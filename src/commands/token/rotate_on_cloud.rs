@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::rotate::{Args, RotateOutput, require_own_store, switch};
 use crate::app::{App, MAX_ATTEMPTS};
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, Identity, Scopes};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::types::access_token::AccessToken;
 use crate::types::action::Action;
@@ -309,7 +309,7 @@ fn compare(
     let owner = describe_owner(connection);
     let conflict = |message: String, hint: &str| {
         let hint = format!("{hint}; the connection still has its old token");
-        Err(Error::rejected(RejectionKind::Conflict, message, hint))
+        Err(Error::conflict(message, hint))
     };
     let same = "create the new token for the same resource";
     if let (Some(reason), None) = (&new.identity.not_visible, &old.identity.not_visible) {

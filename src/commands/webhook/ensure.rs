@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, StoredWebhook, WebhookChange, WebhookSpec};
 use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
@@ -530,11 +530,7 @@ fn ensure_all(
     if rows.is_empty() {
         let project = args.owner.project.as_deref().unwrap_or_default();
         let message = format!("no repository of project {project} visible with this credential");
-        return Err(Error::rejected(
-            RejectionKind::NotFound,
-            message,
-            Hint::command("project list"),
-        ));
+        return Err(Error::not_found(message, Hint::command("project list")));
     }
     let mut summary = Summary::default();
     for row in &rows {

@@ -2,7 +2,7 @@
 
 use super::target::WebhookTarget;
 use crate::bitbucket::StoredWebhook;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::types::hint::Hint;
 use crate::types::webhook::WebhookUrl;
 
@@ -48,7 +48,7 @@ impl WebhookSelector {
                 }
             };
             let hint = Hint::command("webhook list").with_text(format!(" {}", target.flag()));
-            return Err(Error::rejected(RejectionKind::NotFound, message, hint));
+            return Err(Error::not_found(message, hint));
         }
         Ok(meant)
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, StoredWebhook};
 use crate::commands::args::RepoArg;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::resolve::{Needs, Request, ResolvedRepository, SelectedConnection, Target};
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
@@ -120,8 +120,7 @@ impl WebhookTarget {
         if supported.map_err(|error| self.selected.describe_api_error(error))? {
             return Ok(());
         }
-        Err(Error::rejected(
-            RejectionKind::Unsupported,
+        Err(Error::unsupported(
             "webhooks of projects require Data Center 8.8 or later",
             Hint::command("webhook ensure").with_text(format!(
                 " --all {} creates one in each repository",

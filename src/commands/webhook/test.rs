@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::bitbucket::TestDelivery;
 use crate::commands::Subcommand;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::types::operation::Operation;
 use crate::types::webhook::Webhook;
@@ -66,7 +66,7 @@ impl Subcommand for Args {
                 "trigger an event, such as a push, and view the request history at {}",
                 target.page().unwrap_or_default()
             );
-            return Err(Error::rejected(RejectionKind::Other, message, &hint));
+            return Err(Error::failed(message, &hint));
         };
         let (url, shown) = (hook.webhook.url.clone(), hook.webhook.shown_url());
         Ok(TestOutput {

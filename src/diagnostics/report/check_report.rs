@@ -59,7 +59,7 @@ pub(crate) struct ConnectionReport {
     pub(super) account: Option<String>,
     /// The repository under its current name.
     repository: Option<String>,
-    /// The repository, what named it, and its former name, for people.
+    /// The repository, its source and its former name, for text output.
     #[serde(skip)]
     pub(super) repository_text: Option<String>,
     version: Option<String>,

@@ -228,11 +228,7 @@ impl Fixture {
 
     /// Fills the server and the home directory.
     fn populate(&self) {
-        let credential = |kind| Credential {
-            kind,
-            secret: SECRET.to_owned(),
-            scopes: SCOPES.to_vec(),
-        };
+        let credential = |kind| Credential::new(kind, SECRET, &SCOPES);
         // The server takes the first one that matches: the token.
         let kinds = [
             Kind::UserToken { user: "jane" },

@@ -12,7 +12,7 @@ use super::{check_output, program};
 /// A git server with one repository.
 pub(crate) struct GitServer {
     origin: String,
-    folder: tempfile::TempDir,
+    dir: tempfile::TempDir,
     path: String,
     shown: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
@@ -22,8 +22,8 @@ pub(crate) struct GitServer {
 impl GitServer {
     /// Starts a server with one repository that accepts these credentials: `Basic user:password` or `Bearer token`.
     pub(crate) fn start(path: &str, demanded: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let repository = folder.path().join(path);
+        let dir = tempfile::tempdir().unwrap();
+        let repository = dir.path().join(path);
         check_output(
             program("git")
                 .args(["init", "--bare", "--initial-branch=main"])
@@ -37,7 +37,7 @@ impl GitServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let stop = Arc::new(AtomicBool::new(false));
-        let (ended, root) = (Arc::clone(&stop), folder.path().to_owned());
+        let (ended, root) = (Arc::clone(&stop), dir.path().to_owned());
         let demanded: Vec<String> = demanded.iter().map(|&text| text.to_owned()).collect();
         let shown = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&shown);
@@ -52,7 +52,7 @@ impl GitServer {
         });
         Self {
             origin,
-            folder,
+            dir,
             path: path.to_owned(),
             shown,
             stop,
@@ -74,7 +74,7 @@ impl GitServer {
     }
 
     pub(crate) fn has_branch(&self, name: &str) -> bool {
-        let repository = self.folder.path().join(&self.path);
+        let repository = self.dir.path().join(&self.path);
         let found = program("git")
             .arg("-C")
             .arg(repository)

@@ -58,6 +58,13 @@ impl Sandbox {
         self.home().join(below)
     }
 
+    /// Writes `connections.toml` as a user would, by hand.
+    pub(crate) fn write_connections(&self, text: &str) {
+        let dir = self.path(".config/bbconnect");
+        std::fs::create_dir_all(&dir).expect("a directory");
+        std::fs::write(dir.join("connections.toml"), text).expect("a file");
+    }
+
     /// The program, not yet started: stdin is empty, output is captured.
     pub(crate) fn command<S: AsRef<OsStr>>(
         &self,

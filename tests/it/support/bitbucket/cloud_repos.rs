@@ -397,13 +397,13 @@ fn source(
         return error(404, "Commit not found");
     };
     if request.query("format").as_deref() == Some("meta") {
-        let folder = format!("{path}/");
+        let dir = format!("{path}/");
         return if let Some((content, attributes)) = commit.tree.get(path) {
             ApiResponse::new(
                 200,
                 json!({"type": "commit_file", "path": path, "size": content.len(), "attributes": attributes}),
             )
-        } else if commit.tree.keys().any(|file| file.starts_with(&folder)) {
+        } else if commit.tree.keys().any(|file| file.starts_with(&dir)) {
             ApiResponse::new(200, json!({"type": "commit_directory", "path": path}))
         } else {
             error(404, "No such file or directory")
@@ -427,9 +427,9 @@ fn source(
         };
         let parts: Vec<_> = rest.split('/').collect();
         for level in 1..parts.len().min(depth + 1) {
-            let folder = json!({"type": "commit_directory", "path": format!("{prefix}{}", parts[..level].join("/"))});
-            if !values.contains(&folder) {
-                values.push(folder);
+            let dir = json!({"type": "commit_directory", "path": format!("{prefix}{}", parts[..level].join("/"))});
+            if !values.contains(&dir) {
+                values.push(dir);
             }
         }
         if parts.len() <= depth {

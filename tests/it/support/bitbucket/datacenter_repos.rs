@@ -199,7 +199,7 @@ fn inside(
     let git = store
         .git
         .as_ref()
-        .map(|folder| folder.join(format!("{}.git", name.to_lowercase())));
+        .map(|dir| dir.join(format!("{}.git", name.to_lowercase())));
     let repo = store.repo(namespace, slug).unwrap().clone();
     match (request.method, below) {
         ("GET", []) => ApiResponse::new(200, body(&repo, base)),

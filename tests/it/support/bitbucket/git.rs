@@ -9,9 +9,9 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 #[expect(clippy::disallowed_methods, reason = "a server of git needs git")]
-fn git(folder: &Path) -> Command {
+fn git(dir: &Path) -> Command {
     let mut command = Command::new("git");
-    command.arg("-C").arg(folder);
+    command.arg("-C").arg(dir);
     command
 }
 
@@ -41,9 +41,9 @@ pub(crate) fn create(root: &Path, name: &str, branches: &[&str]) {
 }
 
 /// The branches of a bare repository, with their commits.
-pub(super) fn branches(folder: &Path) -> Vec<(String, String)> {
+pub(super) fn branches(dir: &Path) -> Vec<(String, String)> {
     let format = "--format=%(refname:lstrip=2) %(objectname)";
-    let lines = lines(git(folder).args(["for-each-ref", format, "refs/heads"]));
+    let lines = lines(git(dir).args(["for-each-ref", format, "refs/heads"]));
     let pairs = lines.iter().filter_map(|line| line.split_once(' '));
     pairs
         .map(|(name, hash)| (name.to_owned(), hash.to_owned()))

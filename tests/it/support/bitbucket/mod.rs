@@ -77,16 +77,29 @@ pub(crate) struct Fault {
     pub(crate) delay: Duration,
 }
 
+impl Kind {
+    pub(crate) const JANE_API_TOKEN: Self = Self::ApiToken {
+        email: "jane@acme.example",
+    };
+    pub(crate) const SITE_ACCESS_TOKEN: Self = Self::AccessToken {
+        workspace: "acme",
+        repository: Some("site"),
+    };
+}
+
 impl Credential {
+    pub(crate) fn new(kind: Kind, secret: &str, scopes: &[&'static str]) -> Self {
+        Self {
+            kind,
+            secret: secret.to_owned(),
+            scopes: scopes.to_vec(),
+        }
+    }
+
     /// An API token of Cloud and a user token of Data Center with the same secret.
-    pub(crate) fn of_jane(secret: &str, scopes: &[&'static str]) -> Vec<Self> {
-        let email = "jane@acme.example";
-        [Kind::ApiToken { email }, Kind::UserToken { user: "jane" }]
-            .map(|kind| Self {
-                kind,
-                secret: secret.to_owned(),
-                scopes: scopes.to_vec(),
-            })
+    pub(crate) fn for_jane(secret: &str, scopes: &[&'static str]) -> Vec<Self> {
+        [Kind::JANE_API_TOKEN, Kind::UserToken { user: "jane" }]
+            .map(|kind| Self::new(kind, secret, scopes))
             .to_vec()
     }
 }
@@ -293,7 +306,7 @@ impl Server {
         format!("http://{}/{CONTEXT_PATH}", self.address)
     }
 
-    /// Environment variables for a connection of [`Credential::of_jane`], without the token.
+    /// Environment variables for a connection of [`Credential::for_jane`], without the token.
     pub(crate) fn environment(&self, is_cloud: bool) -> Vec<(&'static str, String)> {
         if is_cloud {
             let email = "jane@acme.example".to_owned();

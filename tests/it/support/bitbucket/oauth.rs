@@ -129,11 +129,11 @@ fn token(state: &mut ServerState, request: &ApiRequest<'_>, kind: Kind) -> ApiRe
     state
         .credentials
         .retain(|credential| !credential.secret.starts_with("oauth-access-"));
-    state.credentials.push(Credential {
+    state.credentials.push(Credential::new(
         kind,
-        secret: secret.clone(),
-        scopes: vec!["account", "repository:write"],
-    });
+        &secret,
+        &["account", "repository:write"],
+    ));
     let mut body = json!({
         "access_token": secret, "token_type": "bearer", "expires_in": state.oauth.lifetime, "scope": "account repository:write",
     });
