@@ -238,9 +238,11 @@ fn proxy_variables(text: &impl Fn(&str) -> Option<String>) -> ProxyVariables {
 
 /// The path of this program: the link on the `PATH` that leads to it, which survives an update, else the executable itself.
 fn program() -> Option<PathBuf> {
-    let own = fs::canonicalize(env::current_exe().ok()?).ok()?;
+    let executable = env::current_exe().ok()?;
+    let own = fs::canonicalize(&executable).ok()?;
     let is_same = |found: &Path| fs::canonicalize(found).is_ok_and(|found| found == own);
-    find_in_path("bbconnect", is_same).or(Some(own))
+    // On Windows the canonical path begins with `\\?\`, which other programs do not take.
+    find_in_path("bbconnect", is_same).or(Some(if cfg!(windows) { executable } else { own }))
 }
 
 /// The first program of this name on the `PATH` that suits. Relative entries are left out: what is written to be run later

@@ -10,7 +10,7 @@ use crate::ssh;
 use crate::types::cloud_hosts;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName, Origin, TokenLevel};
 use crate::types::deployment::Deployment;
-use crate::types::shell::Shell;
+use crate::types::shell::{Shell, for_git_shell};
 
 /// Which connection a credential helper uses.
 #[derive(Debug, Clone, Copy)]
@@ -156,6 +156,7 @@ impl App {
         let program = self.environment.program.clone();
         let program = program.ok_or(Error::CurrentExeUnknown)?;
         let program = program.to_string_lossy();
+        let program = for_git_shell(&program);
         let program = shell_words::quote(&program);
         Ok(match connection {
             HelperConnection::Resolved => format!("!{program} git credential"),

@@ -14,7 +14,7 @@ use crate::ssh::{self, KeyDescription, KeyFiles, KeyPair};
 use crate::types::clone_url::{CloneUrl, KeyAccess, KeyPage, UrlForm, UrlWarning};
 use crate::types::key_type::KeyType;
 use crate::types::secret::Secret;
-use crate::types::shell::quote;
+use crate::types::shell::{for_git_shell, quote};
 use crate::types::ssh_address::is_alias_name;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -335,13 +335,7 @@ impl KeygenOutput {
 /// path that one of them, or the shell of git, would change.
 fn clone_command(key: &Path, url: &str) -> Option<String> {
     let key = std::path::absolute(key).ok()?;
-    let key = key.to_str()?;
-    let key = if cfg!(windows) {
-        // What ssh and the shell of git take as well.
-        key.replace('\\', "/")
-    } else {
-        key.to_owned()
-    };
+    let key = for_git_shell(key.to_str()?);
     if key.contains(['\'', '"', '$', '`', '\\', '!']) || key.contains(char::is_control) {
         return None;
     }

@@ -568,7 +568,8 @@ mod tests {
         key.owner = "~jane/site".to_owned();
         key.created_on = Some("2025-01-01T00:00:00Z".parse().unwrap());
         let next = |item: &Item| audit(&[]).findings(item).remove(0).next.unwrap();
-        assert_eq!(next(&key), "bbconnect key remove 1 --repo '~jane/site'");
+        let owner = quote("~jane/site");
+        assert_eq!(next(&key), format!("bbconnect key remove 1 --repo {owner}"));
         let place = (key.owner.clone(), "SHA256:own".to_owned());
         let context = AuditContext {
             limits: limits(),

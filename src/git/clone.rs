@@ -148,7 +148,7 @@ fn remove_partial_clone(dir: &Path, existed: bool) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -298,6 +298,7 @@ fn is_file(path: &Path) -> bool {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     fn known_hosts(text: &str) -> Vec<(String, Vec<String>)> {
         let dir = Path::new("/home/jane/.ssh");
         let config = SshConfig::new(dir, [(dir.join("config"), text)]);
@@ -307,6 +308,7 @@ mod tests {
         config.known_hosts().into_iter().map(shown).collect()
     }
 
+    #[cfg(unix)]
     #[test]
     fn files_and_names_of_known_hosts() {
         let default = "/home/jane/.ssh/known_hosts";

@@ -8,6 +8,7 @@ use super::SshError;
 use super::host_config::ConfigRoute;
 use super::key_paths::next_key_path;
 use crate::types::fingerprint::Fingerprint;
+use crate::types::shell::for_git_shell;
 
 /// The key and the host keys for a login.
 #[derive(Debug, Clone)]
@@ -57,7 +58,7 @@ impl ClientOptions {
     /// It also names the new key of a rotation, so that a git that runs in the meantime does not fail. If that file does
     /// not exist, `ssh` reports it only after the server has refused the first key.
     pub(crate) fn command_line(&self, program: &Path) -> Result<String, SshError> {
-        let mut words = vec![program_word(program)];
+        let mut words = vec![for_git_shell(&program.to_string_lossy()).into_owned()];
         let next = self.key.as_deref().map(next_key_path);
         let keys = [self.key.as_deref(), next.as_deref()];
         words.extend(self.options_with(&keys.into_iter().flatten().collect::<Vec<_>>())?);
@@ -113,19 +114,9 @@ impl ClientOptions {
 /// The command for `core.sshCommand` and `GIT_SSH_COMMAND` that uses only this key, and otherwise the user's configuration.
 pub(crate) fn command_with_key(program: &Path, key: &Path) -> Result<String, SshError> {
     let key = format!("IdentityFile={}", quote_option_value(key)?);
-    let program = program_word(program);
+    let program = for_git_shell(&program.to_string_lossy()).into_owned();
     let words = [&program, "-o", &key, "-o", "IdentitiesOnly=yes"];
     Ok(join_quoted(&words.map(str::to_owned)))
-}
-
-/// A program for the shell of git, which on Windows takes slashes.
-fn program_word(program: &Path) -> String {
-    let text = program.to_string_lossy();
-    if cfg!(windows) {
-        text.replace('\\', "/")
-    } else {
-        text.into_owned()
-    }
 }
 
 fn join_quoted(words: &[String]) -> String {
@@ -181,11 +172,7 @@ fn quote_option_value(path: &Path) -> Result<String, SshError> {
     };
     let path = std::path::absolute(path).map_err(|_| unsupported("not a path"))?;
     let text = path.to_str().ok_or(unsupported("not valid UTF-8"))?;
-    let text = if cfg!(windows) {
-        text.replace('\\', "/")
-    } else {
-        text.to_owned()
-    };
+    let text = for_git_shell(text);
     if text.contains(['"', '\\']) || text.contains(char::is_control) {
         return Err(unsupported("it contains a quote or a backslash"));
     }

@@ -255,6 +255,8 @@ mod tests {
     const KEY: &str =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIazEu89wgQZ4bqs3d63QSMzYVa0MuJ2e2gKTKqu+UUO";
 
+    /// `ssh-keygen` reads hashed names.
+    #[cfg(unix)]
     #[test]
     fn lines_are_added_once_and_others_are_kept() {
         let dir = tempfile::tempdir().unwrap();

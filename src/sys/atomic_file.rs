@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::{Builder, NamedTempFile};
 
+use crate::sys::file_in_use;
 use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
 use crate::sys::signals;
 #[cfg(target_os = "linux")]
@@ -19,9 +20,6 @@ pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Interval between two attempts to take a lock.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(10);
-
-/// How long other processes may use a file that is renamed or replaced, on Windows.
-const RENAME_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What to do about a lock that is not released.
 pub(crate) const LOCK_HINT: &str =
@@ -66,23 +64,9 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Renames a file or a directory. On Windows this fails while another process uses it, so it is tried again.
+/// Renames a file or a directory.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    let deadline = Instant::now() + RENAME_TIMEOUT;
-    loop {
-        match fs::rename(from, to) {
-            Err(error) if cfg!(windows) && is_in_use(&error) && Instant::now() < deadline => {
-                thread::sleep(LOCK_POLL_INTERVAL);
-            }
-            result => return result,
-        }
-    }
-}
-
-fn is_in_use(error: &io::Error) -> bool {
-    const ERROR_SHARING_VIOLATION: i32 = 32;
-    error.kind() == io::ErrorKind::PermissionDenied
-        || error.raw_os_error() == Some(ERROR_SHARING_VIOLATION)
+    file_in_use::retry(|| fs::rename(from, to))
 }
 
 /// Creates an empty temporary file, with a mode that the umask may narrow.

@@ -7,6 +7,7 @@ pub(crate) mod atomic_file;
 pub(crate) mod backup_file;
 #[cfg(windows)]
 mod console_events;
+mod file_in_use;
 #[cfg(windows)]
 mod job_object;
 pub(crate) mod memory;

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::file_in_use;
+
 /// The limit for configuration, in bytes.
 pub(crate) const MAX_CONFIG_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -18,7 +20,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     without_waiting(&mut options);
-    let file = options.open(path)?;
+    let file = file_in_use::retry(|| options.open(path))?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }

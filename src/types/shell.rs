@@ -63,8 +63,9 @@ pub(crate) fn quote(word: &str) -> Cow<'_, str> {
 /// Both shells of Windows know double quotes. Where PowerShell would interpret a character between them, only its own
 /// quotes are right.
 fn quote_for_windows(word: &str) -> Cow<'_, str> {
-    let is_plain = |character: char| character.is_alphanumeric() || r"_+=:./\-".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
+    let is_plain =
+        |character: char| character.is_alphanumeric() || r"_+=:./\-@~".contains(character);
+    if word.chars().all(is_plain) && !word.is_empty() && !word.starts_with(['@', '~']) {
         Cow::Borrowed(word)
     } else if word.contains(['"', '$', '`']) {
         Cow::Owned(single_quoted(word))
@@ -73,6 +74,15 @@ fn quote_for_windows(word: &str) -> Cow<'_, str> {
         Cow::Owned(format!("\"{word}\\\""))
     } else {
         Cow::Owned(format!("\"{word}\""))
+    }
+}
+
+/// A path for the shell of git and for OpenSSH, which on Windows take slashes.
+pub(crate) fn for_git_shell(path: &str) -> Cow<'_, str> {
+    if cfg!(windows) {
+        Cow::Owned(path.replace('\\', "/"))
+    } else {
+        Cow::Borrowed(path)
     }
 }
 
@@ -92,6 +102,8 @@ mod tests {
             (r"C:\Users\J D\key", r#""C:\Users\J D\key""#),
             (r"C:\Users\J D\", r#""C:\Users\J D\\""#),
             ("it's", r#""it's""#),
+            ("ssh://git@h:7999/~j/a.git", "ssh://git@h:7999/~j/a.git"),
+            ("@a", r#""@a""#),
             ("git@[::1]:a,b", r#""git@[::1]:a,b""#),
             ("", r#""""#),
             (r"C:\$Recycle's", r"'C:\$Recycle''s'"),

@@ -597,12 +597,14 @@ fn many_connections_are_checked_in_parallel() {
             .iter()
             .filter(passed)
             .count(),
-        40
+        40,
+        "{document}"
     );
     // Side by side, and no more at once than one server is asked.
     server.update(|state| {
         assert!(
-            (4..=8).contains(&state.max_in_flight),
+            // Wine starts the token commands one after the other.
+            (if cfg!(windows) { 2 } else { 4 }..=8).contains(&state.max_in_flight),
             "{}",
             state.max_in_flight
         );

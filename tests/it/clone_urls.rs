@@ -4,7 +4,7 @@ use bbconnect::internals::Deployment;
 use bbconnect::internals::{CloneUrl, CloneUrlError};
 use proptest::prelude::*;
 
-use crate::support::{Sandbox, invariants, property};
+use crate::support::{Sandbox, invariants, is_installed, property};
 
 /// The rows of a table: what stands left and right of the arrow, escapes resolved on the left.
 fn rows(table: &'static str) -> impl Iterator<Item = (String, &'static str)> {
@@ -232,7 +232,12 @@ fn no_command_prints_a_part_of_a_split_password() {
         "https://jane:Top@HunterTwo#Pw@bitbucket.org/acme/site.git",
         "https://USERID:1234/HunterTwo@example.com/bitbucket/scm/project/ansible.git",
     ] {
-        for command in commands {
+        // `doctor` needs git, which is not everywhere.
+        let has_git = is_installed("git", "--version");
+        for command in commands
+            .into_iter()
+            .filter(|command| has_git || *command != "doctor")
+        {
             for json in [None, Some("--json")] {
                 let arguments = command.split(' ').chain([url]).chain(json);
                 let ran = sandbox.run(arguments).exits_with(2);

@@ -3,7 +3,9 @@
 use std::fs;
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program, words};
+use crate::support::{
+    CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, words,
+};
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
 const ACCESS_TOKEN: &str = "ATCTT3xFfGN0-access-token-marker";
@@ -556,6 +558,9 @@ fn connection_precedence_is_as_documented() {
         check_output(&mut git)
     };
     assert_eq!(which(".", &[], &[]), "first");
+    if !is_installed("git", "--version") {
+        return;
+    }
     git(&["init", "-q"]);
     assert_eq!(which("work", &[], &[]), "first");
     git(&[
@@ -1048,11 +1053,16 @@ fn no_configuration_is_read_from_the_current_directory() {
         let start = ["connection", "add", "planted", "--token-command", secret];
         [&start[..], &["--url", "https://git.example.com"], &rest].concat()
     };
-    sandbox.run(add("touch planted; echo secret")).exits_with(0);
+    sandbox
+        .run(add("echo x>planted&& echo secret"))
+        .exits_with(0);
     fs::remove_file(sandbox.path("planted")).unwrap();
     let relative = |home: &str, config: &str, arguments: &[&str]| {
         let mut command = sandbox.command(arguments);
-        command.env("HOME", home).env("XDG_CONFIG_HOME", config);
+        command
+            .env("HOME", home)
+            .env("USERPROFILE", home)
+            .env("XDG_CONFIG_HOME", config);
         command.finish()
     };
     for (home, config) in [(".", ""), (".", ".config"), ("nowhere", ".config")] {
@@ -1225,7 +1235,13 @@ fn a_connection_is_changed_while_other_processes_read_the_file() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
-                    assert!(fs::read_to_string(&file).unwrap().contains("work"));
+                    let text = fs::read_to_string(&file);
+                    // Windows opens no file that is being replaced.
+                    assert!(
+                        text.map_or(cfg!(windows), |text| text.contains("work")),
+                        "the file is whole"
+                    );
+                    std::thread::sleep(std::time::Duration::from_millis(2));
                 }
             });
         }

@@ -476,7 +476,7 @@ fn a_named_connection_selects_the_repositorys_key() {
             .unwrap(),
     );
     let text = format!(
-        "{text}key_path = \"{path}\"\n\n[connections.b]\n{}",
+        "{text}key_path = '{path}'\n\n[connections.b]\n{}",
         text.split_once("]\n").unwrap().1
     );
     std::fs::write(sandbox.path(".config/bbconnect/connections.toml"), text).unwrap();

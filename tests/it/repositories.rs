@@ -468,6 +468,9 @@ fn a_project_is_created_once() {
 
 #[test]
 fn a_selected_repository_is_the_default() {
+    if !crate::support::is_installed("git", "--version") {
+        return;
+    }
     let server = server(&["acme/site+", "acme/shop"]);
     let sandbox = Sandbox::new();
     let run = |dir: &str, arguments: &[&str]| {

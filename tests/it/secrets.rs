@@ -237,7 +237,7 @@ const REFUSED: [&str; 5] = [
 ];
 
 /// The commands that run git.
-const NEEDS_GIT: [&str; 3] = ["publish ", "git setup ", "migrate "];
+const NEEDS_GIT: [&str; 4] = ["doctor ", "publish ", "git setup ", "migrate "];
 
 #[test]
 fn no_command_prints_or_writes_a_secret() {

@@ -35,15 +35,21 @@ fn ctrl_break_ends_the_program_as_ctrl_c_does() {
         .env("BBCONNECT_URL", server.datacenter())
         .env("BBCONNECT_TOKEN", TOKEN)
         .creation_flags(CREATE_NEW_PROCESS_GROUP);
-    let child = command.spawn().unwrap();
+    let mut child = command.spawn().unwrap();
     let started = Instant::now();
     while server.requests().is_empty() {
         assert!(started.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_ne!(send(child.id()), 0, "{}", std::io::Error::last_os_error());
+    let is_sent = send(child.id()) != 0;
+    if !is_sent {
+        let error = std::io::Error::last_os_error();
+        assert!(env_var("CI").is_none(), "{error}");
+        eprintln!("skipped: Wine sends no events to other processes ({error})");
+        child.kill().unwrap();
+    }
     let ended = RunOutput::from(child.wait_with_output().unwrap());
-    ended.exits_with(130);
+    assert!(ended.status == 130 || !is_sent, "{}", ended.stderr);
 }
 
 #[test]
@@ -99,12 +105,11 @@ fn cmd_sets_the_variables_of_git_env() {
             .chain(std::env::split_paths(&path)),
     );
     let mut cmd = program("cmd");
-    cmd.raw_arg(
-        "/D /S /C \"(for /f \"delims=\" %i in ('bbconnect git env --shell cmd') do @%i) & set GIT_\"",
-    );
+    cmd.raw_arg("/D /S /C \"bbconnect git env --shell cmd >env.cmd & call env.cmd & set GIT_\"");
     cmd.env("PATH", path.unwrap())
         .env("USERPROFILE", sandbox.home())
-        .env("BBCONNECT_URL", "https://git.example.com/scm & more")
+        .env("APPDATA", sandbox.home())
+        .env("BBCONNECT_URL", "https://git.example.com/a&b")
         .env("BBCONNECT_TOKEN", TOKEN)
         .current_dir(sandbox.home());
     let output = RunOutput::from(cmd.output().unwrap());
@@ -113,7 +118,7 @@ fn cmd_sets_the_variables_of_git_env() {
         .lines()
         .find(|line| line.contains("git credential"));
     assert!(
-        helper.is_some_and(|line| line.starts_with("GIT_CONFIG_VALUE_")),
+        helper.is_some_and(|line| line.starts_with("GIT_CONFIG_VALUE_") && line.contains(":/")),
         "{} {}",
         output.stdout,
         output.stderr

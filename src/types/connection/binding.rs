@@ -229,6 +229,11 @@ mod tests {
             let after = edit(change);
             let now = Binding::new(&after, None);
             assert_eq!(sealed.changed_settings(&now), [setting]);
+            let flags = if cfg!(windows) {
+                flags.replace('\'', "\"")
+            } else {
+                flags.to_owned()
+            };
             assert_eq!(confirming_flags(&[setting], &after), flags);
             let confirmed = sealed.clone().with_settings(&[setting], &now);
             assert_eq!(confirmed, now);
@@ -248,7 +253,7 @@ mod tests {
         );
         assert_eq!(
             confirming_flags(&[BoundSetting::CaCert], &connection()),
-            "--ca-cert ''"
+            format!("--ca-cert {}", quote(""))
         );
     }
 

@@ -22,7 +22,7 @@ use fixture::{Fixture, Outcome};
 use proxy::Injection;
 
 /// Commands that run in parallel: most of their time they wait.
-const WORKERS: usize = 12;
+const WORKERS: usize = if cfg!(windows) { 3 } else { 12 };
 /// How many faults each request after the first gets.
 const FAULTS_PER_LATER_REQUEST: usize = 3;
 /// How many faults each request of a command gets that takes longer than [`SLOW`] without a fault.
@@ -172,7 +172,7 @@ fn faults(case: &Case, number: usize, at: usize, is_slow: bool) -> Vec<(usize, F
     all.rotate_left(start);
     all.truncate(match at {
         // Starting a process takes too long for all of them.
-        _ if cfg!(windows) => FAULTS_OF_SLOW_COMMANDS,
+        _ if cfg!(windows) => 1,
         _ if is_slow => FAULTS_OF_SLOW_COMMANDS,
         0 => all.len(),
         _ => FAULTS_PER_LATER_REQUEST,

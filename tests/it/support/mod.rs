@@ -54,8 +54,10 @@ impl Sandbox {
         self.dir.path()
     }
 
+    /// A path below the home directory, with `/` on every system.
     pub(crate) fn path(&self, below: &str) -> PathBuf {
-        self.home().join(below)
+        let parts = below.split('/');
+        parts.fold(self.home().to_owned(), |path, part| path.join(part))
     }
 
     /// Writes `connections.toml` as a user would, by hand.
