@@ -49,7 +49,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   bbconnect connection add
-  bbconnect connect git@bitbucket.org:acme/site.git
+  bbconnect connect git@ssh.bitbucket.org:acme/site.git
   bbconnect check work --for webhook
   bbconnect doctor https://git.example.com
 ";

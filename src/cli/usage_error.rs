@@ -5,16 +5,16 @@ use std::ffi::OsString;
 use clap::ValueEnum as _;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use dialoguer::console::{measure_text_width, strip_ansi_codes};
+use dialoguer::console::strip_ansi_codes;
 
 use super::foreign_words;
-use crate::commands::help::program_page;
+use crate::commands::help::{MAX_WIDTH, UNWRAPPED, program_page};
 use crate::error::Error;
 use crate::types::clone_url::CloneUrlError;
 use crate::types::connection::{BaseUrlError, TokenPrefix};
 use crate::types::json_pointer::JsonPointer;
 use crate::types::repository::RepoRefError;
-use crate::ui::ColorChoice;
+use crate::ui::{ColorChoice, fit_help};
 
 /// Global flags, read from arguments that clap rejected.
 #[derive(Debug, Default)]
@@ -61,38 +61,30 @@ pub(crate) fn help_page(
     width: usize,
 ) -> StyledStr {
     let (command, _) = matched_command(root, arguments);
+    let is_long = arguments
+        .iter()
+        .any(|word| word == "--help" || word == "help");
     if command.get_name() == root.get_name() {
-        program_page(root, arguments.iter().any(|word| word == "--help"), width)
-    } else {
+        program_page(root, is_long, width)
+    } else if is_long || width >= MAX_WIDTH {
         wrap_usage(&refusal.render(), width)
+    } else {
+        let page = command.clone().term_width(UNWRAPPED).render_help();
+        StyledStr::from(fit_help(&page.ansi().to_string(), width))
     }
 }
 
 /// The page with its usage line, the one line that clap does not wrap, within the width.
 fn wrap_usage(page: &StyledStr, width: usize) -> StyledStr {
-    const INDENTATION: usize = 4;
     let page = page.ansi().to_string();
-    let mut wrapped = String::with_capacity(page.len());
-    for line in page.split_inclusive('\n') {
-        let is_usage = strip_ansi_codes(line).starts_with("Usage: ");
-        if !is_usage || measure_text_width(line.trim_end()) <= width {
-            wrapped.push_str(line);
-            continue;
+    let lines = page.split_inclusive('\n').map(|line| {
+        if strip_ansi_codes(line).starts_with("Usage: ") {
+            fit_help(line, width)
+        } else {
+            line.to_owned()
         }
-        let mut column = 0;
-        for word in line.split_inclusive(' ') {
-            let word_width = measure_text_width(word.trim_end());
-            if column > INDENTATION && column + word_width > width {
-                wrapped.truncate(wrapped.trim_end_matches(' ').len());
-                wrapped.push('\n');
-                wrapped.push_str(&" ".repeat(INDENTATION));
-                column = INDENTATION;
-            }
-            wrapped.push_str(word);
-            column += measure_text_width(word);
-        }
-    }
-    StyledStr::from(wrapped)
+    });
+    StyledStr::from(lines.collect::<String>())
 }
 
 pub(crate) fn usage_error(

@@ -9,7 +9,7 @@ use crate::app::{App, FILES, variables_of_this_system};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
-use crate::ui::{CommandOutput, TextWriter, stdout_columns};
+use crate::ui::{CommandOutput, TextWriter, fit_help, stdout_columns};
 
 /// The commands on the page of the program.
 const GROUPS: [(&str, &[&str]); 4] = [
@@ -43,7 +43,10 @@ const GROUPS: [(&str, &[&str]); 4] = [
 ];
 
 /// Wider pages are hard to read.
-const MAX_WIDTH: usize = 100;
+pub(crate) const MAX_WIDTH: usize = 100;
+
+/// A width at which clap wraps no line.
+pub(crate) const UNWRAPPED: usize = 10_000;
 
 /// Pages beside those of the commands.
 const TOPICS: [&str; 3] = ["options", "environment", "exit-statuses"];
@@ -132,12 +135,12 @@ pub(crate) fn program_page(root: &clap::Command, long: bool, width: usize) -> St
          Topics: bbconnect help {}",
         TOPICS.join("|")
     );
-    let mut root = root.clone().help_template(template).term_width(width);
+    let mut root = root.clone().help_template(template);
     if long {
-        root.render_long_help()
-    } else {
-        root.render_help()
+        return root.term_width(width).render_long_help();
     }
+    let page = root.term_width(UNWRAPPED).render_help();
+    StyledStr::from(fit_help(&page.ansi().to_string(), width))
 }
 
 fn topic_page(root: &clap::Command, topic: &str, width: usize) -> StyledStr {

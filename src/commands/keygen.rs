@@ -20,10 +20,10 @@ use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect keygen git@bitbucket.org:acme/site.git
-  bbconnect keygen --type both ssh://git@git.example.com:7999/web/site.git
-  bbconnect keygen --type rsa-4096 --out ./deploy_key --comment 'build server'
-  (umask 077; bbconnect keygen --stdout --type ed25519 > id_ed25519)
+  bbconnect keygen git@ssh.bitbucket.org:acme/site.git
+  bbconnect keygen --type both ssh://git@example.com/web/site
+  bbconnect keygen --type rsa-4096 --out ./deploy_key
+  (umask 077; bbconnect keygen --stdout > deploy_key)
 ";
 
 #[derive(Debug, clap::Args)]

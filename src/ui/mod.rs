@@ -4,6 +4,7 @@
 //! on its way ([`TextWriter`]), colours go only to terminals that want them, and a closed pipe ends the writing quietly.
 
 mod connection_view;
+mod help_layout;
 mod json;
 mod progress;
 mod prompt;
@@ -18,6 +19,7 @@ use anstream::AutoStream;
 use serde::Serialize;
 
 pub(crate) use self::connection_view::ConnectionView;
+pub(crate) use self::help_layout::fit_help;
 pub(crate) use self::progress::Progress;
 pub(crate) use self::redactor::Redactor;
 use self::terminal_width::stderr_columns;

@@ -191,6 +191,13 @@ fn package_managers_get_the_archives_of_a_release() {
     let pipe = yaml(&out("pipe.yml"));
     let image = format!("ghcr.io/acme/bbconnect-pipe:{VERSION}");
     assert_eq!(pipe["image"], image);
+    // Variables that are not bbconnect's own are those of the script in the image.
+    let script = fs::read_to_string(source("packaging/check")).unwrap();
+    for variable in pipe["variables"].as_array().unwrap() {
+        let name = variable["name"].as_str().unwrap();
+        let is_known = name.starts_with("BBCONNECT_") || script.contains(&format!("${{{name}:-"));
+        assert!(is_known, "{name}");
+    }
 
     // Without checksums there are only the files that contain none.
     render(checkout.path(), &["few"]).exits_with(0);

@@ -139,7 +139,6 @@ fn every_help_page_fits_the_terminal() {
             assert!(line.chars().count() <= columns, "{path:?} {flag}: {line}");
         }
     };
-    // Wider pages are the same, less wrapped: two kinds at the extremes are enough.
     std::thread::scope(|scope| {
         for part in all.chunks(all.len().div_ceil(4)) {
             scope.spawn(move || {
@@ -152,6 +151,34 @@ fn every_help_page_fits_the_terminal() {
     });
     for path in &all {
         page(path, "--help", 80);
+    }
+}
+
+#[test]
+fn short_help_is_short() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    for (command, limit) in [
+        ("", 45),
+        ("connection list", 17),
+        ("url", 22),
+        ("repo list", 26),
+        ("keygen", 34),
+        ("check", 42),
+        ("connect", 42),
+        ("webhook ensure", 42),
+        ("connection add", 60),
+    ] {
+        let arguments: Vec<_> = command.split_whitespace().chain(["-h"]).collect();
+        for columns in [60, 80, 200] {
+            let output = start(&sandbox, &server, columns, &arguments).exp_eof();
+            let output = output.unwrap();
+            let page = lines(output.trim_end());
+            assert!(
+                page.len() <= limit,
+                "{command} at {columns}: {}\n{output}",
+                page.len()
+            );
+        }
     }
 }
 

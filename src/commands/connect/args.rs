@@ -11,7 +11,7 @@ use crate::types::repository::RepoRef;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect connect git@bitbucket.org:acme/site.git
+  bbconnect connect git@ssh.bitbucket.org:acme/site.git
   bbconnect connect acme/site --clone site
   bbconnect connect WEB/site --write
   bbconnect connect acme/site --register manual

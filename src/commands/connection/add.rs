@@ -23,13 +23,13 @@ Examples:
   bbconnect connection add
   bbconnect connection add work --url https://bitbucket.org
   bbconnect connection add dc --url https://git.example.com
-  bbconnect connection add ci --token-command 'pass bitbucket'
+  bbconnect connection add ci --token-command 'pass ci'
 ";
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Name [default: the workspace, or the host of the server]
+    /// Name [default: workspace or server]
     #[arg(value_name = "NAME")]
     pub name: Option<ConnectionName>,
     #[command(flatten)]

@@ -25,7 +25,7 @@ pub(crate) struct ConnectionArgs {
     /// bitbucket.org, or any URL on your server
     #[arg(long, value_name = "URL")]
     pub url: Option<DetectedServer>,
-    /// Type of credential: see the groups below, or ssh
+    /// Type of credential: see below, or ssh
     #[arg(
         long,
         value_enum,
@@ -34,27 +34,29 @@ pub(crate) struct ConnectionArgs {
         long_help = AUTH_HELP
     )]
     pub auth: Option<AuthMethod>,
-    /// cloud or datacenter, if the URL doesn't show it
+    /// cloud or datacenter
+    ///
+    /// Needed where neither the URL nor the server shows it.
     #[arg(long, value_enum, value_name = "PRODUCT", hide_possible_values = true)]
     pub deployment: Option<Product>,
     /// Default project: KEY
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
-    /// Default repository: SLUG or NAMESPACE/SLUG
+    /// Default repository, SLUG or NS/SLUG
     #[arg(short = 'R', long, value_name = "REF")]
     pub repo: Option<String>,
 
     /// Atlassian account email (api-token)
     #[arg(long, value_name = "EMAIL", value_parser = email, help_heading = CLOUD)]
     pub email: Option<String>,
-    /// Default workspace; that of an access-token
+    /// Default or token's workspace
     #[arg(long, value_name = "WORKSPACE", help_heading = CLOUD)]
     pub workspace: Option<String>,
 
     /// User name (password, app-password)
     #[arg(long, value_name = "NAME", value_parser = no_control_chars, help_heading = DATA_CENTER)]
     pub username: Option<String>,
-    /// Owner of the token: user, project or repo
+    /// Token of a user, project or repo
     #[arg(
         long,
         value_enum,
@@ -64,26 +66,28 @@ pub(crate) struct ConnectionArgs {
     )]
     pub level: Option<TokenLevel>,
 
-    /// Key of the OAuth consumer, or client id
+    /// OAuth consumer key or client id
     #[arg(long, value_name = "ID", value_parser = no_control_chars, help_heading = OAUTH)]
     pub client_id: Option<String>,
     /// Local callback port [default: 47617]
     #[arg(long, value_name = "N", value_parser = port, help_heading = OAUTH)]
     pub port: Option<u16>,
-    /// Don't open a browser; paste the redirect URL
+    /// Print the URL; paste the redirect URL
     #[arg(long, help_heading = OAUTH)]
     pub no_browser: bool,
-    /// Scope to request (repeatable) [default: all]
+    /// Scope (repeatable) [default: all]
     #[arg(long, value_name = "SCOPE", value_delimiter = ',', help_heading = OAUTH)]
     pub scope: Vec<String>,
 
-    /// Read the secret from stdin; prompt on a terminal
+    /// Read the secret from stdin or a prompt
     #[arg(long, conflicts_with_all = ["token_file", "token_command"], help_heading = SECRET)]
     pub token_stdin: bool,
-    /// Read the secret from the first line of FILE
+    /// First line of FILE is the secret
     #[arg(long, value_name = "FILE", conflicts_with = "token_command", help_heading = SECRET)]
     pub token_file: Option<PathBuf>,
-    /// Command that prints the secret, saved instead
+    /// Command that prints the secret
+    ///
+    /// The command is saved, not the secret.
     #[arg(long, value_name = "CMD", help_heading = SECRET)]
     pub token_command: Option<String>,
     /// keyring, file (encrypted) or command
@@ -95,11 +99,13 @@ pub(crate) struct ConnectionArgs {
         help_heading = SECRET
     )]
     pub store: Option<StoreKind>,
-    /// Expiry date (Bitbucket Cloud doesn't report it)
+    /// Expiry date of the credential
+    ///
+    /// Bitbucket Cloud doesn't report it.
     #[arg(long, value_name = "YYYY-MM-DD", help_heading = SECRET)]
     pub expires: Option<ExpiryArg>,
 
-    /// CA or server certificate to trust (PEM)
+    /// Trusted CA or server certificate
     #[arg(long, value_name = "FILE", value_parser = file_or_empty(), help_heading = NETWORK)]
     pub ca_cert: Option<PathBuf>,
     /// Client certificate (PEM)
@@ -111,7 +117,7 @@ pub(crate) struct ConnectionArgs {
         help_heading = NETWORK
     )]
     pub client_cert: Option<PathBuf>,
-    /// Private key of the client certificate (PEM)
+    /// Key of the client certificate
     #[arg(
         long,
         value_name = "FILE",
@@ -120,13 +126,13 @@ pub(crate) struct ConnectionArgs {
         help_heading = NETWORK
     )]
     pub client_key: Option<PathBuf>,
-    /// HTTP proxy [default: that of the environment]
+    /// HTTP proxy [default: environment's]
     #[arg(long, value_name = "URL", value_parser = proxy, help_heading = NETWORK)]
     pub proxy: Option<String>,
     /// Allow plain http to another machine
     #[arg(long, help_heading = NETWORK)]
     pub allow_http: bool,
-    /// Web URL, if different from the API host
+    /// Web URL, if not on the API host
     #[arg(long, value_name = "URL", value_parser = website, help_heading = NETWORK)]
     pub web_url: Option<String>,
 

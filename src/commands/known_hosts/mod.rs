@@ -11,7 +11,7 @@ const EXAMPLES: &str = "\
 Examples:
   bbconnect known-hosts show
   bbconnect known-hosts add git.example.com:7999
-  bbconnect known-hosts verify git@bitbucket.org:acme/site.git
+  bbconnect known-hosts verify git@ssh.bitbucket.org:acme/site.git
 ";
 
 command_group! {
