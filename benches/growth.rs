@@ -29,9 +29,12 @@ const TOKEN: &str = "ATATT-bench";
 /// `USER_HZ`: the unit of CPU times in `/proc`.
 const TICK: Duration = Duration::from_millis(10);
 
+/// A table of the report, whose files are in a directory.
+type Part = fn(&Path);
+
 fn main() {
     let part = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let parts: [(&str, fn(&Path)); 5] = [
+    let parts: [(&str, Part); 5] = [
         ("connections", connections),
         ("repositories", repositories),
         ("publish", publish),
@@ -162,7 +165,7 @@ fn start(store: RepoStore) -> Server {
         "read:webhook:bitbucket",
     ];
     Server::start(ServerState {
-        credentials: Credential::of_jane(TOKEN, &scopes),
+        credentials: Credential::for_jane(TOKEN, &scopes),
         store,
         page_length: 100,
         ..ServerState::default()
@@ -229,14 +232,14 @@ fn repositories(dir: &Path) {
         let list = "repo list --workspace acme --json";
         row(
             "repo list",
-            size,
+            size as usize,
             || requests(&server),
             || connected(dir, &server, list),
         );
         let audit = "audit --workspace acme --json --older-than 36500d";
         row(
             "audit",
-            size,
+            size as usize,
             || requests(&server),
             || connected(dir, &server, audit),
         );

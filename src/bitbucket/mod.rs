@@ -120,7 +120,7 @@ impl Bitbucket {
 
     /// Sends at most so many requests at the same time from now on.
     pub(crate) fn limit_concurrency(&self, requests: usize) {
-        self.http().limit_concurrency(requests)
+        self.http().limit_concurrency(requests);
     }
 
     /// The server's version, requested without the credential; `None` on Cloud. Success proves that the server is

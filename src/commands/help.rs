@@ -135,7 +135,7 @@ pub(crate) fn program_page(root: &clap::Command, long: bool, width: usize) -> St
          Topics: bbconnect help {}",
         TOPICS.join("|")
     );
-    let mut root = root.clone().help_template(template);
+    let root = root.clone().help_template(template);
     if long {
         return root.term_width(width).render_long_help();
     }

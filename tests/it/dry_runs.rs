@@ -164,7 +164,7 @@ struct Fixture {
 
 impl Fixture {
     fn new(is_cloud: bool) -> Self {
-        let mut credentials = Credential::of_jane(TOKEN, &ALL_SCOPES);
+        let mut credentials = Credential::for_jane(TOKEN, &ALL_SCOPES);
         credentials.push(Credential {
             kind: Kind::Password { user: "jane" },
             secret: PASSWORD.to_owned(),

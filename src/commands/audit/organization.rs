@@ -73,19 +73,18 @@ impl OrganizationArgs {
         let client = app.organization_client(&self.org_url, self.key(app)?);
         let _progress = app.ui.list_progress("listing API tokens");
         let tokens = app.block_on(client.api_tokens(organization))?;
-        let tokens = tokens.map_err(|error| match error {
-            ApiError::NotFound(_) | ApiError::NotAnApiEndpoint(_) => Error::not_found(
-                format!("organization {organization} not found, or not visible with this API key"),
-                "the id is in the URL of the organization's pages at https://admin.atlassian.com",
-            ),
-            error => Error::Api {
-                causes: matches!(
-                    error,
-                    ApiError::Unauthorized(_) | ApiError::Forbidden { .. }
-                )
-                .then(|| KEY_HINT.into()),
+        let tokens = tokens.map_err(|error| {
+            if matches!(error, ApiError::NotFound(_) | ApiError::NotAnApiEndpoint(_)) {
+                return Error::not_found(
+                    format!("organization {organization} not found, or not visible with this API key"),
+                    "the id is in the URL of the organization's pages at https://admin.atlassian.com",
+                );
+            }
+            let is_refused = matches!(error, ApiError::Unauthorized(_) | ApiError::Forbidden { .. });
+            Error::Api {
+                causes: is_refused.then(|| KEY_HINT.into()),
                 error,
-            },
+            }
         })?;
         Ok(OrganizationTokens {
             items: tokens.into_iter().map(item).collect(),
