@@ -64,9 +64,10 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
         secret-tool lookup service bbconnect username work | grep -q '"origin":"https://git.example.com".*"'"$SECRET"'"'
         # Lines that were changed by hand do not move it.
         toml=$HOME/.config/bbconnect/connections.toml
+        echo > "$HOME/token"
         for line in 's,git.example.com,127.0.0.1:1,' '/^store/i proxy = "http://127.0.0.1:1"' \
             '/^store/i web_url = "http://127.0.0.1:1"' '/^store/i client_cert = "/c"\nclient_key = "/k"' \
-            '/^store/i ca_cert = "/dev/null"' '/^store/i allow_http = true' \
+            "/^store/i ca_cert = \"$HOME/token\"" '/^store/i allow_http = true' \
             's,git.example.com,127.0.0.1:1,; /^store/i secret_origin = "https://127.0.0.1:1"'; do
             cp "$toml" "$HOME/saved"
             sed -i "$line" "$toml"

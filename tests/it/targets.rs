@@ -27,7 +27,7 @@ const DATA_CENTER: Product = Product {
     current: "PRJ/web-app",
 };
 
-const ALL_SCOPES: [&str; 9] = [
+const ALL_SCOPES: [&str; 10] = [
     "read:user:bitbucket",
     "read:repository:bitbucket",
     "write:repository:bitbucket",
@@ -36,6 +36,7 @@ const ALL_SCOPES: [&str; 9] = [
     "write:webhook:bitbucket",
     "read:ssh-key:bitbucket",
     "write:ssh-key:bitbucket",
+    "admin:pipeline:bitbucket",
     "REPO_ADMIN",
 ];
 
