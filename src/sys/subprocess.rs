@@ -51,6 +51,9 @@ const GROUP_GUARD: [&str; 3] = [
     "sh",
 ];
 
+/// "No such file or directory", on every system.
+const ENOENT: i32 = 2;
+
 /// Shortest and longest pause between two checks of a running program.
 const POLL_BACKOFF: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(5)];
 
@@ -286,7 +289,7 @@ impl CommandSpec {
         let status = match process.wait(deadline, has_line) {
             // The shell did not find the program.
             Ok(Waited::Done(status)) if is_guarded && status.code() == Some(127) => {
-                let source = io::ErrorKind::NotFound.into();
+                let source = io::Error::from_raw_os_error(ENOENT);
                 return Err(ProcessError::Start { program, source });
             }
             Ok(Waited::Done(status)) => status,
