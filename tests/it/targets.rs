@@ -489,6 +489,12 @@ fn a_removal_that_an_archived_repository_refuses_is_explained() {
                 "{error}"
             );
         }
+        // A name is no reason.
+        let other = r#"{"errors":[{"message":"You may not change PRJ/archived-site."}]}"#;
+        let fault = Fault::new(403, &[("content-type", "application/json")], other);
+        server.update(|state| state.targeted_faults.push(("DELETE", path, fault)));
+        let refused = run(arguments).exits_with(4);
+        assert!(!refused.stdout.contains("unarchive"), "{}", refused.stdout);
         run(arguments).exits_with(0);
     }
 }

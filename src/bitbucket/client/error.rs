@@ -134,7 +134,12 @@ impl ApiError {
     /// Whether the server refuses a request because the repository is archived.
     pub(crate) fn is_about_archived(&self) -> bool {
         if let Self::Forbidden { message, .. } | Self::ClientError { message, .. } = self {
-            message.to_lowercase().contains("archived")
+            // As a word: it may be a part of a name.
+            let mut words = message.split_whitespace();
+            words.any(|word| {
+                let word = word.trim_matches(|c: char| c.is_ascii_punctuation());
+                word.eq_ignore_ascii_case("archived")
+            })
         } else {
             false
         }
