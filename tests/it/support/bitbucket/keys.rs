@@ -445,7 +445,9 @@ pub(super) fn on_datacenter(
             let days = wire["expiryDays"].as_u64();
             if let Some(days) = days.filter(|_| state.version != Some("8.6.4")) {
                 key.fields = json!({"expiryDays": days});
-                key.created = jiff::Timestamp::now().as_millisecond().try_into().unwrap();
+                // Today, at the same time in every run.
+                let today = jiff::Timestamp::now().as_second() / 86_400;
+                key.created = u64::try_from(today * 86_400_000).unwrap();
                 *state.keys.all.last_mut().unwrap() = key.clone();
             }
             ApiResponse::new(201, shown(&key))
