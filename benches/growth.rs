@@ -1,6 +1,8 @@
 //! How the cost of a command grows with what it is about: `cargo bench --bench growth`, or with the name of a part, such as
 //! `cargo bench --bench growth -- audit`. Linux only.
 //!
+//! `BBCONNECT_PROGRAM` names another build of the program to measure.
+//!
 //! CPU time of the process (and of the programs that it starts) is counted and not wall time, so that other load on the
 //! machine matters little. The kernel counts in steps of 10 ms; small sizes are the mean of several runs.
 #![allow(
@@ -24,17 +26,13 @@ use bitbucket::repo_store::RepoStore;
 use bitbucket::{Credential, Server, ServerState};
 use serde_json::json;
 
-const OURS: &str = env!("CARGO_BIN_EXE_bbconnect");
 const TOKEN: &str = "ATATT-bench";
 /// `USER_HZ`: the unit of CPU times in `/proc`.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A table of the report, whose files are in a directory.
-type Part = fn(&Path);
-
 fn main() {
     let part = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, fn(&Path)); 5] = [
         ("connections", connections),
         ("repositories", repositories),
         ("publish", publish),
@@ -138,7 +136,8 @@ fn row(
 
 /// The program with a configuration of its own.
 fn program(dir: &Path, arguments: &str) -> Command {
-    let mut command = Command::new(OURS);
+    let ours = env!("CARGO_BIN_EXE_bbconnect").into();
+    let mut command = Command::new(std::env::var_os("BBCONNECT_PROGRAM").unwrap_or(ours));
     command
         .args(arguments.split(' '))
         .env_clear()
@@ -232,14 +231,14 @@ fn repositories(dir: &Path) {
         let list = "repo list --workspace acme --json";
         row(
             "repo list",
-            size as usize,
+            size,
             || requests(&server),
             || connected(dir, &server, list),
         );
         let audit = "audit --workspace acme --json --older-than 36500d";
         row(
             "audit",
-            size as usize,
+            size,
             || requests(&server),
             || connected(dir, &server, audit),
         );
@@ -247,11 +246,11 @@ fn repositories(dir: &Path) {
 }
 
 /// A public key of its own for each number.
-fn ed25519(number: u32) -> String {
+fn ed25519(number: usize) -> String {
     use base64::Engine as _;
     let mut wire = b"\0\0\0\x0bssh-ed25519\0\0\0 ".to_vec();
-    wire.extend([0; 28]);
-    wire.extend(number.to_be_bytes());
+    wire.extend([0; 24]);
+    wire.extend((number as u64).to_be_bytes());
     format!(
         "ssh-ed25519 {}",
         base64::engine::general_purpose::STANDARD.encode(wire)
@@ -343,6 +342,7 @@ fn files(dir: &Path) {
     git(&first, "init --quiet");
     git(&first, "add .");
     git(&first, "commit --quiet -m First");
+    git(&first, "gc --quiet");
     for size in [10, 100, 1_000] {
         let root = format!("files-{size}");
         for number in 0..size {
