@@ -1,7 +1,7 @@
 //! Reads and stores secrets. A secret is used only with the settings that it was given with.
 
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -357,7 +357,10 @@ impl App {
     /// Records the commands of connections of an earlier version, whose origin is in the file of connections. From then on
     /// no other command is run until the user confirms it.
     fn record_earlier_commands(&self) -> Result<(), Error> {
+        /// One thread reads and records them for all.
+        static RECORDING: Mutex<()> = Mutex::new(());
         let records = self.command_records()?;
+        let _recording = RECORDING.lock().unwrap_or_else(PoisonError::into_inner);
         if records.exist()? {
             return Ok(());
         }

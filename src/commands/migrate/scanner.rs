@@ -66,8 +66,9 @@ pub(super) fn plan(dirs: &[PathBuf], scope: Scope, app: &App) -> Plan {
                 progress.set_message(&format!("found {} repositories", before + count));
             }
         });
-        checkouts.append(&mut found.checkouts);
-        scanner.repositories(dir, found, &checkouts);
+        let new = std::mem::take(&mut found.checkouts);
+        scanner.repositories(dir, found, &new);
+        checkouts.extend(new);
     }
     // A file outside of one directory may be below another.
     let roots: Vec<PathBuf> = dirs.iter().flat_map(fs::canonicalize).collect();
