@@ -98,6 +98,16 @@ impl<'a> Audit<'a> {
         let mut findings = Vec::new();
         let id = quoted(item.id.as_deref());
         let remove = self.command(item, &format!("key remove {id}"));
+        let list = self.command(item, "key list");
+        // An unknown date is no reason to change a key.
+        let with_step = |finding: Finding, step: Option<&String>| {
+            let is_unknown = finding.level == Severity::Unknown;
+            finding.with_command(if is_unknown {
+                list.clone()
+            } else {
+                step.cloned()
+            })
+        };
         let place = item
             .fingerprint
             .clone()
@@ -113,11 +123,11 @@ impl<'a> Audit<'a> {
             findings.push(weak.with_command(replace.clone()));
         }
         findings.extend(
-            age(item.created_on, limits).map(|finding| finding.with_command(replace.clone())),
+            age(item.created_on, limits).map(|finding| with_step(finding, replace.as_ref())),
         );
         findings.extend(
             unused(FindingId::KeyUnused, item.last_used_on, limits)
-                .map(|finding| finding.with_command(remove.clone())),
+                .map(|finding| with_step(finding, remove.as_ref())),
         );
         if item.access.as_deref() == Some("write") && !item.owner.starts_with("user:") {
             let edit = self.command(item, &format!("key edit {id} --access read"));
@@ -126,7 +136,7 @@ impl<'a> Audit<'a> {
         }
         findings.extend(
             self.sharing(item)
-                .map(|finding| finding.with_command(replace.clone())),
+                .map(|finding| with_step(finding, replace.as_ref())),
         );
         findings.extend(
             expiry(FindingId::KeyExpiry, item.expires_on, limits).map(|finding| {
@@ -192,10 +202,13 @@ impl<'a> Audit<'a> {
                 Finding::warn(FindingId::WebhookUnsigned, "no secret signs the payloads")
                     .with_command(ensure("--generate-secret")),
             ),
-            None => findings.push(Finding::unknown(
-                FindingId::WebhookUnsigned,
-                "whether a secret is set is not reported",
-            )),
+            None => {
+                let message = "whether a secret is set is not reported";
+                findings.push(
+                    Finding::unknown(FindingId::WebhookUnsigned, message)
+                        .with_command(list.clone()),
+                );
+            }
         }
         if item.facts.verifies_receiver == Some(false) {
             let message = "the receiver's certificate is not verified";
@@ -264,7 +277,9 @@ impl<'a> Audit<'a> {
         let findings = findings.into_iter();
         findings
             .map(|finding| match finding.level {
-                Severity::Unknown | Severity::Pass => finding,
+                Severity::Unknown | Severity::Pass => {
+                    finding.with_command(self.command(item, "token list"))
+                }
                 Severity::Warn | Severity::Fail => finding.with_next(revoke.clone()),
             })
             .collect()
