@@ -117,7 +117,7 @@ impl CommandOutput for UseOutput {
     fn write_stdout(&self, out: &mut TextWriter) {
         let target = match (self.scope, &self.dir) {
             (Scope::Repository, _) => "this repository".to_owned(),
-            (_, Some(folder)) => format!("directory {folder}"),
+            (_, Some(dir)) => format!("directory {dir}"),
             (_, None) => "all repositories without their own".to_owned(),
         };
         out.line(&format!("{} is now used for {target}", self.name));

@@ -189,7 +189,7 @@ impl CommandOutput for SelectOutput {
         } = &self.repository;
         let target = match (self.scope, &self.dir) {
             (Scope::Connection, _) => format!("connection {}", self.connection),
-            (_, Some(folder)) => format!("directory {folder}, with connection {}", self.connection),
+            (_, Some(dir)) => format!("directory {dir}, with connection {}", self.connection),
             (_, None) => format!("this checkout, with connection {}", self.connection),
         };
         out.line(&format!(
