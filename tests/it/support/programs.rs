@@ -2,8 +2,10 @@
 #![allow(dead_code, reason = "every user needs a part of it")]
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
+#[cfg(unix)]
 use std::io::Write as _;
 use std::net::TcpListener;
+#[cfg(unix)]
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
