@@ -21,7 +21,7 @@ use crate::ui::{CommandOutput, TextWriter};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect keygen git@ssh.bitbucket.org:acme/site.git
-  bbconnect keygen --type both ssh://git@example.com/web/site
+  bbconnect keygen --type both git@example.com:web/site
   bbconnect keygen --type rsa-4096 --out ./deploy_key
   (umask 077; bbconnect keygen --stdout > deploy_key)
 ";
