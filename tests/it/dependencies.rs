@@ -149,3 +149,50 @@ fn licence_expressions_are_parsed() {
         assert!(!mit(no), "{no}");
     }
 }
+
+/// Names and versions of a lock file, and the dependencies of bbconnect in it.
+fn locked(name: &str) -> (BTreeSet<(String, String)>, BTreeSet<String>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let lock = std::fs::read_to_string(path).expect(name);
+    let lock: toml::Table = lock.parse().expect("it is TOML");
+    let text = |value: &toml::Value| value.as_str().unwrap_or_default().to_owned();
+    let packages = lock["package"].as_array().expect("a list");
+    let own = packages.iter().find(|it| text(&it["name"]) == "bbconnect");
+    let own = own.expect("it depends on bbconnect")["dependencies"].as_array();
+    let own = own.expect("a list").iter().map(text);
+    // A version follows the name of a package that is there twice.
+    let own = own.map(|name| name.split(' ').next().unwrap_or_default().to_owned());
+    let versions = packages
+        .iter()
+        .map(|it| (text(&it["name"]), text(&it["version"])));
+    (versions.collect(), own.collect())
+}
+
+#[test]
+fn the_lock_file_of_the_fuzz_targets_is_current() {
+    let (versions, with_dev_dependencies) = locked("Cargo.lock");
+    let (fuzz_versions, dependencies) = locked("fuzz/Cargo.lock");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = std::fs::read_to_string(manifest).expect("Cargo.toml");
+    let manifest: toml::Table = manifest.parse().expect("it is TOML");
+    let targets = manifest["target"].as_table().expect("a table").values();
+    let tables = targets.filter_map(|target| target.get("dependencies"));
+    let tables = tables.chain([&manifest["dependencies"]]);
+    let mut expected = BTreeSet::new();
+    for (name, dependency) in tables.filter_map(toml::Value::as_table).flatten() {
+        let package = dependency.get("package").and_then(toml::Value::as_str);
+        expected.insert(package.unwrap_or(name).to_owned());
+    }
+    assert_eq!(
+        dependencies, expected,
+        "run `cargo update --workspace` in fuzz/"
+    );
+    assert!(with_dev_dependencies.is_superset(&expected));
+    let names: BTreeSet<_> = versions.iter().map(|(name, _)| name).collect();
+    for package in fuzz_versions
+        .iter()
+        .filter(|(name, _)| names.contains(name))
+    {
+        assert!(versions.contains(package), "{package:?}");
+    }
+}
