@@ -84,7 +84,7 @@ main() {
         fail "usage: sh install.sh [--prefix DIR]"
     fi
     case $prefix in
-        /*) ;;
+        /* | [A-Za-z]:*) ;;
         *) prefix=$PWD/$prefix ;;
     esac
     # Otherwise an attacker on the network could replace the archive together with its checksum.
