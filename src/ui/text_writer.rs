@@ -96,7 +96,7 @@ impl TextWriter {
         let at = width.max(measure_text_width(label) + 1);
         self.styled(LABEL, label);
         self.push_str(&" ".repeat(at - measure_text_width(label)));
-        self.flow(at, at, value);
+        self.flow(at, at, value.trim_end());
     }
 
     /// A table: a head, and rows below it; nothing where there are no rows. On a terminal cells are truncated and the last

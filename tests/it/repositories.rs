@@ -227,7 +227,7 @@ fn view_shows_the_accounts_permission() {
     let shown = cloud(&server, &["repo", "view", "acme/site"])
         .exits_with(0)
         .stdout;
-    assert!(shown.contains("permission admin"), "{shown}");
+    assert!(shown.contains("permission  admin"), "{shown}");
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl CommandOutput for ViewOutput {
             ),
         ] {
             if let Some(value) = value {
-                out.key_value(label, 10, &value);
+                out.key_value(label, 12, &value);
             }
         }
     }
