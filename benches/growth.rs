@@ -30,9 +30,12 @@ const TOKEN: &str = "ATATT-bench";
 /// `USER_HZ`: the unit of CPU times in `/proc`.
 const TICK: Duration = Duration::from_millis(10);
 
+/// A table of the report, whose files are in a directory.
+type Part = fn(&Path);
+
 fn main() {
     let part = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let parts: [(&str, fn(&Path)); 5] = [
+    let parts: [(&str, Part); 5] = [
         ("connections", connections),
         ("repositories", repositories),
         ("publish", publish),
