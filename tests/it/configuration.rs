@@ -113,7 +113,9 @@ fn a_changed_setting_keeps_the_secret_until_it_is_confirmed() {
             ),
             (
                 "client_cert",
-                format!("base_url = \"{url}\"\nclient_cert = \"/c\"\nclient_key = \"/k\""),
+                format!(
+                    "base_url = \"{url}\"\nclient_cert = \"{ca_cert}\"\nclient_key = \"{ca_cert}\""
+                ),
             ),
             (
                 "allow_http",

@@ -18,6 +18,20 @@ struct User {
     uuid: Option<String>,
 }
 
+impl User {
+    /// Some proxies respond to every request with an empty success.
+    fn name(self) -> Result<String, ApiError> {
+        let names = [
+            self.nickname,
+            self.username,
+            self.display_name,
+            self.account_id,
+        ];
+        let name = names.into_iter().flatten().next();
+        name.ok_or_else(|| ApiError::decode("nickname", "no user"))
+    }
+}
+
 impl Cloud {
     /// Requests the current user, or the resource of an access token, which has no user.
     ///
@@ -38,20 +52,9 @@ impl Cloud {
             StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
             _ => {
                 let user: User = response.json()?;
-                let id = user.uuid.or_else(|| user.account_id.clone());
-                let names = [
-                    user.nickname,
-                    user.username,
-                    user.display_name,
-                    user.account_id,
-                ];
-                let account = names.into_iter().flatten().next();
-                if account.is_none() {
-                    // Some proxies respond to every request with an empty success.
-                    return Err(ApiError::decode("nickname", "no user"));
-                }
+                let id = user.uuid.clone().or_else(|| user.account_id.clone());
                 Ok(Identity {
-                    account,
+                    account: Some(user.name()?),
                     id,
                     level: Some(TokenLevel::User),
                     ..valid(&response)
@@ -118,7 +121,10 @@ impl Cloud {
         let response = self.http.get(&["user"], &[]).await?;
         match response.status() {
             StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
-            StatusCode::OK => response.json::<User>().map(|_| valid(&response)),
+            StatusCode::OK => {
+                response.json::<User>()?.name()?;
+                Ok(valid(&response))
+            }
             StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Indeterminate(
                 "the repository, project or workspace is public".to_owned(),
             )),
