@@ -142,9 +142,18 @@ impl App {
         };
         // What a command prints is renewed elsewhere.
         let renew = match selected.connection.store() {
-            Some(StoreKind::Keyring | StoreKind::File) => {
-                format!("; renew with `bbconnect connection edit {name} --token-stdin`")
-            }
+            Some(StoreKind::Keyring | StoreKind::File) => match selected.connection.auth() {
+                AuthMethod::ApiToken | AuthMethod::AccessToken | AuthMethod::HttpAccessToken => {
+                    format!("; renew with `bbconnect token rotate -c {name}`")
+                }
+                AuthMethod::OAuth
+                | AuthMethod::ClientCredentials
+                | AuthMethod::AppPassword
+                | AuthMethod::Password
+                | AuthMethod::Ssh => {
+                    format!("; renew with `bbconnect connection edit {name} --token-stdin`")
+                }
+            },
             Some(StoreKind::Command | StoreKind::Environment) | None => String::new(),
         };
         self.ui.eprint_line(&format!(

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::repository::RepoId;
 use super::secret::Secret;
+use super::shell::quote;
 
 /// What variables belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,17 @@ impl VariableOwner {
             Self::Repository(_) => "repository",
             Self::Workspace(_) => "workspace",
             Self::Environment { .. } => "environment",
+        }
+    }
+
+    /// The options of `bbconnect pipelines variable` for this owner.
+    pub(crate) fn flags(&self) -> String {
+        match self {
+            Self::Repository(repo) => format!(" --repo {repo}"),
+            Self::Workspace(workspace) => format!(" --workspace {workspace}"),
+            Self::Environment { repo, name, .. } => {
+                format!(" --repo {repo} --environment {}", quote(name))
+            }
         }
     }
 

@@ -106,7 +106,9 @@ fn a_variable_is_created_updated_and_removed() {
     assert_eq!(dry.exits_with(0).json()["action"], "would-remove");
     let removed = run(&server, "variable remove KEY --yes", "");
     assert_eq!(removed.exits_with(0).json()["action"], "removed");
-    run(&server, "variable remove KEY --yes", "").exits_with(5);
+    let gone = run(&server, "variable remove KEY --yes", "").exits_with(5);
+    let hint = "bbconnect pipelines variable list --repo acme/site";
+    assert!(gone.stdout.contains(hint), "{}", gone.stdout);
 }
 
 #[test]
@@ -235,7 +237,9 @@ fn the_key_of_the_builds_is_generated_in_bitbucket_only() {
     let server = server();
     let sandbox = Sandbox::new();
     let run = |arguments: &str| run_in(&sandbox, &server, arguments, "");
-    run("ssh-key show").exits_with(5);
+    let none = run("ssh-key show").exits_with(5);
+    let hint = "bbconnect pipelines ssh-key ensure --repo acme/site";
+    assert!(none.stdout.contains(hint), "{}", none.stdout);
     let planned = run("ssh-key ensure --dry-run").exits_with(0).json();
     assert_eq!(
         (&planned["action"], &planned["public_key"]),

@@ -265,7 +265,7 @@ impl Subcommand for EnsureArgs {
             Some(known) => Err(differs(&known, &target)),
             None => Err(Error::conflict(
                 format!("{repo} already has a known host {name} that is not listed"),
-                Hint::command("pipelines known-host list"),
+                Hint::command("pipelines known-host list").with_text(format!(" --repo {repo}")),
             )),
         }
     }
@@ -279,8 +279,11 @@ fn differs(known: &PipelinesKnownHost, target: &CloudRepository) -> Error {
             "the builds of {} trust another key of {}: {key}",
             target.repository.id, known.hostname
         ),
-        Hint::command("pipelines known-host remove")
-            .with_text(format!(" {}", quote(&known.hostname))),
+        Hint::command("pipelines known-host remove").with_text(format!(
+            " {} --repo {}",
+            quote(&known.hostname),
+            target.repository.id
+        )),
     )
 }
 
@@ -297,7 +300,7 @@ impl Subcommand for RemoveArgs {
         let Some(known) = known else {
             return Err(Error::not_found(
                 format!("the builds of {repo} have no known host {host}"),
-                Hint::command("pipelines known-host list"),
+                Hint::command("pipelines known-host list").with_text(format!(" --repo {repo}")),
             ));
         };
         let action = if self.dry_run.is_set() {

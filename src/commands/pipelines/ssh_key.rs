@@ -116,7 +116,8 @@ impl CloudRepository {
     fn no_pipelines_key(&self) -> Error {
         Error::not_found(
             format!("the builds of {} have no SSH key", self.repository.id),
-            Hint::command("pipelines ssh-key ensure"),
+            Hint::command("pipelines ssh-key ensure")
+                .with_text(format!(" --repo {}", self.repository.id)),
         )
     }
 }

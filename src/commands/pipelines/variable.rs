@@ -449,7 +449,7 @@ impl SetArgs {
                     "{} already has a variable {name} that is not listed",
                     target.owner
                 ),
-                Hint::command("pipelines variable list"),
+                Hint::command("pipelines variable list").with_text(target.owner.flags()),
             )),
         }
     }
@@ -493,7 +493,7 @@ impl Subcommand for RemoveArgs {
         let Some(known) = known else {
             return Err(Error::not_found(
                 format!("{} has no variable {name}", target.owner),
-                Hint::command("pipelines variable list"),
+                Hint::command("pipelines variable list").with_text(target.owner.flags()),
             ));
         };
         let action = if self.dry_run.is_set() {
