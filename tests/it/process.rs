@@ -591,7 +591,11 @@ mod unix {
         let checked = rest(&["check", "--all"], &["open", "open sesame"]);
         assert!(!checked.contains("wrong passphrase"), "{checked}");
         let checked = rest(&["check", "--all"], &["open"; 3]);
-        assert_eq!(checked.matches("wrong passphrase").count(), 3, "{checked}");
+        assert_eq!(
+            checked.matches("FAILED: wrong passphrase").count(),
+            3,
+            "{checked}"
+        );
     }
 
     #[test]
