@@ -192,11 +192,7 @@ impl Error {
     }
 
     /// An empty hint is none.
-    pub(crate) fn rejected(
-        kind: RejectionKind,
-        message: impl Into<String>,
-        hint: impl Into<Hint>,
-    ) -> Self {
+    fn rejected(kind: RejectionKind, message: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self::Rejected {
             kind,
             message: message.into(),

@@ -7,6 +7,7 @@ pub(crate) mod clone_url;
 pub(crate) mod cloud_hosts;
 pub(crate) mod commit;
 pub(crate) mod connection;
+pub(crate) mod counted;
 pub(crate) mod date;
 pub(crate) mod day_count;
 pub(crate) mod deployment;

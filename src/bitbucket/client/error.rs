@@ -9,6 +9,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::sys::tls::TlsFailure;
+use crate::types::counted::counted;
 use crate::types::escape::strip_os_error_code;
 
 /// Why a request failed.
@@ -114,7 +115,7 @@ pub(crate) enum ApiError {
     /// A list takes too long as a whole.
     #[error(
         "list incomplete after {} seconds: {} received",
-        limit.as_secs(), counted_pages(*pages)
+        limit.as_secs(), counted(*pages, "page", "pages")
     )]
     ListTimeout { pages: usize, limit: Duration },
     #[error("the response is larger than {max} bytes")]
@@ -187,13 +188,6 @@ fn redirect_reason(from: &str, to: &str) -> &'static str {
         ": the server requires https"
     } else {
         ", which is not the API"
-    }
-}
-
-fn counted_pages(pages: usize) -> String {
-    match pages {
-        1 => "1 page".to_owned(),
-        _ => format!("{pages} pages"),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::diagnostics::report::{
 };
 use crate::diagnostics::{Finding, Severity};
 use crate::exit_status::ExitStatus;
+use crate::types::counted::counted;
 use crate::types::date::Date;
 use crate::types::escape::escape;
 use crate::types::inventory::{Item, ItemKind};
@@ -188,14 +189,14 @@ impl AuditOutput {
     fn summary(&self) -> String {
         let unread = match self.incomplete.len() {
             0 => String::new(),
-            count => format!("; {count} owners could not be read"),
+            count => format!("; {} could not be read", counted(count, "owner", "owners")),
         };
         format!(
-            "{} items in {} repositories: {} failed, {} warnings, {} unknown{unread}",
-            self.items.len(),
-            self.totals.repositories,
+            "{} in {}: {} failed, {}, {} unknown{unread}",
+            counted(self.items.len(), "item", "items"),
+            counted(self.totals.repositories, "repository", "repositories"),
             self.count(Severity::Fail),
-            self.count(Severity::Warn),
+            counted(self.count(Severity::Warn), "warning", "warnings"),
             self.count(Severity::Unknown),
         )
     }

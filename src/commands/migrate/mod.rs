@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use self::output::MigrateOutput;
 
-use self::output::{Action, ExitPolicy, pluralize};
+use self::output::{Action, ExitPolicy};
 use self::plan::Plan;
 use self::scanner::Scope;
 use crate::app::App;
@@ -18,6 +18,7 @@ use crate::commands::Subcommand;
 use crate::commands::args::{DryRunArg, YesArg};
 use crate::error::Error;
 use crate::migrate::LastRun;
+use crate::types::counted::counted;
 use crate::types::timestamp::Timestamp;
 
 const EXAMPLES: &str = "\
@@ -133,7 +134,7 @@ impl Args {
         } else {
             " and your own files"
         };
-        let repositories = pluralize(plan.repositories, "repository", "repositories");
+        let repositories = counted(plan.repositories, "repository", "repositories");
         vec![format!("nothing to update; scanned {repositories}{own}")]
     }
 
@@ -141,7 +142,7 @@ impl Args {
         if plan.mentioning_files == 0 || self.files {
             return Vec::new();
         }
-        let files = pluralize(
+        let files = counted(
             plan.mentioning_files,
             "tracked file names",
             "tracked files name",

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::exit_status::ExitStatus;
 use crate::migrate::FixKind;
+use crate::types::counted::counted;
 use crate::ui::{CommandOutput, TextWriter};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -172,7 +173,7 @@ impl CommandOutput for MigrateOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if !self.backups.is_empty() {
-            let files = pluralize(self.backups.len(), "file", "files");
+            let files = counted(self.backups.len(), "file", "files");
             out.note(&format!(
                 "changed {files}; the backup of each is NAME.bbconnect-…"
             ));
@@ -205,8 +206,4 @@ impl CommandOutput for MigrateOutput {
             .then_some(ExitStatus::Failure);
         ExitStatus::most_significant(error.into_iter().chain(conflict).chain(found))
     }
-}
-
-pub(super) fn pluralize(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }

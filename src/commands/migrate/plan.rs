@@ -3,11 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::output::{Action, ExitPolicy, Failure, Item, MigrateOutput, pluralize};
+use super::output::{Action, ExitPolicy, Failure, Item, MigrateOutput};
 use crate::migrate::{ChangedFile, Fix, FixKind, LastRun, RecordedChange, apply_fixes};
 use crate::sys::backup_file::{ContentHash, EditableFile, Lock};
 use crate::sys::signals;
 use crate::sys::worker_pool;
+use crate::types::counted::counted;
 use crate::ui::Progress;
 
 #[derive(Debug)]
@@ -97,8 +98,8 @@ impl Plan {
         };
         format!(
             "Apply {} to {}{own} (backups are kept)?",
-            pluralize(changes, "change", "changes"),
-            pluralize(edited.len(), "file", "files")
+            counted(changes, "change", "changes"),
+            counted(edited.len(), "file", "files")
         )
     }
 

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use super::output::{Action, ExitPolicy, Failure, Item, MigrateOutput, lines, pluralize};
+use super::output::{Action, ExitPolicy, Failure, Item, MigrateOutput, lines};
 use super::plan::display;
 use crate::app::App;
 use crate::error::Error;
 use crate::migrate::{ChangedFile, LastRun};
 use crate::sys::backup_file::{BackedUpFile, RestoreState};
 use crate::sys::signals;
+use crate::types::counted::counted;
 use crate::types::escape::strip_os_error_code;
 
 pub(super) fn run(
@@ -46,7 +47,7 @@ pub(super) fn run(
         for line in lines(&output.items) {
             app.ui.eprint_line(&line);
         }
-        let files = pluralize(run.files.len(), "file", "files");
+        let files = counted(run.files.len(), "file", "files");
         app.confirm(false, "migrate --undo", &format!("Restore {files}?"))?;
     }
     let mut output = MigrateOutput::new(ExitPolicy::Plain);

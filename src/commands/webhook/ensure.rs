@@ -655,6 +655,6 @@ fn narrower_scopes_hint(done: &EnsureResult, auth: AuthMethod) -> Option<String>
         AuthMethod::OAuth | AuthMethod::Password | AuthMethod::Ssh => return None,
     };
     Some(format!(
-        "{more} is only needed to change webhooks; you can now use a token with {enough} only"
+        "changing webhooks needs {more}; everything else works with a token that has {enough} only"
     ))
 }

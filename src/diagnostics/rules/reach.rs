@@ -3,6 +3,7 @@
 use crate::diagnostics::connection_facts::ConnectionFacts;
 use crate::diagnostics::finding::{Finding, FindingId};
 use crate::types::connection::TokenLevel;
+use crate::types::counted;
 use crate::types::deployment::Deployment;
 
 const ID: FindingId = FindingId::CredentialReach;
@@ -69,17 +70,17 @@ fn counted(facts: &ConnectionFacts, repository: &str) -> Finding {
 fn visible(facts: &ConnectionFacts) -> Option<String> {
     let reach = facts.reach.as_ref()?;
     let at_least = if reach.more { "at least " } else { "" };
-    let repositories = plural(reach.repositories, "repository", "repositories");
+    let repositories = counted::counted(reach.repositories, "repository", "repositories");
     let public = match reach.public {
         0 => String::new(),
         public => format!(", {public} of them public"),
     };
     let projects = reach
         .projects
-        .map(|count| plural(count, "project", "projects"));
+        .map(|count| counted::counted(count, "project", "projects"));
     let workspaces = facts
         .workspaces
-        .map(|count| plural(count, "workspace", "workspaces"));
+        .map(|count| counted::counted(count, "workspace", "workspaces"));
     let more: Vec<String> = projects
         .into_iter()
         .chain(workspaces)
@@ -89,8 +90,4 @@ fn visible(facts: &ConnectionFacts) -> Option<String> {
         "visible: {at_least}{repositories}{public}{}",
         more.concat()
     ))
-}
-
-fn plural(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
