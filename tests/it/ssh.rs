@@ -533,7 +533,7 @@ fn every_key_type_and_existing_keys_work() {
         .connect(&url, &[&with_open[..], &accept].concat())
         .exits_with(9);
     let hint = refused.json()["error"]["hint"].clone();
-    assert_eq!(hint, format!("chmod 600 {}", open.display()));
+    assert_eq!(hint, format!("run `chmod go-rwx {}`", open.display()));
     assert_eq!(fixture.keys().len(), 3);
     // Another key for a connection leaves the one of before registered, and says so.
     fs::set_permissions(&open, fs::Permissions::from_mode(0o600)).unwrap();

@@ -75,7 +75,7 @@ pub(crate) struct Args {
     /// Create it inactive
     #[arg(long)]
     pub inactive: bool,
-    /// Accept any certificate of the receiver, also self-signed
+    /// Accept any receiver certificate
     #[arg(long, conflicts_with = "verify_receiver")]
     pub insecure_receiver: bool,
     /// Verify the receiver's certificate (undoes --insecure-receiver)
