@@ -163,7 +163,7 @@ fn what_refuses_is_named_and_the_rest_is_printed() {
         refuse(&server, "/acme/site/hooks", status);
         let ran = run(&server, true, arguments).exits_with(exit);
         assert!(ran.stderr.contains("acme/site: "), "{}", ran.stderr);
-        assert!(ran.stdout.contains("1 owners could not be read"));
+        assert!(ran.stdout.contains("1 owner could not be read"));
     }
     refuse(&server, "/workspaces/acme/projects", 403);
     let ran = run(&server, true, "--workspace acme --json").exits_with(4);

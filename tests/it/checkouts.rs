@@ -284,7 +284,7 @@ fn the_checkout_of_a_wiki_uses_the_connection_of_its_workspace() {
     }
 }
 
-/// The work does not grow with the product of remotes and rewrites, which somebody else may have written.
+/// The work does not grow with the product of remotes and rewrites, which may come from other people.
 #[test]
 fn a_large_configuration_is_read_in_linear_time() {
     let Some(sandbox) = sandbox() else { return };

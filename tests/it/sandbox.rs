@@ -57,7 +57,7 @@ fn the_printed_commands_run_as_pasted() {
         } else {
             count += 1;
             script.push(format!(
-                "{line}\nended=$?; [ $ended = {expected} ] || echo \"FAILED $ended: {count}\""
+                "{line}\nended=$?; [ $ended = {expected} ] || echo \"UNEXPECTED $ended: {count}\""
             ));
             expected = "0";
         }
@@ -80,7 +80,10 @@ fn the_printed_commands_run_as_pasted() {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
-    assert!(!stdout.contains("FAILED"), "{script}\n{stdout}\n{stderr}");
+    assert!(
+        !stdout.contains("UNEXPECTED"),
+        "{script}\n{stdout}\n{stderr}"
+    );
     // Each product shows its own data.
     assert!(
         stdout.contains("acme/shop") && stdout.contains("WEB/shop"),

@@ -28,7 +28,12 @@ pub(super) fn write(report: &CheckReport, out: &mut TextWriter) {
             title.push_str("  ");
             title.push_str(part);
         }
-        out.heading(&format!("{title}  {}", connection.verdict()));
+        if connection.passed() {
+            out.heading(&format!("{title}  {}", connection.verdict()));
+        } else {
+            out.heading(&title);
+            out.heading(&connection.verdict());
+        }
         if let Some(repository) = connection.repository_text.as_ref().filter(|_| is_one) {
             out.key_value("repository", 10, repository);
         }
