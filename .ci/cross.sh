@@ -75,6 +75,8 @@ debian_compiler() {
 compile_std() {
     local target=$1 library=$cross/debian/usr/lib/rustlib/$1/lib
     [ ! -e "$library/ready" ] || return 0
+    # Parts of an interrupted run would be second candidates.
+    rm -rf "$library" "$cross/std/$target"
     RUSTC_BOOTSTRAP=1 __CARGO_DEFAULT_LIB_METADATA=stablestd CARGO_TARGET_DIR=$cross/std \
         RUSTFLAGS='-Zforce-unstable-if-unmarked -Cembed-bitcode=yes' \
         cargo build -q --release --target "$target" --features backtrace,panic-unwind \
