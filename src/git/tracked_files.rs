@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::command::{git_in, refused, run_with_limit};
 use super::error::GitError;
+use crate::sys::path_bytes::path_from_bytes;
 
 /// The paths, relative to the root of the work tree, of tracked files that contain one of the texts, letter case ignored.
 /// One process; settings of the repository that would start programs or look elsewhere do not apply.
@@ -48,18 +49,6 @@ pub(crate) fn tracked_files_containing(
     let names = output.stdout.split(|byte| *byte == 0);
     Ok(names
         .filter(|name| !name.is_empty())
-        .filter_map(path_of)
+        .filter_map(path_from_bytes)
         .collect())
-}
-
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other systems require UTF-8")]
-fn path_of(bytes: &[u8]) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStrExt as _;
-    Some(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
-}
-
-#[cfg(not(unix))]
-fn path_of(bytes: &[u8]) -> Option<PathBuf> {
-    str::from_utf8(bytes).ok().map(PathBuf::from)
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::git_config_file::ConfigFile;
 use crate::sys::backup_file::read_regular_file;
+use crate::sys::path_bytes::path_from_bytes;
 
 /// The directories of git in a bare repository (gitrepository-layout(5)), and of Git LFS.
 const GIT_DIR_ENTRIES: [&str; 11] = [
@@ -276,17 +277,5 @@ fn pointer(file: &Path, prefix: &str) -> io::Result<PathBuf> {
     let bytes = read_regular_file(file)?;
     let line = bytes.strip_prefix(prefix.as_bytes());
     let line = line.ok_or(io::ErrorKind::InvalidData)?.trim_ascii_end();
-    path_of(line).ok_or_else(|| io::ErrorKind::InvalidData.into())
-}
-
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other systems require UTF-8")]
-fn path_of(bytes: &[u8]) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStrExt as _;
-    Some(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
-}
-
-#[cfg(not(unix))]
-fn path_of(bytes: &[u8]) -> Option<PathBuf> {
-    str::from_utf8(bytes).ok().map(PathBuf::from)
+    path_from_bytes(line).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }

@@ -14,6 +14,7 @@ pub(crate) mod memory;
 pub(crate) mod ownership;
 #[cfg(target_os = "linux")]
 mod parent_death;
+pub(crate) mod path_bytes;
 pub(crate) mod proxy;
 pub(crate) mod regular_file;
 pub(crate) mod signals;
