@@ -117,6 +117,8 @@ pub(crate) fn page_width(terminal: Option<usize>) -> usize {
 pub(crate) fn program_page(root: &clap::Command, long: bool, width: usize) -> StyledStr {
     let styles = root.get_styles();
     let (header, literal) = (styles.get_header(), styles.get_literal());
+    let names = GROUPS.iter().flat_map(|(_, names)| *names);
+    let longest = names.map(|name| name.len()).max().unwrap_or_default();
     let mut groups = String::new();
     for (title, names) in GROUPS {
         // Writing to a String cannot fail.
@@ -125,7 +127,8 @@ pub(crate) fn program_page(root: &clap::Command, long: bool, width: usize) -> St
             let command = root.find_subcommand(name);
             let about = command.and_then(clap::Command::get_about);
             let about = about.map(ToString::to_string).unwrap_or_default();
-            let _ = writeln!(groups, "  {literal}{name:<11}{literal:#}  {about}");
+            let padding = " ".repeat(longest - name.len());
+            let _ = writeln!(groups, "  {literal}{name}{literal:#}{padding}  {about}");
         }
         groups.push('\n');
     }

@@ -183,6 +183,27 @@ fn short_help_is_short() {
 }
 
 #[test]
+fn descriptions_of_commands_are_one_column() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    let output = start(&sandbox, &server, 80, &["-h"]).exp_eof().unwrap();
+    let page = lines(&output);
+    let column = |line: &String| {
+        let (name, text) = line.strip_prefix("  ")?.split_once("  ")?;
+        let is_command = name.starts_with(char::is_alphabetic);
+        is_command.then_some(name.len() + text.len() - text.trim_start().len())
+    };
+    let groups: Vec<Vec<_>> = page
+        .split(String::is_empty)
+        .map(|group| group.iter().filter_map(column).collect())
+        .filter(|group: &Vec<_>| !group.is_empty())
+        .collect();
+    assert_eq!(groups.len(), 4, "{output}");
+    for group in groups {
+        assert!(group.iter().all(|start| *start == group[0]), "{output}");
+    }
+}
+
+#[test]
 fn progress_is_one_line_that_disappears() {
     let server = server();
     server.update(|state| state.delay = Duration::from_millis(1200));
