@@ -47,7 +47,7 @@ use crate::bitbucket::HttpClients;
 use crate::config::{ConnectionsError, ConnectionsFile};
 use crate::error::Error;
 use crate::git::Checkout;
-use crate::secrets::{CommandRecords, EncryptedFile};
+use crate::secrets::{CommandRecords, EncryptedFile, Keyring};
 use crate::ssh::HostConfig;
 use crate::sys::atomic_file::LOCK_TIMEOUT;
 use crate::sys::subprocess;
@@ -101,6 +101,8 @@ pub(crate) struct App {
     checkout: OnceLock<Option<Checkout>>,
     /// The records of token commands, once they are used.
     command_records: OnceLock<CommandRecords>,
+    /// The keyring of the operating system, once it is used.
+    keyring: OnceLock<Keyring>,
     /// The encrypted file, once its passphrase is known; its path, once every attempt was wrong.
     secrets_file: Mutex<Option<Result<EncryptedFile, PathBuf>>>,
     /// What `ssh` said about hosts and users.
@@ -152,6 +154,7 @@ impl App {
             checkout: OnceLock::new(),
             ssh_configs: Mutex::default(),
             command_records: OnceLock::new(),
+            keyring: OnceLock::new(),
             secrets_file: Mutex::default(),
             warnings: Mutex::new(Some(BTreeSet::new())),
             runtime: AsyncRuntime::default(),
@@ -283,7 +286,7 @@ impl App {
         self.flags.timeout.unwrap_or(TIMEOUT)
     }
 
-    /// The time limit of a child process: that of `--timeout`, or `default`.
+    /// The time limit of a child process or of the keyring: that of `--timeout`, or `default`.
     pub(crate) fn child_timeout(&self, default: Duration) -> Duration {
         self.flags.timeout.unwrap_or(default)
     }

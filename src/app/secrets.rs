@@ -25,8 +25,8 @@ use crate::types::secret::Secret;
 
 /// How often a secret is prompted for that can be verified at once.
 pub(crate) const MAX_ATTEMPTS: usize = 3;
-/// Where the keyring cannot prompt, it responds at once or never.
-const NON_INTERACTIVE_TIMEOUT: Duration = Duration::from_millis(800);
+/// Where the keyring cannot prompt. Its service may have to be started first.
+const NON_INTERACTIVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A shorter passphrase gets a warning.
 const MIN_PASSPHRASE_LENGTH: usize = 12;
 /// The keyring may prompt for its password.
@@ -451,13 +451,16 @@ impl App {
     }
 
     /// The keyring asks in a window of its own, also where we have no terminal: git gives a helper none.
-    fn keyring(&self) -> Keyring {
-        let is_forbidden = self.flags.no_input || self.environment.no_input || self.environment.ci;
-        let has_window = self.environment.has_desktop && !is_forbidden;
-        Keyring::new(if self.is_interactive() || has_window {
-            INTERACTIVE_TIMEOUT
-        } else {
-            NON_INTERACTIVE_TIMEOUT
+    fn keyring(&self) -> &Keyring {
+        self.keyring.get_or_init(|| {
+            let is_forbidden =
+                self.flags.no_input || self.environment.no_input || self.environment.ci;
+            let has_window = self.environment.has_desktop && !is_forbidden;
+            Keyring::new(if self.is_interactive() || has_window {
+                INTERACTIVE_TIMEOUT
+            } else {
+                self.child_timeout(NON_INTERACTIVE_TIMEOUT)
+            })
         })
     }
 

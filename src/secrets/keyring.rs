@@ -1,6 +1,7 @@
 //! The keyring of the operating system: Secret Service, Keychain, Credential Manager.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -19,18 +20,23 @@ const SERVICE: &str = "bbconnect";
 
 /// The keyring of the operating system. A secret that is not there is `None`; a keyring that is locked or missing is an
 /// error.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Keyring {
     timeout: Duration,
+    /// A request took too long. Further ones would as well, so they fail at once.
+    is_unresponsive: AtomicBool,
 }
 
 impl Keyring {
     /// The timeout includes the time in which the keyring waits for its user to unlock it.
     pub(crate) fn new(timeout: Duration) -> Self {
-        Self { timeout }
+        Self {
+            timeout,
+            is_unresponsive: AtomicBool::new(false),
+        }
     }
 
-    pub(crate) fn get(self, name: &str) -> Result<Option<BoundSecret>, StoreError> {
+    pub(crate) fn get(&self, name: &str) -> Result<Option<BoundSecret>, StoreError> {
         let name = name.to_owned();
         self.with_timeout(move || {
             let Some(bytes) = chunks::get(&OsKeyring, &name)? else {
@@ -43,7 +49,7 @@ impl Keyring {
 
     /// Stores a secret, and checks that it can be read again.
     pub(crate) fn set(
-        self,
+        &self,
         name: &str,
         binding: &Binding,
         secret: &Secret,
@@ -53,7 +59,7 @@ impl Keyring {
     }
 
     /// Deletes a secret. One that does not exist is no error.
-    pub(crate) fn delete(self, name: &str) -> Result<(), StoreError> {
+    pub(crate) fn delete(&self, name: &str) -> Result<(), StoreError> {
         let name = name.to_owned();
         self.with_timeout(move || chunks::delete(&OsKeyring, &name))
     }
@@ -61,17 +67,21 @@ impl Keyring {
     /// Uses the keyring on a thread of its own. A keyring that waits for a prompt that is not visible must not block the
     /// program, and its library must not run inside an async runtime.
     fn with_timeout<T: Send + 'static>(
-        self,
+        &self,
         request: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        if self.is_unresponsive.load(Ordering::Relaxed) {
+            return Err(StoreError::KeyringTimeout(self.timeout));
+        }
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             // After the timeout there is no receiver.
             let _sent = sender.send(request());
         });
-        receiver
-            .recv_timeout(self.timeout)
-            .unwrap_or(Err(StoreError::KeyringTimeout(self.timeout)))
+        receiver.recv_timeout(self.timeout).unwrap_or_else(|_| {
+            self.is_unresponsive.store(true, Ordering::Relaxed);
+            Err(StoreError::KeyringTimeout(self.timeout))
+        })
     }
 }
 

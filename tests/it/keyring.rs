@@ -95,10 +95,10 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
         "$BB" connection remove other --yes
         # An entry of an earlier version is bound at its first use.
         printf %s "$SECRET" | secret-tool store --label bbconnect service bbconnect username work
-        "$BB" check work --timeout 1 || true
+        "$BB" check work --timeout 5 || true
         [ "$(secret-tool lookup service bbconnect username work)" = "$SECRET" ]
         sed -i '/^store/i secret_origin = "https://git.example.com"' "$toml"
-        "$BB" check work --timeout 1 || true
+        "$BB" check work --timeout 5 || true
         secret-tool lookup service bbconnect username work | grep -q '"origin":"https://git.example.com"'
         # A long one, as OAuth has them.
         head -c 6000 /dev/zero | tr '\0' x | "$BB" connection edit work --no-verify --token-stdin
@@ -182,9 +182,11 @@ fn on_a_desktop_the_unlock_prompt_is_waited_for() {
     };
     let desktop = ("WAYLAND_DISPLAY", "wayland-0");
     for variables in [&[][..], &[desktop, ("CI", "true")]] {
+        let started = Instant::now();
         let output = ask(variables).wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(9), "{}", text(&output));
-        let said = "did not respond within 0.8 seconds";
+        assert!(started.elapsed() >= Duration::from_secs(5));
+        let said = "did not respond within 5 seconds";
         assert!(text(&output).contains(said), "{}", text(&output));
     }
     let mut waits = ask(&[desktop]);
