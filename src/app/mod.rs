@@ -1,28 +1,19 @@
 //! What a command can use: the command line's global flags, the environment, the terminal, the async runtime and the HTTP
 //! clients of the process, and the services on top of them.
 
-mod api_errors;
-mod browser;
 mod clients;
-mod clone_source;
 mod credential_check;
 mod environment;
 mod environment_connection;
-mod environment_docs;
 mod git_credentials;
+mod git_remote;
 mod host_key_trust;
 mod input;
-mod key_location;
 mod key_registration;
 mod oauth_session;
-mod push_target;
 mod resolution;
-mod runtime;
-mod secret_line;
 mod secrets;
 mod ssh_access;
-mod ssh_destination;
-mod writable_repository;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,18 +21,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use clients::AsyncRuntime;
 pub(crate) use credential_check::{ReachabilityCache, VerifiedCredential};
-pub(crate) use environment::COMPLETION_VARIABLE;
 pub use environment::Environment;
-pub(crate) use environment_docs::{FILES, VARIABLES, variables_of_this_system};
+pub(crate) use environment::{COMPLETION_VARIABLE, FILES, VARIABLES, variables_of_this_system};
 pub(crate) use git_credentials::{GitServer, HelperConnection};
 pub(crate) use host_key_trust::{HostKeyEvidence, TrustPreview};
-pub(crate) use key_location::KeyLocation;
-pub(crate) use key_registration::{KeyRegistry, OnAccessMismatch};
-use runtime::AsyncRuntime;
+pub(crate) use key_registration::{KeyLocation, KeyRegistry, OnAccessMismatch};
+pub(crate) use resolution::require_not_archived;
 pub(crate) use secrets::{MAX_ATTEMPTS, StoreFallback};
 pub(crate) use ssh_access::RetryPolicy;
-pub(crate) use writable_repository::require_not_archived;
 
 use crate::bitbucket::HttpClients;
 use crate::config::{ConnectionsError, ConnectionsFile};
@@ -289,5 +278,19 @@ impl App {
     /// The time limit of a child process or of the keyring: that of `--timeout`, or `default`.
     pub(crate) fn child_timeout(&self, default: Duration) -> Duration {
         self.flags.timeout.unwrap_or(default)
+    }
+
+    /// Opens a page in one of the browsers that `BROWSER` names, else in that of the system. Returns whether one was started.
+    /// Nothing but a page is opened, whatever a server calls its address.
+    pub(crate) fn open_in_browser(&self, url: &str) -> bool {
+        if !url.starts_with("https://") && !url.starts_with("http://") {
+            return false;
+        }
+        match self.environment.variables.get("BROWSER") {
+            Some(browsers) => browsers
+                .split(if cfg!(windows) { ';' } else { ':' })
+                .any(|browser| subprocess::open_with(browser, url)),
+            None => subprocess::open_in_browser(url),
+        }
     }
 }

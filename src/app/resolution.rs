@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::App;
 use super::environment_connection::{EMPTY_TOKEN_MESSAGE, EnvConnection};
-use crate::bitbucket::Bitbucket;
+use crate::bitbucket::{ApiError, Bitbucket};
 use crate::config::Connections;
 use crate::error::Error;
 use crate::git::Checkout;
@@ -17,7 +17,7 @@ use crate::ssh::SshError;
 use crate::sys::subprocess::ProcessError;
 use crate::types::clone_url::CloneUrl;
 use crate::types::hint::Hint;
-use crate::types::repository::RepoRef;
+use crate::types::repository::{RepoId, RepoRef, Repository};
 
 impl Sources for App {
     fn connection_flag(&self) -> Option<&str> {
@@ -163,4 +163,45 @@ impl App {
         let only = <[SshConnection; 1]>::try_from(self.ssh_connections()?);
         Ok(only.ok().map(|[key]| key))
     }
+}
+
+impl App {
+    /// The repository that a command is about to write to, under its current name.
+    pub(crate) fn writable_repository(
+        &self,
+        bitbucket: &Bitbucket,
+        repository: ResolvedRepository,
+        describe: impl Fn(ApiError) -> Error,
+    ) -> Result<ResolvedRepository, Error> {
+        let current = self.block_on(require_writable(bitbucket, &repository.id, describe))??;
+        Ok(repository.with_current_name(current))
+    }
+}
+
+/// The current name of a repository that can be written to.
+async fn require_writable(
+    bitbucket: &Bitbucket,
+    repo: &RepoId,
+    describe: impl Fn(ApiError) -> Error,
+) -> Result<RepoId, Error> {
+    let read = bitbucket.repository_before_write(repo).await;
+    let Some(repository) = read.map_err(describe)? else {
+        return Ok(repo.clone());
+    };
+    require_not_archived(&repository)?;
+    Ok(repository.path())
+}
+
+/// Refuses a write to an archived repository.
+pub(crate) fn require_not_archived(repository: &Repository) -> Result<(), Error> {
+    if repository.archived != Some(true) {
+        return Ok(());
+    }
+    Err(Error::failed(
+        format!(
+            "repository {} is archived, so it is read-only",
+            repository.path()
+        ),
+        "choose another repository, or ask an administrator of the repository to unarchive it",
+    ))
 }
