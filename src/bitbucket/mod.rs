@@ -5,14 +5,12 @@
 
 mod client;
 mod cloud;
-mod committer;
 mod datacenter;
 mod identity;
 mod oauth;
 mod organization;
 mod pull_requests;
 mod raw;
-mod repository_list;
 mod server_probe;
 mod webhooks;
 
@@ -22,14 +20,13 @@ pub(crate) use client::{
     ApiError, Authorization, ConnectFailure, Http, HttpClients, HttpSettings, ServerObservation,
     Trace, TraceEvent, requires_https,
 };
-pub(crate) use cloud::{Cloud, PipelinesKnownHost};
+pub(crate) use cloud::{Cloud, PipelinesKnownHost, RepositoryList};
 pub(crate) use datacenter::DataCenter;
 pub(crate) use identity::{CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories};
 pub(crate) use oauth::{OAuthClient, OAuthGrant};
 pub(crate) use organization::{OrganizationClient, UserToken};
 pub(crate) use pull_requests::{CreateOutcome, EnsureOutcome};
 pub(crate) use raw::{RawPages, RawRequest, RawResponse};
-pub(crate) use repository_list::RepositoryList;
 pub(crate) use server_probe::ServerProbe;
 pub(crate) use webhooks::{Deliveries, StoredWebhook, TestDelivery, WebhookChange, WebhookSpec};
 
@@ -38,7 +35,7 @@ use std::time::Duration;
 use futures_util::future;
 
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
-use crate::types::commit::Branch;
+use crate::types::commit::{Branch, Signature};
 use crate::types::connection::BaseUrl;
 use crate::types::namespace::{NewProject, Project, Workspace};
 use crate::types::permission::Permission;
@@ -69,16 +66,23 @@ pub(crate) enum Bitbucket {
     DataCenter(DataCenter),
 }
 
+/// Calls the method that both products have.
+macro_rules! dispatch {
+    ($self:ident, $server:ident => $call:expr) => {
+        match $self {
+            Self::Cloud($server) => $call,
+            Self::DataCenter($server) => $call,
+        }
+    };
+}
+
 impl Bitbucket {
     pub(crate) fn is_cloud(&self) -> bool {
         matches!(self, Self::Cloud(_))
     }
 
     fn http(&self) -> &Http {
-        match self {
-            Self::Cloud(cloud) => cloud.http(),
-            Self::DataCenter(datacenter) => datacenter.http(),
-        }
+        dispatch!(self, server => server.http())
     }
 
     /// What the last response showed about the server, beside its content.
@@ -143,9 +147,14 @@ impl Bitbucket {
         &self,
         credential: &CredentialContext,
     ) -> Result<Identity, ApiError> {
+        dispatch!(self, server => server.identify(credential).await)
+    }
+
+    /// Name and address of the account, which its commits carry, where the server reports them.
+    pub(crate) async fn committer(&self) -> Option<Signature> {
         match self {
-            Self::Cloud(cloud) => cloud.identify(credential).await,
-            Self::DataCenter(datacenter) => datacenter.identify(credential).await,
+            Self::Cloud(_) => None,
+            Self::DataCenter(datacenter) => datacenter.committer().await,
         }
     }
 
@@ -190,10 +199,7 @@ impl Bitbucket {
         repo: &RepoId,
         name: Option<&str>,
     ) -> Result<Option<Permission>, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.permission(repo, name).await,
-            Self::DataCenter(datacenter) => datacenter.permission(repo, name).await,
-        }
+        dispatch!(self, server => server.permission(repo, name).await)
     }
 
     /// Tests whether the credential has a scope, with a read that requires it. A refusal is a result, not an error.
@@ -202,10 +208,7 @@ impl Bitbucket {
         scope: Scope,
         credential: &CredentialContext,
     ) -> Result<ScopeProbe, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.probe_scope(scope, credential).await,
-            Self::DataCenter(datacenter) => datacenter.probe_scope(scope, credential).await,
-        }
+        dispatch!(self, server => server.probe_scope(scope, credential).await)
     }
 
     /// All scopes of a token, from the 403 of a read, where the server reports them nowhere else.
@@ -291,10 +294,7 @@ impl Bitbucket {
 
     /// The SSH keys of a repository, a project or the account, in the server's order.
     pub(crate) async fn keys(&self, owner: &KeyOwner) -> Result<Vec<RegisteredKey>, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.keys(owner).await,
-            Self::DataCenter(datacenter) => datacenter.keys(owner).await,
-        }
+        dispatch!(self, server => server.keys(owner).await)
     }
 
     /// All owners of an access key that the account administrates; `None` on Cloud, which does not report them.
@@ -311,10 +311,7 @@ impl Bitbucket {
         owner: &KeyOwner,
         key: &NewKey,
     ) -> Result<RegisterOutcome, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.register_key(owner, key).await,
-            Self::DataCenter(datacenter) => datacenter.register_key(owner, key).await,
-        }
+        dispatch!(self, server => server.register_key(owner, key).await)
     }
 
     /// Changes the access of a registered key. Returns whether the product supports that; Cloud does not.
@@ -356,25 +353,16 @@ impl Bitbucket {
     /// # Errors
     /// [`ApiError::NotFound`] where no key has this id, on Cloud; on Data Center that is a success.
     pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.remove_key(owner, id).await,
-            Self::DataCenter(datacenter) => datacenter.remove_key(owner, id).await,
-        }
+        dispatch!(self, server => server.remove_key(owner, id).await)
     }
 
     pub(crate) async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.repository(repo).await,
-            Self::DataCenter(datacenter) => datacenter.repository(repo).await,
-        }
+        dispatch!(self, server => server.repository(repo).await)
     }
 
     /// Whether a repository has no branch yet.
     pub(crate) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.is_empty(repo).await,
-            Self::DataCenter(datacenter) => datacenter.is_empty(repo).await,
-        }
+        dispatch!(self, server => server.is_empty(repo).await)
     }
 
     /// Repositories, in the server's order.
@@ -510,10 +498,7 @@ impl Bitbucket {
         repo: &RepoId,
         name: &str,
     ) -> Result<Option<Branch>, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.branch(repo, name).await,
-            Self::DataCenter(datacenter) => datacenter.branch(repo, name).await,
-        }
+        dispatch!(self, server => server.branch(repo, name).await)
     }
 
     /// Pull requests for a repository, in the server's order.
@@ -523,10 +508,7 @@ impl Bitbucket {
         state: State,
         max: usize,
     ) -> Result<Vec<PullRequest>, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.pull_requests(repo, state, max).await,
-            Self::DataCenter(datacenter) => datacenter.pull_requests(repo, state, max).await,
-        }
+        dispatch!(self, server => server.pull_requests(repo, state, max).await)
     }
 
     /// The open pull request from one branch to another of the same repository.
@@ -559,12 +541,7 @@ impl Bitbucket {
         repo: &RepoId,
         pull_request: &NewPullRequest,
     ) -> Result<CreateOutcome, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.create_pull_request(repo, pull_request).await,
-            Self::DataCenter(datacenter) => {
-                datacenter.create_pull_request(repo, pull_request).await
-            }
-        }
+        dispatch!(self, server => server.create_pull_request(repo, pull_request).await)
     }
 
     /// The default reviewers of a pull request between two branches, without its author.
@@ -610,10 +587,7 @@ impl Bitbucket {
 
     /// The first response of the server to a single request without the credential. Any status is a success.
     pub(crate) async fn probe(&self) -> Result<ServerProbe, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.probe().await,
-            Self::DataCenter(datacenter) => datacenter.probe().await,
-        }
+        dispatch!(self, server => server.probe().await)
     }
 
     /// The base URL of Bitbucket on the same server under another context path.
@@ -629,10 +603,7 @@ impl Bitbucket {
         &self,
         owner: &WebhookOwner,
     ) -> Result<Vec<StoredWebhook>, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.webhooks(owner).await,
-            Self::DataCenter(datacenter) => datacenter.webhooks(owner).await,
-        }
+        dispatch!(self, server => server.webhooks(owner).await)
     }
 
     /// As [`Bitbucket::webhooks`], on Data Center with their last delivery.
@@ -680,10 +651,7 @@ impl Bitbucket {
         before: Option<StoredWebhook>,
         spec: &WebhookSpec,
     ) -> Result<WebhookChange, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.write_webhook(owner, before, spec).await,
-            Self::DataCenter(datacenter) => datacenter.write_webhook(owner, before, spec).await,
-        }
+        dispatch!(self, server => server.write_webhook(owner, before, spec).await)
     }
 
     /// Removes a webhook.
@@ -692,10 +660,7 @@ impl Bitbucket {
         owner: &WebhookOwner,
         id: &str,
     ) -> Result<(), ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.remove_webhook(owner, id).await,
-            Self::DataCenter(datacenter) => datacenter.remove_webhook(owner, id).await,
-        }
+        dispatch!(self, server => server.remove_webhook(owner, id).await)
     }
 
     /// Sends a test delivery to a webhook's URL; `None` on Cloud, which has no API for that.

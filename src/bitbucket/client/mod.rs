@@ -1,11 +1,8 @@
 //! The HTTP client of both products: URLs, authentication, retries, pagination, and limits of responses.
 
-mod anonymous_access;
-mod authorization;
 mod builder;
 mod error;
 mod pagination;
-mod path_segment;
 mod rename;
 mod request;
 mod response;
@@ -22,7 +19,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use url::Url;
 
-pub(crate) use authorization::Authorization;
 pub(crate) use builder::{HttpClients, HttpSettings};
 pub(crate) use error::{ApiError, ConnectFailure, requires_https};
 pub(super) use pagination::RawList;
@@ -30,9 +26,10 @@ pub(super) use response::{Response, null_as_default};
 #[cfg(fuzzing)]
 pub use test_support::check_error_response;
 
+pub(crate) use request::Authorization;
+use request::encode_segment;
 pub(super) use request::{Request, WithAuth};
 
-use self::path_segment::encode_segment;
 use self::rename::Renames;
 use crate::types::connection::BaseUrl;
 use crate::types::rate_limit::RateLimit;

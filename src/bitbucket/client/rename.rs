@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::path_segment::encode_segment;
+use super::request::encode_segment;
 use crate::types::repository::RepoId;
 
 /// What a redirect on the same origin means.

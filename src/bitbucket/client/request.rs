@@ -1,12 +1,18 @@
-//! Requests.
+//! Requests: the segments of their paths, their bodies, and the `Authorization` header with the secrets that must be
+//! redacted because of it.
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::Method;
 use serde::Serialize;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::error::ApiError;
+use crate::types::secret::Secret;
 
 /// The slowest upload that is expected, in bytes per second.
 const MIN_BYTES_PER_SECOND: u64 = 64 * 1024;
@@ -98,5 +104,59 @@ impl Request {
     /// Whether it changes nothing on the server (RFC 9110, section 9.2.1).
     pub(super) fn is_safe_method(&self) -> bool {
         self.method.is_safe()
+    }
+}
+
+/// What is encoded in a part of a path (URL standard, "path percent-encode set"), and what the url crate would drop:
+/// tabs and line breaks.
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'/')
+    .add(b'\\')
+    .add(b'%');
+
+/// A segment of a path, encoded.
+pub(super) fn encode_segment(segment: &str) -> String {
+    utf8_percent_encode(segment, SEGMENT).to_string()
+}
+
+/// How requests are authenticated.
+#[derive(Debug)]
+pub(crate) enum Authorization {
+    /// Anonymous.
+    None,
+    /// RFC 7617, with a password or a token.
+    Basic { user: String, secret: Secret },
+    /// RFC 6750.
+    Bearer(Secret),
+}
+
+/// The shortest secret that is redacted, in bytes: a shorter one is part of too many words.
+const MIN_REDACTED_LEN: usize = 4;
+
+impl Authorization {
+    /// The secret, itself and encoded as in the header.
+    pub(crate) fn secrets(&self) -> Vec<Zeroizing<String>> {
+        let secrets = match self {
+            Self::None => Vec::new(),
+            Self::Bearer(secret) => vec![secret.expose().to_owned()],
+            Self::Basic { user, secret } => {
+                let pair = Zeroizing::new(format!("{user}:{}", secret.expose()));
+                vec![secret.expose().to_owned(), STANDARD.encode(pair.as_bytes())]
+            }
+        };
+        secrets
+            .into_iter()
+            .filter(|secret| secret.len() >= MIN_REDACTED_LEN)
+            .map(Zeroizing::new)
+            .collect()
     }
 }

@@ -7,12 +7,13 @@ mod pipelines;
 mod projects;
 mod pull_requests;
 mod repositories;
-mod server;
 mod webhooks;
 
 pub(crate) use pipelines::PipelinesKnownHost;
+pub(crate) use repositories::RepositoryList;
 
-use super::client::Http;
+use super::client::{ApiError, Http};
+use super::server_probe::ServerProbe;
 use crate::types::repository::RepoId;
 
 /// Bitbucket Cloud with a credential.
@@ -34,5 +35,15 @@ impl Cloud {
 
     pub(super) fn http(&self) -> &Http {
         &self.http
+    }
+
+    /// Requests the current user without a credential: Cloud refuses that with an error of its own.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-users/#api-user-get>
+    pub(crate) async fn probe(&self) -> Result<ServerProbe, ApiError> {
+        let url = self.http.build_url(&["user"], &[])?;
+        Ok(ServerProbe::from_response(
+            &self.http.get_once_unauthenticated(url).await?,
+        ))
     }
 }

@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::Cloud;
 use crate::bitbucket::client::{ApiError, null_as_default};
-use crate::bitbucket::repository_list::RepositoryList;
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::server_link;
@@ -327,6 +326,33 @@ impl RepositoryJson {
             updated_on: self.updated_on,
             project: self.project.and_then(|project| project.key),
             description: self.description,
+        }
+    }
+}
+
+/// Repositories of one or several workspaces or projects.
+#[derive(Debug, Default)]
+pub(crate) struct RepositoryList {
+    pub repositories: Vec<Repository>,
+    /// The workspaces whose repositories could not be listed, and why.
+    pub incomplete: Vec<(String, ApiError)>,
+}
+
+impl RepositoryList {
+    /// The repositories, where all could be listed.
+    pub(crate) fn complete(self) -> Result<Vec<Repository>, ApiError> {
+        match self.incomplete.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(self.repositories),
+        }
+    }
+}
+
+impl From<Vec<Repository>> for RepositoryList {
+    fn from(repositories: Vec<Repository>) -> Self {
+        Self {
+            repositories,
+            incomplete: Vec::new(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Data Center's API (<https://developer.atlassian.com/server/bitbucket/rest/>).
 
 mod access_tokens;
-mod committer;
 mod identity;
 mod keys;
 mod permissions;

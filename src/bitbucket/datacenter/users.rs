@@ -1,10 +1,11 @@
-//! Users and their slugs.
+//! Users: their slugs, and the identity that commits of the account carry.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::DataCenter;
 use crate::bitbucket::client::{ApiError, Authorization, Response};
+use crate::types::commit::Signature;
 use crate::types::user_slug;
 
 const USERS: [&str; 4] = ["rest", "api", "latest", "users"];
@@ -15,9 +16,12 @@ struct Page {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct User {
     name: Option<String>,
     slug: Option<String>,
+    display_name: Option<String>,
+    email_address: Option<String>,
 }
 
 impl DataCenter {
@@ -57,5 +61,26 @@ impl DataCenter {
         let page: Page = response.json().ok()?;
         let is_it = |user: &User| user.name.as_deref() == Some(name);
         page.values.into_iter().find(is_it)?.slug
+    }
+}
+
+impl DataCenter {
+    /// Name and address of the account: a server may reject commits of anybody else. Tokens of projects and repositories
+    /// have no account.
+    ///
+    /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-userslug-get>
+    pub(crate) async fn committer(&self) -> Option<Signature> {
+        let response = self.http.get(&USERS, &[("limit", "1")]).await.ok()?;
+        let account = super::identity::user_name(&response)?;
+        let request = |slug: String| async move {
+            let segments = [&USERS[..], &[slug.as_str()]].concat();
+            self.http.get(&segments, &[]).await
+        };
+        let response = self.with_user_slug(&account, request).await.ok()?;
+        let user: User = response.json().ok()?;
+        Some(Signature {
+            name: user.display_name.unwrap_or(account),
+            email: user.email_address?,
+        })
     }
 }
