@@ -1,23 +1,128 @@
-//! `bbconnect pr create`: opens a pull request, or finds the one that is open for the same branches.
+//! `bbconnect pr`: lists and opens pull requests.
 
 use futures_util::future;
 use serde::Serialize;
 
 use crate::app::{App, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
-use crate::commands::Subcommand;
-use crate::commands::args::{BodyFileArg, DryRunArg, PageOpened, RepoArg, WebArg};
+use crate::commands::args::{BodyFileArg, DryRunArg, LimitArg, PageOpened, RepoArg, WebArg};
+use crate::commands::{Subcommand, command_group};
 use crate::error::Error;
 use crate::resolve::{ResolvedRepository, SelectedConnection};
 use crate::types::action::Action;
 use crate::types::operation::Operation;
 use crate::types::pull_request::{
-    NewPullRequest, PullRequest, RequestedFields, SkippedReviewer, unchanged_note,
+    NewPullRequest, PullRequest, RequestedFields, SkippedReviewer, State, unchanged_note,
 };
 use crate::types::repository::{RepoId, Repository};
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
+Examples:
+  bbconnect pr list --repo acme/site
+  bbconnect pr create --source feature/login --title 'Login page' --default-reviewers
+";
+
+command_group! {
+    #[command(before_help = EXAMPLES, defer = true)]
+    pub(crate) enum Command {
+        /// List pull requests
+        #[command(visible_alias = "ls")]
+        List(ListArgs),
+        /// Open a pull request, or find the open one for the same branches
+        Create(CreateArgs),
+    }
+}
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  bbconnect pr list --repo acme/site
+  bbconnect pr list --repo WEB/site --state all --limit 20 --json
+";
+
+#[derive(Debug, clap::Args)]
+#[command(before_help = LIST_EXAMPLES)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub repo: RepoArg,
+    /// State of the pull requests
+    #[arg(long, value_enum, default_value_t = State::Open, value_name = "STATE")]
+    pub state: State,
+    #[command(flatten)]
+    pub limit: LimitArg,
+    #[command(flatten)]
+    pub web: WebArg,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ListOutput {
+    repository: ResolvedRepository,
+    pull_requests: Vec<PullRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<PageOpened>,
+    #[serde(skip)]
+    state: State,
+}
+
+impl Subcommand for ListArgs {
+    type Output = ListOutput;
+
+    /// Lists pull requests, in the server's order.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
+        let max = self.limit.get().unwrap_or(usize::MAX);
+        let progress = app.ui.list_progress("listing pull requests");
+        let response = app.block_on(bitbucket.pull_requests(&repository.id, self.state, max))?;
+        drop(progress);
+        let pull_requests = response
+            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadPullRequests))?;
+        let page = repository.id.pull_requests_page(&selected.connection);
+        Ok(ListOutput {
+            page: self.web.open(page.as_deref(), app),
+            pull_requests,
+            repository: repository.renamed_by(&bitbucket),
+            state: self.state,
+        })
+    }
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/pr-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let rows = self.pull_requests.iter().map(|request| {
+            let state = if request.draft == Some(true) {
+                "draft".to_owned()
+            } else {
+                request.state.as_deref().unwrap_or_default().to_lowercase()
+            };
+            let row = [
+                request.id.map(|id| id.to_string()).unwrap_or_default(),
+                state,
+                request.branches(),
+                request.title.clone().unwrap_or_default(),
+            ];
+            (request.url.as_deref(), row)
+        });
+        out.linked_table(
+            &["ID", "STATE", "BRANCHES", "TITLE"].map(str::to_owned),
+            rows,
+        );
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        out.line(&format!("repository: {}", self.repository));
+        if self.pull_requests.is_empty() {
+            let label = self.state.plural_label();
+            out.line(&format!("{} has no {label}", self.repository.id));
+        }
+        if let Some(page) = &self.page {
+            page.write(out);
+        }
+    }
+}
+
+const CREATE_EXAMPLES: &str = "\
 Examples:
   bbconnect pr create --repo acme/site --source feature/login --title 'Login page'
   bbconnect pr create --source build --title 'Build 7' --body-file notes.md --draft
@@ -25,8 +130,8 @@ Examples:
 ";
 
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "bbconnect pr create [OPTIONS]\n       --source <BRANCH> --title <TITLE>", before_help = EXAMPLES)]
-pub(crate) struct Args {
+#[command(override_usage = "bbconnect pr create [OPTIONS]\n       --source <BRANCH> --title <TITLE>", before_help = CREATE_EXAMPLES)]
+pub(crate) struct CreateArgs {
     #[command(flatten)]
     pub repo: RepoArg,
     /// Source branch
@@ -78,7 +183,7 @@ struct Created {
     differs: Vec<&'static str>,
 }
 
-impl Subcommand for Args {
+impl Subcommand for CreateArgs {
     type Output = CreateOutput;
 
     /// Opens a pull request. One that is open for the same branches is not changed: users may have edited it.
@@ -107,7 +212,7 @@ impl Subcommand for Args {
 }
 
 async fn create(
-    args: &Args,
+    args: &CreateArgs,
     body: Option<String>,
     selected: &SelectedConnection,
     bitbucket: &Bitbucket,
@@ -121,7 +226,7 @@ async fn create(
 }
 
 async fn create_in(
-    args: &Args,
+    args: &CreateArgs,
     body: Option<String>,
     selected: &SelectedConnection,
     bitbucket: &Bitbucket,
@@ -240,7 +345,7 @@ fn no_difference(source: &str, target: &str) -> Error {
 
 /// Adds the reviewers to the pull request, and returns those who cannot be added.
 async fn reviewers(
-    args: &Args,
+    args: &CreateArgs,
     bitbucket: &Bitbucket,
     repository: &Repository,
     pull_request: &mut NewPullRequest,
@@ -276,7 +381,7 @@ async fn reviewers(
     Ok(left_out)
 }
 
-fn reused(request: PullRequest, args: &Args, body: Option<&str>) -> Created {
+fn reused(request: PullRequest, args: &CreateArgs, body: Option<&str>) -> Created {
     let requested = RequestedFields {
         title: Some(&args.title),
         body,
