@@ -1,9 +1,6 @@
 //! `bbconnect key`: the registered SSH keys of repositories, projects and accounts.
 
-pub(crate) mod add;
-pub(crate) mod edit;
-pub(crate) mod list;
-pub(crate) mod remove;
+pub(crate) mod registered_keys;
 pub(crate) mod rotate;
 mod target;
 pub(crate) mod test;
@@ -24,15 +21,15 @@ command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
         /// Register a public key
-        Add(add::Args),
+        Add(registered_keys::AddArgs),
         /// List registered keys
         #[command(visible_alias = "ls")]
-        List(list::Args),
+        List(registered_keys::ListArgs),
         /// Change the access or the title of a registered key
-        Edit(edit::Args),
+        Edit(registered_keys::EditArgs),
         /// Remove a registered key
         #[command(visible_alias = "rm")]
-        Remove(remove::Args),
+        Remove(registered_keys::RemoveArgs),
         /// Replace a key without downtime
         Rotate(rotate::Args),
         /// Test SSH access with one key

@@ -1,12 +1,9 @@
 //! `bbconnect token`: scopes and pages for tokens of both products; HTTP access tokens of a Data Center.
 
-pub(crate) mod create;
-pub(crate) mod list;
+pub(crate) mod access_tokens;
 mod owner_args;
 pub(crate) mod page;
-pub(crate) mod revoke;
 pub(crate) mod rotate;
-mod rotate_on_cloud;
 pub(crate) mod scopes;
 
 use crate::commands::command_group;
@@ -28,12 +25,12 @@ command_group! {
         Page(page::Args),
         /// List HTTP access tokens (Data Center)
         #[command(visible_alias = "ls")]
-        List(list::Args),
+        List(access_tokens::ListArgs),
         /// Create an HTTP access token (Data Center)
-        Create(create::Args),
+        Create(access_tokens::CreateArgs),
         /// Replace the connection's token
         Rotate(rotate::Args),
         /// Revoke an HTTP access token (Data Center)
-        Revoke(revoke::Args),
+        Revoke(access_tokens::RevokeArgs),
     }
 }

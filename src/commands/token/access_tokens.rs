@@ -1,5 +1,5 @@
-//! `bbconnect token create`: a new HTTP access token, printed or saved as a new connection. Its secret is shown once, so
-//! a token that cannot be kept is revoked again.
+//! HTTP access tokens of a Data Center: `bbconnect token list`, `token create` and `token revoke`. The secret of a new
+//! token is shown once, so a token that cannot be kept is revoked again.
 
 use serde::{Serialize, Serializer};
 
@@ -9,13 +9,14 @@ use super::owner_args::{
 use crate::app::{App, StoreFallback};
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
-use crate::commands::args::DryRunArg;
+use crate::commands::args::{DryRunArg, YesArg};
 use crate::error::Error;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::action::Action;
 use crate::types::connection::{
     Connection, ConnectionName, Credential, SecretSource, StoreKind, StoredSecret, TokenLevel,
 };
+use crate::types::date::Date;
 use crate::types::day_count::DayCount;
 use crate::types::hint::Hint;
 use crate::types::purpose::Purpose;
@@ -24,7 +25,91 @@ use crate::types::secret::Secret;
 use crate::types::shell::quote;
 use crate::ui::{CommandOutput, TextWriter};
 
-const EXAMPLES: &str = "\
+const LIST_EXAMPLES: &str = "\
+Examples:
+  bbconnect token list
+  bbconnect token list --repo WEB/site --json
+";
+
+#[derive(Debug, clap::Args)]
+#[command(before_help = LIST_EXAMPLES)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub place: TokenOwnerArgs,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ListOutput {
+    owner: String,
+    repository: Option<String>,
+    tokens: Vec<AccessToken>,
+    #[serde(skip)]
+    described_owner: String,
+}
+
+impl Subcommand for ListArgs {
+    type Output = ListOutput;
+
+    /// Lists tokens.
+    fn run(&self, app: &App) -> Result<ListOutput, Error> {
+        let (selected, bitbucket, named) = self.place.resolve(app)?;
+        let _progress = app.ui.list_progress("listing tokens");
+        let listed = app.block_on(async {
+            if bitbucket.is_cloud() {
+                return Ok(None);
+            }
+            let owner = owner(named, &bitbucket).await?;
+            let tokens = bitbucket.tokens(&owner).await?;
+            Ok(tokens.map(|tokens| (owner, tokens)))
+        })?;
+        match listed.map_err(|error| selected.describe_api_error(error))? {
+            Some((owner, tokens)) => {
+                let owner = under_current_name(owner, &bitbucket);
+                Ok(ListOutput {
+                    owner: owner.to_string(),
+                    repository: owner.repository(),
+                    tokens,
+                    described_owner: self.place.describe(&owner, &selected),
+                })
+            }
+            None => Err(not_on_cloud()),
+        }
+    }
+}
+
+impl CommandOutput for ListOutput {
+    const SCHEMA: &'static str = "bbconnect/token-list@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let day = |date: Option<Date>| date.map(|date| date.to_string()).unwrap_or_default();
+        let rows = self.tokens.iter().map(|token| {
+            [
+                token.id.clone().unwrap_or_default(),
+                token.name.clone().unwrap_or_default(),
+                token
+                    .permissions
+                    .as_ref()
+                    .map(|all| all.join(" "))
+                    .unwrap_or_default(),
+                day(token.expires_on),
+                day(token.last_used_on),
+            ]
+        });
+        out.table(
+            &["ID", "NAME", "PERMISSIONS", "EXPIRES ON", "LAST USED ON"].map(str::to_owned),
+            rows,
+        );
+    }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        out.line(&format!("tokens of {}", self.described_owner));
+        if self.tokens.is_empty() {
+            out.line(&format!("{} has no tokens", self.owner));
+        }
+    }
+}
+
+const CREATE_EXAMPLES: &str = "\
 Examples:
   bbconnect token create ci --for webhook --repo WEB/site --expires-in 90d --save-as site
   bbconnect token create ci --permission REPO_READ --username jane --token-stdin < password
@@ -32,9 +117,9 @@ Examples:
 ";
 
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "bbconnect token create [OPTIONS] <NAME>\n       <--for <PURPOSE>|--permission <PERMISSION>>", before_help = EXAMPLES)]
+#[command(override_usage = "bbconnect token create [OPTIONS] <NAME>\n       <--for <PURPOSE>|--permission <PERMISSION>>", before_help = CREATE_EXAMPLES)]
 #[command(group(clap::ArgGroup::new("rights").args(["purposes", "permissions"]).required(true).multiple(true)))]
-pub(crate) struct Args {
+pub(crate) struct CreateArgs {
     /// Name of the token
     #[arg(value_name = "NAME")]
     pub name: String,
@@ -69,7 +154,7 @@ pub(crate) struct Args {
     pub place: TokenOwnerArgs,
 }
 
-impl Subcommand for Args {
+impl Subcommand for CreateArgs {
     type Output = CreateOutput;
 
     /// Creates a token.
@@ -158,7 +243,7 @@ impl Subcommand for Args {
 }
 
 /// The store for the token, determined before the token is created.
-fn source(args: &Args, app: &App) -> Result<SecretSource, Error> {
+fn source(args: &CreateArgs, app: &App) -> Result<SecretSource, Error> {
     match args.store {
         None => app.default_store(),
         Some(StoreKind::Keyring) => Ok(SecretSource::Keyring),
@@ -171,7 +256,7 @@ fn source(args: &Args, app: &App) -> Result<SecretSource, Error> {
 }
 
 /// The permissions that are asked for, as Data Center calls them, without what another brings.
-fn permissions(args: &Args, owner: Option<&TokenOwner>) -> Result<Vec<&'static str>, Error> {
+fn permissions(args: &CreateArgs, owner: Option<&TokenOwner>) -> Result<Vec<&'static str>, Error> {
     let of_purposes = args
         .purposes
         .iter()
@@ -318,5 +403,121 @@ impl CommandOutput for CreateOutput {
             None if self.secret.is_some() => out.note("the token is not shown again"),
             None => {}
         }
+    }
+}
+
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  bbconnect token revoke 252973515069
+  bbconnect token revoke ci --repo WEB/site --yes
+";
+
+#[derive(Debug, clap::Args)]
+#[command(before_help = REVOKE_EXAMPLES)]
+pub(crate) struct RevokeArgs {
+    /// Id or name of the token
+    #[arg(value_name = "ID")]
+    pub id: String,
+    #[command(flatten)]
+    pub yes: YesArg,
+    #[command(flatten)]
+    pub dry_run: DryRunArg,
+    #[command(flatten)]
+    pub place: TokenOwnerArgs,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct RevokeOutput {
+    action: Action,
+    owner: String,
+    repository: Option<String>,
+    id: String,
+    name: Option<String>,
+    #[serde(skip)]
+    described_owner: String,
+}
+
+impl Subcommand for RevokeArgs {
+    type Output = RevokeOutput;
+
+    /// Revokes a token, once that is confirmed.
+    fn run(&self, app: &App) -> Result<RevokeOutput, Error> {
+        let (selected, bitbucket, named) = self.place.resolve(app)?;
+        if bitbucket.is_cloud() {
+            return Err(not_on_cloud());
+        }
+        let found = app.block_on(async {
+            let owner = owner(named, &bitbucket).await?;
+            let tokens = bitbucket.tokens(&owner).await?.unwrap_or_default();
+            Ok((owner, tokens))
+        })?;
+        let (owner, tokens) =
+            found.map_err(|error: ApiError| selected.describe_api_error(error))?;
+        let owner = under_current_name(owner, &bitbucket);
+        let of_id = tokens
+            .iter()
+            .filter(|token| token.id.as_deref() == Some(&self.id));
+        let of_name = tokens
+            .iter()
+            .filter(|token| token.name.as_deref() == Some(&self.id));
+        let found: Vec<_> = of_id.chain(of_name).collect();
+        let token = match found.as_slice() {
+            [token] => *token,
+            [] => {
+                let message = format!("{owner} has no token with the id or name {}", self.id);
+                let hint = Hint::command("token list")
+                    .with_text(format!(" {} lists the tokens", owner.as_flag()));
+                return Err(Error::not_found(message, hint));
+            }
+            several => {
+                let ids: Vec<&str> = several
+                    .iter()
+                    .filter_map(|token| token.id.as_deref())
+                    .collect();
+                return Err(Error::conflict(
+                    format!("several tokens of {owner} are named {}", self.id),
+                    format!("pass one of the ids: {}", ids.join(", ")),
+                ));
+            }
+        };
+        let id = token.id.as_deref().unwrap_or_default();
+        let outcome = |action| RevokeOutput {
+            action,
+            owner: owner.to_string(),
+            repository: owner.repository(),
+            id: id.to_owned(),
+            name: token.name.clone(),
+            described_owner: self.place.describe(&owner, &selected),
+        };
+        if self.dry_run.is_set() {
+            return Ok(outcome(Action::WouldRemove));
+        }
+        let name = token.name.as_deref().unwrap_or_default();
+        let is_own = bitbucket.current_token_id().as_deref() == Some(id);
+        let own = if is_own {
+            " This connection uses it."
+        } else {
+            ""
+        };
+        app.confirm(
+            self.yes.is_set(),
+            &format!("revoking token {name} ({id}) of {owner}"),
+            &format!("Revoke token {name} ({id}) of {owner}?{own}"),
+        )?;
+        let revoked = app.block_on(bitbucket.revoke_token(&owner, id))?;
+        revoked.map_err(|error| refused(&selected, error))?;
+        Ok(outcome(Action::Removed))
+    }
+}
+
+impl CommandOutput for RevokeOutput {
+    const SCHEMA: &'static str = "bbconnect/token-revoke@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        let name = self.name.as_deref().unwrap_or_default();
+        out.line(&format!(
+            "{}: token {name} ({}) of {}",
+            self.action, self.id, self.described_owner
+        ));
     }
 }
