@@ -1,12 +1,10 @@
 //! `bbconnect webhook`: webhooks of repositories, workspaces and projects.
 
+pub(crate) mod deliveries;
 pub(crate) mod ensure;
 pub(crate) mod list;
 pub(crate) mod remove;
-mod selector;
-pub(crate) mod status;
 mod target;
-pub(crate) mod test;
 
 use crate::commands::command_group;
 
@@ -31,8 +29,8 @@ command_group! {
         #[command(visible_alias = "rm")]
         Remove(remove::Args),
         /// Show the last delivery and counts (Data Center)
-        Status(status::Args),
+        Status(deliveries::StatusArgs),
         /// Send a test delivery (Data Center)
-        Test(test::Args),
+        Test(deliveries::TestArgs),
     }
 }

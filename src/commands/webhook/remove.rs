@@ -11,8 +11,7 @@ use crate::types::operation::Operation;
 use crate::types::webhook::Webhook;
 use crate::ui::{CommandOutput, TextWriter};
 
-use super::selector::WebhookSelector;
-use super::target::{OwnerOutput, WebhookOwnerArgs};
+use super::target::{OwnerOutput, WebhookOwnerArgs, WebhookSelector};
 
 const EXAMPLES: &str = "\
 Examples:
