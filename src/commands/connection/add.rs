@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::ConnectionArgs;
 use super::build::{self, Draft, Known};
 use super::secret::{self, EnteredSecret, NewSecret};
-use super::{defaults, prompts, store};
+use super::{defaults, prompts};
 use crate::app::App;
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
@@ -58,7 +58,7 @@ impl Subcommand for Args {
         let needs_store = args.auth != Some(AuthMethod::Ssh);
         // Before the first prompt, so that no input is lost.
         let chosen = (app.is_interactive() && existing.is_none() && needs_store)
-            .then(|| store::choose(args, args.auth, None, app))
+            .then(|| args.choose_store(args.auth, None, app))
             .transpose()?;
         let known = Known {
             existing: existing.as_ref(),
@@ -104,11 +104,11 @@ impl Args {
             let source = match chosen {
                 // The kind was recognized later, and the tokens of OAuth change.
                 Some(SecretSource::Command(_)) if auth.is_oauth() => {
-                    store::choose(args, Some(auth), None, app)?
+                    args.choose_store(Some(auth), None, app)?
                 }
                 Some(source) => source,
                 // Before any request.
-                None => store::choose(args, Some(auth), None, app)?,
+                None => args.choose_store(Some(auth), None, app)?,
             };
             let new = NewSecret::sign_in(args, &mut connection, entered, app)?;
             if !args.no_verify {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use crate::app::App;
+use crate::app::{App, StoreFallback};
 use crate::error::Error;
 use crate::sys::regular_file;
 use crate::types::connection::{
@@ -389,6 +389,32 @@ impl ConnectionArgs {
                 }
             },
         }
+    }
+
+    /// Where a new secret is stored. On a terminal without a keyring that is a choice, and a passphrase of the encrypted file is
+    /// prompted for with it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] without a terminal, where the secret cannot be stored. [`Error::Usage`] for a store that does not keep
+    /// this kind of secret.
+    pub(super) fn choose_store(
+        &self,
+        auth: Option<AuthMethod>,
+        before: Option<&StoredSecret>,
+        app: &App,
+    ) -> Result<SecretSource, Error> {
+        let source = self.source(auth.unwrap_or(AuthMethod::ApiToken), before, app)?;
+        if source == SecretSource::File && app.is_interactive() {
+            // A new passphrase is confirmed, and a wrong one is prompted for again: no input is lost.
+            return Ok(source);
+        }
+        // For OAuth a command gives the client secret alone, and the tokens must be stored.
+        let fallback = match (self.store, auth.is_some_and(AuthMethod::is_oauth)) {
+            (Some(_), _) => StoreFallback::None,
+            (None, true) => StoreFallback::File,
+            (None, false) => StoreFallback::FileOrCommand,
+        };
+        app.available_store(source, fallback)
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::args::ConnectionArgs;
 use super::secret::{self, EnteredSecret, NewSecret};
-use super::{build, prompts, store};
+use super::{build, prompts};
 use crate::app::App;
 use crate::commands::Subcommand;
 use crate::config::{Connections, ConnectionsError};
@@ -71,7 +71,7 @@ impl Subcommand for Args {
         // Before the prompt and before any request, so that no secret is lost.
         let prompts = args.prompts_for_secret(app);
         let source = (given.is_some() || prompts)
-            .then(|| store::choose(args, Some(after.auth()), before.secret.as_ref(), app))
+            .then(|| args.choose_store(Some(after.auth()), before.secret.as_ref(), app))
             .transpose()?;
         let entered = match (given, &source) {
             (None, Some(SecretSource::Command(command))) => Some(EnteredSecret::given(

@@ -4,17 +4,14 @@ pub(crate) mod add;
 mod args;
 mod build;
 mod defaults;
+pub(crate) mod display;
 pub(crate) mod edit;
 pub(crate) mod export;
-pub(crate) mod list;
 mod prompts;
 pub(crate) mod remove;
 pub(crate) mod rename;
 mod secret;
 pub(crate) mod set_default;
-pub(crate) mod show;
-mod store;
-pub(crate) mod which;
 
 use crate::commands::command_group;
 
@@ -33,9 +30,9 @@ command_group! {
         Add(add::Args),
         /// List connections
         #[command(visible_alias = "ls")]
-        List(list::Args),
+        List(display::ListArgs),
         /// Show a connection
-        Show(show::Args),
+        Show(display::ShowArgs),
         /// Change a connection, or replace its secret
         Edit(edit::Args),
         /// Rename a connection
@@ -46,7 +43,7 @@ command_group! {
         /// Set the default connection, or that of a repository or directory
         Use(set_default::Args),
         /// Show which connection applies here, and why
-        Which(which::Args),
+        Which(display::WhichArgs),
         /// Print a connection in the form that another product takes
         Export(export::Args),
     }
