@@ -1,15 +1,24 @@
-//! Gathers the facts about one connection. It only reads; requests that do not depend on each other are concurrent.
+//! Gathers the facts about connections, concurrently: none waits for a slow one, and none is hidden by an unreachable
+//! one. It only reads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use futures_util::future::{join, join_all, join4};
 
-use crate::app::App;
+use super::targets::CheckTarget;
+use crate::app::{App, ReachabilityCache, VerifiedCredential};
 use crate::bitbucket::{
     ApiError, Bitbucket, CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories,
 };
-use crate::diagnostics::{CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts, needed_scopes};
+use crate::diagnostics::report::{ConnectionReport, ReportOptions};
+use crate::diagnostics::{
+    CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts, judge_connection, needed_scopes,
+};
 use crate::error::{Error, ErrorSummary};
 use crate::resolve::{RepositorySource, ResolvedRepository, SelectedConnection, SshConnection};
 use crate::ssh::{PrivateKeyFile, Service, SshError};
+use crate::sys::worker_pool;
 use crate::types::connection::{AuthMethod, Connection, TokenPrefix};
 use crate::types::deployment::Deployment;
 use crate::types::permission::Permission;
@@ -17,7 +26,7 @@ use crate::types::repository::{RepoId, Repository};
 use crate::types::scope::{GrantedScopes, Scope};
 
 /// Adds what a valid credential can read.
-pub(super) async fn add_facts(
+async fn add_facts(
     bitbucket: &Bitbucket,
     facts: &mut ConnectionFacts,
     mut context: CredentialContext,
@@ -87,10 +96,7 @@ pub(super) async fn add_facts(
 }
 
 /// What is known about the credential beforehand: `--repo` counts before the connection's repository.
-pub(super) fn credential_context(
-    connection: &Connection,
-    repository: Option<&RepoId>,
-) -> CredentialContext {
+fn credential_context(connection: &Connection, repository: Option<&RepoId>) -> CredentialContext {
     let is_cloud = connection.deployment == Deployment::Cloud;
     let namespace = repository.map(|repo| repo.namespace.clone());
     let own = CredentialContext::from(connection);
@@ -213,11 +219,7 @@ async fn probe_scopes(
 
 /// What the connection's SSH key may do; `None` where it has none. Only the first step of a push is requested, so that
 /// nothing is written.
-pub(super) fn key(
-    selected: &SelectedConnection,
-    options: &CheckOptions,
-    app: &App,
-) -> Option<KeyFacts> {
+fn key(selected: &SelectedConnection, options: &CheckOptions, app: &App) -> Option<KeyFacts> {
     let ssh = SshConnection::new(selected.name.clone(), selected.connection.clone())?;
     let mut facts = KeyFacts {
         path: ssh.key.clone(),
@@ -256,4 +258,73 @@ pub(super) fn key(
     }
     facts.can_read = Some(can_read);
     Some(facts)
+}
+
+/// Checks connections, and returns their reports in the same order.
+pub(super) fn check_all(
+    targets: &[CheckTarget],
+    options: &CheckOptions,
+    report: ReportOptions,
+    app: &App,
+) -> Vec<ConnectionReport> {
+    let total = targets.len();
+    let progress = app.ui.progress(&match targets {
+        [CheckTarget::Connection(selected, _)] => {
+            format!("checking {}", selected.connection.base_url)
+        }
+        _ => format!("checking {total} connections"),
+    });
+    let done = AtomicUsize::new(0);
+    let reachability = ReachabilityCache::default();
+    worker_pool::map_bounded(
+        targets,
+        |target| match target {
+            CheckTarget::Connection(selected, _) => {
+                selected.connection.base_url.origin().to_string()
+            }
+            CheckTarget::Unreadable(name, _) => name.clone(),
+        },
+        |target| {
+            let checked = match target {
+                CheckTarget::Connection(selected, repository) => {
+                    let started = Instant::now();
+                    let facts =
+                        gather_one(selected, repository.as_ref(), options, &reachability, app);
+                    let findings = judge_connection(&facts, options);
+                    ConnectionReport::new(facts, findings, report, started.elapsed())
+                }
+                CheckTarget::Unreadable(name, summary) => {
+                    ConnectionReport::unreadable(name, summary)
+                }
+            };
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if total > 1 {
+                progress.set_message(&format!("checked {done} of {total} connections"));
+            }
+            checked
+        },
+    )
+}
+
+fn gather_one(
+    selected: &SelectedConnection,
+    repository: Option<&ResolvedRepository>,
+    options: &CheckOptions,
+    reachability: &ReachabilityCache,
+    app: &App,
+) -> ConnectionFacts {
+    let id = repository.map(|repository| &repository.id);
+    let context = credential_context(&selected.connection, id);
+    let VerifiedCredential {
+        mut facts,
+        bitbucket,
+    } = app.verify_credential(selected, &context, reachability);
+    if let Some(bitbucket) = bitbucket {
+        let gathering = add_facts(&bitbucket, &mut facts, context, repository, options);
+        if let Err(error) = app.block_on(gathering) {
+            facts.credential.secret = Err(ErrorSummary::from(&error));
+        }
+    }
+    facts.key = key(selected, options, app);
+    facts
 }

@@ -1,6 +1,5 @@
 //! `bbconnect check`: verifies credentials, their scopes and expiry, the server and the repository.
 
-mod check_all;
 mod gather;
 mod targets;
 
@@ -97,7 +96,7 @@ impl Subcommand for Args {
             has_requirements: options.has_requirements(),
         };
         let targets = targets::targets(&self.names, self.all, self.repo.as_ref(), self.shard, app)?;
-        let connections = check_all::check_all(&targets, &options, report, app);
+        let connections = gather::check_all(&targets, &options, report, app);
         Ok(CheckReport::new(connections, report, started.elapsed()))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::Args;
-use super::connect_url::ConnectUrl;
+use super::connection::ConnectUrl;
 use super::plan::{Plan, RegistrationMethod};
 use super::steps::{StepId, StepLog};
 use super::verify::VerifiedAccess;

@@ -1,11 +1,12 @@
-//! The connection that `bbconnect connect` saves: its name, and the update of the configuration file.
+//! The clone URL of `bbconnect connect`, with the user's SSH configuration, and the connection that is saved for it.
 
-use super::connect_url::ConnectUrl;
+use super::steps::{StepId, StepLog};
 use crate::app::App;
 use crate::config::Connections;
 use crate::error::Error;
 use crate::types::clone_url::CloneUrl;
 use crate::types::connection::{AuthMethod, Connection, ConnectionName};
+use crate::types::ssh_address::is_alias_name;
 use crate::ui::ConnectionView;
 
 /// The connection to create or update.
@@ -174,4 +175,41 @@ fn candidate_names(url: &CloneUrl) -> Vec<ConnectionName> {
         .flatten()
         .filter_map(|name| name.parse().ok())
         .collect()
+}
+
+/// A clone URL, with the host for which an alias of the user's SSH configuration stands.
+pub(super) struct ConnectUrl {
+    pub(super) url: CloneUrl,
+    /// The URL with the alias, where only its configuration leads to the server, so that git needs it.
+    pub(super) alias: Option<CloneUrl>,
+}
+
+impl ConnectUrl {
+    pub(super) fn resolve(
+        app: &App,
+        url: &CloneUrl,
+        steps: &mut StepLog<'_>,
+    ) -> Result<Self, Error> {
+        let unchanged = || Self {
+            url: url.clone(),
+            alias: None,
+        };
+        let Some(resolved) = app.resolve_ssh_url(url)? else {
+            return Ok(unchanged());
+        };
+        steps.warn(StepId::Url, resolved.description);
+        if !is_alias_name(&url.host().to_string()) {
+            return Ok(unchanged());
+        }
+        Ok(Self {
+            url: resolved.url,
+            alias: resolved.proxy.map(|_| url.clone()),
+        })
+    }
+
+    /// Whether another URL names the repository.
+    pub(super) fn is_repository(&self, other: &CloneUrl) -> bool {
+        let mut own = std::iter::once(&self.url).chain(&self.alias);
+        own.any(|own| own.is_same_repository(other))
+    }
 }

@@ -3,7 +3,6 @@
 
 mod args;
 mod checkout;
-mod connect_url;
 mod connection;
 mod key;
 mod output;
@@ -13,7 +12,7 @@ mod verify;
 
 pub(crate) use self::args::Args;
 use self::args::Target;
-use self::connect_url::ConnectUrl;
+use self::connection::ConnectUrl;
 pub(crate) use self::output::ConnectOutput;
 use self::output::{Registration, Repository, Ssh};
 use self::plan::{ApiRegistration, Plan, RegistrationMethod};

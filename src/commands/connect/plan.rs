@@ -4,8 +4,7 @@
 use std::path::PathBuf;
 
 use super::args::{Args, Register};
-use super::connect_url::ConnectUrl;
-use super::connection::TargetConnection;
+use super::connection::{ConnectUrl, TargetConnection};
 use super::steps::{StepId, StepLog};
 use crate::app::{App, KeyRegistry, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket};

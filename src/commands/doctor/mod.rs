@@ -4,7 +4,6 @@
 mod firewall_rules;
 mod gather;
 mod output;
-mod redact;
 mod report;
 mod target;
 

@@ -1,19 +1,16 @@
 //! `bbconnect publish`: commits the difference between a local directory and a branch, and opens a pull request.
 
 mod history;
-mod names;
 mod output;
-mod plan;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
-
-pub(crate) use self::output::PublishOutput;
+use std::str::FromStr;
 
 use self::history::{History, changed_meanwhile};
-use self::names::{BranchName, RepoDir};
+pub(crate) use self::output::PublishOutput;
 use self::output::PullRequestResult;
-use self::plan::Plan;
 use crate::app::{App, require_not_archived};
 use crate::bitbucket::{ApiError, Bitbucket, EnsureOutcome};
 use crate::commands::Subcommand;
@@ -25,11 +22,14 @@ use crate::git::{
 use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
 use crate::types::commit::{Branch, Signature};
+use crate::types::git_dir_name::is_git_dir_name;
 use crate::types::operation::Operation;
-use crate::types::publish_trailer::PublishTarget;
+use crate::types::publish_trailer::{ChangedPaths, PublishTarget, PublishTrailer};
 use crate::types::pull_request::{self, NewPullRequest, PullRequest};
 use crate::types::repository::{RepoRef, Repository};
-use crate::types::tree_diff::{FileContent, TreeDiff, TreeEntry};
+use crate::types::tree_diff::{
+    Comparison, FileContent, LocalFile, TreeDiff, TreeEntry, diff_trees,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -451,4 +451,201 @@ async fn ensure_pull_request(
         }
         EnsureOutcome::NoDifference => None,
     })
+}
+
+/// A directory of a repository; empty for the root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RepoDir(String);
+
+impl RepoDir {
+    /// Without a slash at either end.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RepoDir {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.strip_prefix("./").unwrap_or(text);
+        let path = text.trim_end_matches('/');
+        let is_part = |part: &str| !matches!(part, "" | "." | "..") && !is_git_dir_name(part);
+        let is_path = !path.contains(['\\', '\0']) && path.split('/').all(is_part);
+        if path.is_empty() && !text.starts_with('/') || is_path {
+            Ok(Self(path.to_owned()))
+        } else {
+            Err("not a path below the root of a repository".to_owned())
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BranchName(String);
+
+impl BranchName {
+    /// Without `refs/heads/`.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BranchName {
+    type Err = String;
+
+    /// The rules of git-check-ref-format(1) for branches.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = text.strip_prefix("refs/heads/").unwrap_or(text);
+        let is_part = |part: &str| {
+            !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none()
+        };
+        let is_name = name.split('/').all(is_part)
+            && !name.starts_with('-')
+            && !name.ends_with('.')
+            && !name.contains("..")
+            && !name.contains("@{")
+            && name != "@"
+            && !name
+                .chars()
+                .any(|c| c.is_control() || " ~^:?*[\\".contains(c));
+        if is_name {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err("not a valid branch name".to_owned())
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Plan {
+    /// The local directory.
+    dir: PathBuf,
+    files: Vec<LocalFile>,
+    target: PublishTarget,
+    /// The target branch; `None` where it does not exist.
+    tip: Option<Branch>,
+    /// The base of the pull request; `None` in an empty repository.
+    base: Option<Branch>,
+}
+
+impl Plan {
+    /// The branch whose commit is the parent of the new one.
+    fn parent(&self) -> Option<&Branch> {
+        self.tip.as_ref().or(self.base.as_ref())
+    }
+
+    /// Whether the directory lacks a file of the branch. A file that it has and ignores is not lacking.
+    fn lacks(&self, path: &str) -> bool {
+        let into = &self.target.into;
+        let below = if into.is_empty() {
+            Some(path)
+        } else {
+            path.strip_prefix(into)
+                .and_then(|rest| rest.strip_prefix('/'))
+        };
+        below.is_some_and(|below| match self.dir.join(below).symlink_metadata() {
+            Ok(metadata) => metadata.is_dir(),
+            // A path that cannot be examined may exist.
+            Err(error) => matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ),
+        })
+    }
+
+    /// Whether a path of the branch is in the directory that is published to, or may conflict with it.
+    fn is_in_scope(&self, path: &str) -> bool {
+        let into = &self.target.into;
+        into.is_empty() || path == into || contains(into, path) || contains(path, into)
+    }
+
+    /// Compares with the tree of the parent. `removes` decides about files that the directory lacks.
+    fn compare(
+        &self,
+        entries: &[TreeEntry],
+        removes: impl Fn(&str) -> bool,
+    ) -> Result<TreeDiff, Error> {
+        let Comparison { diff, conflicts } = diff_trees(&self.files, entries, removes);
+        match conflicts.first() {
+            Some(path) => Err(self.path_conflict(path)),
+            None => Ok(diff),
+        }
+    }
+
+    fn path_conflict(&self, path: &str) -> Error {
+        let PublishTarget { branch, into } = &self.target;
+        let branch = self.parent().map_or(branch, |parent| &parent.name);
+        let conflicting = self
+            .files
+            .iter()
+            .find(|file| contains(&file.path, path) || contains(path, &file.path));
+        let local = conflicting.map_or("", |file| file.path.as_str());
+        let hint = if contains(path, local) && (path == into || contains(path, into)) {
+            "pass another directory with --into"
+        } else {
+            "pass --delete-removed, or rename the file in the directory"
+        };
+        let message =
+            format!("the branch {branch} has the file {path}, which conflicts with {local}");
+        Error::conflict(message, hint)
+    }
+
+    /// The files whose blobs a commit needs.
+    fn files_to_write(&self, diff: &TreeDiff) -> Vec<&LocalFile> {
+        let files = self.files.iter();
+        files.filter(|file| diff.writes(&file.path)).collect()
+    }
+
+    /// The message of the commit, with the trailers that mark it.
+    fn message_with_trailer(&self, message: &str, diff: &TreeDiff) -> String {
+        let written = self.files_to_write(diff).into_iter();
+        let mut changes: ChangedPaths = written
+            .map(|file| (file.path.clone(), Some(file.hash.clone())))
+            .collect();
+        changes.extend(diff.removed.iter().map(|path| (path.clone(), None)));
+        let parent = self.parent().map(|branch| branch.hash.as_str());
+        let trailer = PublishTrailer::new(self.target.clone(), parent, &changes);
+        format!("{message}\n\n{trailer}")
+    }
+}
+
+/// Whether a path is below a directory.
+fn contains(dir: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(dir);
+    rest.is_some_and(|rest| rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branch_names_and_directories() {
+        for (text, name) in [
+            ("main", Some("main")),
+            ("refs/heads/a/b", Some("a/b")),
+            ("", None),
+            ("-x", None),
+            ("a..b", None),
+            ("a b", None),
+            ("a/", None),
+            ("a.lock", None),
+        ] {
+            let read = text.parse::<BranchName>().ok();
+            assert_eq!(read.as_ref().map(BranchName::as_str), name, "{text}");
+        }
+        for (text, path) in [
+            ("", Some("")),
+            ("docs/", Some("docs")),
+            ("./a/b", Some("a/b")),
+            ("../x", None),
+            ("/abs", None),
+            ("/", None),
+            ("a/.git/hooks", None),
+            ("git~1", None),
+        ] {
+            let read = text.parse::<RepoDir>().ok();
+            assert_eq!(read.as_ref().map(RepoDir::as_str), path, "{text}");
+        }
+    }
 }
