@@ -4,7 +4,6 @@ pub(crate) mod add;
 mod args;
 mod build;
 mod defaults;
-pub(crate) mod display;
 pub(crate) mod edit;
 pub(crate) mod export;
 mod prompts;
@@ -12,6 +11,7 @@ pub(crate) mod remove;
 pub(crate) mod rename;
 mod secret;
 pub(crate) mod set_default;
+pub(crate) mod show;
 
 use crate::commands::command_group;
 
@@ -30,9 +30,9 @@ command_group! {
         Add(add::Args),
         /// List connections
         #[command(visible_alias = "ls")]
-        List(display::ListArgs),
+        List(show::ListArgs),
         /// Show a connection
-        Show(display::ShowArgs),
+        Show(show::ShowArgs),
         /// Change a connection, or replace its secret
         Edit(edit::Args),
         /// Rename a connection
@@ -43,7 +43,7 @@ command_group! {
         /// Set the default connection, or that of a repository or directory
         Use(set_default::Args),
         /// Show which connection applies here, and why
-        Which(display::WhichArgs),
+        Which(show::WhichArgs),
         /// Print a connection in the form that another product takes
         Export(export::Args),
     }
