@@ -399,7 +399,7 @@ impl ErrorBody {
     }
 
     /// The names of Data Center's exceptions.
-    fn exceptions(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn exceptions(&self) -> impl Iterator<Item = &str> {
         self.errors
             .as_array()
             .into_iter()

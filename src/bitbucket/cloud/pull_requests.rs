@@ -263,12 +263,8 @@ impl Cloud {
         &self,
         repository: &Repository,
     ) -> Result<Vec<Reviewer>, ApiError> {
-        let segments = [
-            "repositories",
-            &repository.namespace,
-            &repository.slug,
-            "effective-default-reviewers",
-        ];
+        let repo = repository.path();
+        let segments = repo_path(&repo, &["effective-default-reviewers"]);
         let all: Vec<DefaultReviewer> = self.http.pages(&segments, &[("pagelen", "100")]).await?;
         // Access tokens have no user.
         let response = self.http.get(&["user"], &[]).await;

@@ -146,13 +146,7 @@ impl Cloud {
     ///
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/#api-repositories-workspace-repo-slug-refs-branches-get>
     pub(crate) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
-        let segments = [
-            "repositories",
-            &repo.namespace,
-            &repo.slug,
-            "refs",
-            "branches",
-        ];
+        let segments = repo_path(repo, &["refs", "branches"]);
         let response: Branches = self.http.get_json(&segments, &[("pagelen", "1")]).await?;
         Ok(response.values.is_empty())
     }
@@ -232,8 +226,7 @@ impl Cloud {
 
 /// The path of a repository and of resources below it.
 pub(super) fn repo_path<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
-    let own = ["repositories", &repo.namespace, &repo.slug];
-    own.into_iter().chain(below.iter().copied()).collect()
+    [&["repositories", &repo.namespace, &repo.slug][..], below].concat()
 }
 
 /// The filter of a search. An expression of Bitbucket's query language is passed on.

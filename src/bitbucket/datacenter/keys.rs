@@ -3,8 +3,8 @@
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::DataCenter;
 use super::repositories::{Project, RepositoryJson};
+use super::{DataCenter, rest_path};
 use crate::bitbucket::client::{ApiError, Response};
 use crate::types::day_count::DayCount;
 use crate::types::public_key::PublicKey;
@@ -89,7 +89,7 @@ impl DataCenter {
     ) -> Result<Vec<KeyOwner>, ApiError> {
         let mut owners = Vec::new();
         for kind in ["repos", "projects"] {
-            let path = ["rest", "keys", "latest", "ssh", id, kind];
+            let path = rest_path("keys", &["ssh", id, kind]);
             let response = self.http.get(&path, &[]).await?;
             let places: KeyPlaces = response.json()?;
             owners.extend(places.values.into_iter().filter_map(KeyPlace::owner));
@@ -197,18 +197,11 @@ fn check_permission(response: &Response) -> Result<(), ApiError> {
 
 fn keys_path(owner: &KeyOwner) -> Vec<&str> {
     match owner {
-        KeyOwner::Repository(path) => vec![
-            "rest",
-            "keys",
-            "latest",
-            "projects",
-            &path.namespace,
-            "repos",
-            &path.slug,
-            "ssh",
-        ],
-        KeyOwner::Project { key, .. } => vec!["rest", "keys", "latest", "projects", key, "ssh"],
-        KeyOwner::Account => vec!["rest", "ssh", "latest", "keys"],
+        KeyOwner::Repository(RepoId { namespace, slug }) => {
+            rest_path("keys", &["projects", namespace, "repos", slug, "ssh"])
+        }
+        KeyOwner::Project { key, .. } => rest_path("keys", &["projects", key, "ssh"]),
+        KeyOwner::Account => rest_path("ssh", &["keys"]),
     }
 }
 

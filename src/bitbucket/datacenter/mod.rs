@@ -29,3 +29,8 @@ impl DataCenter {
         &self.http
     }
 }
+
+/// The path of a resource of one of the REST APIs of the server.
+fn rest_path<'a>(api: &'a str, below: &[&'a str]) -> Vec<&'a str> {
+    [&["rest", api, "latest"][..], below].concat()
+}

@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::DataCenter;
 use super::repositories::{HEADS, repo_path};
+use super::{DataCenter, rest_path};
 use crate::bitbucket::client::{ApiError, null_as_default};
 use crate::bitbucket::pull_requests::CreateOutcome;
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, SkippedReviewer, State};
@@ -175,12 +175,7 @@ impl DataCenter {
             if !left_out.is_empty() {
                 return Ok(CreateOutcome::WithoutReviewers(left_out));
             }
-            let exceptions = body_json["errors"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|error| error["exceptionName"].as_str());
-            for exception in exceptions {
+            for exception in response.error_body().exceptions() {
                 if exception.ends_with(".EmptyPullRequestException") {
                     return Ok(CreateOutcome::NoDifference);
                 }
@@ -211,16 +206,9 @@ impl DataCenter {
             .unwrap_or_default()
             .to_string();
         let (source, target) = (format!("{HEADS}{source}"), format!("{HEADS}{target}"));
-        let segments = [
-            "rest",
-            "default-reviewers",
-            "latest",
-            "projects",
-            &repo.namespace,
-            "repos",
-            &repo.slug,
-            "reviewers",
-        ];
+        let RepoId { namespace, slug } = &repo;
+        let below = ["projects", namespace, "repos", slug, "reviewers"];
+        let segments = rest_path("default-reviewers", &below);
         let query = [
             ("sourceRepoId", id.as_str()),
             ("targetRepoId", id.as_str()),

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::DataCenter;
+use super::{DataCenter, rest_path};
 use crate::bitbucket::client::{ApiError, null_as_default};
 use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
@@ -172,14 +172,7 @@ impl DataCenter {
         if new.public {
             creation["public"] = json!(true);
         }
-        let segments = [
-            "rest",
-            "api",
-            "latest",
-            "projects",
-            &new.repo.namespace,
-            "repos",
-        ];
+        let segments = rest_path("api", &["projects", &new.repo.namespace, "repos"]);
         let response = self
             .http
             .write(Method::POST, &segments, &[], &creation)
@@ -220,16 +213,8 @@ impl DataCenter {
 
 /// The path of a repository and of resources below it.
 pub(super) fn repo_path<'a>(repo: &'a RepoId, below: &[&'a str]) -> Vec<&'a str> {
-    let own = [
-        "rest",
-        "api",
-        "latest",
-        "projects",
-        &repo.namespace,
-        "repos",
-        &repo.slug,
-    ];
-    own.into_iter().chain(below.iter().copied()).collect()
+    let own = ["projects", &repo.namespace, "repos", &repo.slug];
+    rest_path("api", &[&own[..], below].concat())
 }
 
 impl RepositoryJson {

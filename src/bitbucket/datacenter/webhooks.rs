@@ -6,8 +6,8 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::DataCenter;
 use super::repositories::repo_path;
+use super::{DataCenter, rest_path};
 use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::webhooks::{
     Deliveries, StoredWebhook, TestDelivery, WebhookChange, WebhookSpec, events, url,
@@ -287,9 +287,7 @@ impl DataCenter {
 fn hooks_path<'a>(owner: &'a WebhookOwner, below: &[&'a str]) -> Vec<&'a str> {
     let mut path = match owner {
         WebhookOwner::Repository(repo) => repo_path(repo, &["webhooks"]),
-        WebhookOwner::Namespace(key) => {
-            vec!["rest", "api", "latest", "projects", key, "webhooks"]
-        }
+        WebhookOwner::Namespace(key) => rest_path("api", &["projects", key, "webhooks"]),
     };
     path.extend(below);
     path
