@@ -52,8 +52,8 @@ use std::ffi::OsString;
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
-use crate::app::{App, GlobalOptions};
-use crate::cli::{Cli, PreParsedFlags, Version, help_page, usage_error};
+use crate::app::App;
+use crate::cli::{Cli, Version, help_page, rejected_flags, usage_error};
 use crate::commands::help::{self, HelpOutput};
 use crate::commands::{Command, Dispatch as _};
 
@@ -64,7 +64,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
     let width = help::page_width(environment.stdout_columns);
     match parse(&arguments, width) {
         Ok(cli) => {
-            let mut flags = GlobalOptions::from(&cli.global);
+            let mut flags = cli.global;
             flags.json |= matches!(&cli.command, Command::Check(args) if args.wants_json())
                 || matches!(&cli.command, Command::Audit(args) if args.wants_json());
             let app = App::new(&flags, environment, cli::command);
@@ -75,14 +75,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: &Environm
             })
         }
         Err(refusal) => {
-            let rejected = PreParsedFlags::parse(&arguments);
-            let is_json = rejected.json || rejected.get.is_some();
-            let flags = GlobalOptions {
-                json: rejected.json,
-                get: rejected.get,
-                color: rejected.color,
-                ..GlobalOptions::default()
-            };
+            let flags = rejected_flags(&arguments);
+            let is_json = flags.json || flags.get.is_some();
             let ui = App::new(&flags, environment, cli::command).ui;
             let kind = refusal.kind();
             let shown = |written: Result<ExitStatus, _>| {

@@ -50,29 +50,56 @@ use crate::ui::{ColorChoice, Format, OutputOptions, Ui};
 /// The time limit of a request, unless `--timeout` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The global flags.
-#[derive(Debug, Clone, Default)]
+/// Flags that every command takes, before and after its name.
+#[derive(Debug, Clone, Default, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct GlobalOptions {
-    /// `--connection`
+    /// Use this connection
+    #[arg(short, long, global = true, value_name = "NAME", display_order = 990)]
     pub connection: Option<String>,
-    /// `--json`
+    /// Print one JSON document, also on failure
+    #[arg(long, global = true, display_order = 991)]
     pub json: bool,
-    /// `--get`
+    /// Print one value of the JSON document, such as /connections/0/name
+    #[arg(long, global = true, hide = true, value_name = "POINTER")]
     pub get: Option<JsonPointer>,
-    /// `--quiet`
+    /// Print results and errors only
+    #[arg(short, long, global = true, hide = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// `--verbose`
+    /// Log requests and timings to stderr (secrets redacted)
+    #[arg(short, long, global = true, hide = true)]
     pub verbose: bool,
-    /// `--no-input`
+    /// Disable prompts
+    #[arg(long, global = true, hide = true)]
     pub no_input: bool,
-    /// `--color`
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide = true,
+        hide_possible_values = true,
+        help = "When to use colors: auto, always, never"
+    )]
     pub color: ColorChoice,
-    /// `--timeout`
+    /// Time limit of a request [default: 30], or of an OAuth sign-in [default: 300]
+    #[arg(long, global = true, hide = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
+}
+
+/// A time limit: whole seconds, up to a day.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=86_400).contains(seconds));
+    let limit = seconds.map(Duration::from_secs);
+    limit.ok_or_else(|| "expected a number of seconds from 1 to 86400".to_owned())
 }
 
 /// The SSH configuration of hosts and users.

@@ -4,20 +4,18 @@ mod completion;
 mod foreign_words;
 mod markdown_docs;
 mod usage_error;
-mod version;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, CommandFactory as _, Parser};
+use clap::{CommandFactory as _, Parser};
+use serde::Serialize;
 
 pub use self::completion::complete;
 pub use self::markdown_docs::markdown;
-pub(crate) use self::usage_error::{PreParsedFlags, help_page, usage_error};
-pub(crate) use self::version::Version;
+pub(crate) use self::usage_error::{help_page, rejected_flags, usage_error};
 
 use crate::app::GlobalOptions;
 use crate::commands::Command;
-use crate::types::json_pointer::JsonPointer;
-use crate::ui::ColorChoice;
+use crate::ui::{CommandOutput, TextWriter};
 
 /// Examples come first, where a reader looks; the last line leads to the options that the pages leave out.
 const HELP_TEMPLATE: &str = "\
@@ -40,7 +38,7 @@ const STYLES: Styles = Styles::styled()
 pub(crate) struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
-    pub global: GlobalArgs,
+    pub global: GlobalOptions,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -54,69 +52,25 @@ Examples:
   bbconnect doctor https://git.example.com
 ";
 
-/// Flags that every command takes, before and after its name.
-#[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
-pub(crate) struct GlobalArgs {
-    /// Use this connection
-    #[arg(short, long, global = true, value_name = "NAME", display_order = 990)]
-    pub connection: Option<String>,
-    /// Print one JSON document, also on failure
-    #[arg(long, global = true, display_order = 991)]
-    pub json: bool,
-    /// Print one value of the JSON document, such as /connections/0/name
-    #[arg(long, global = true, hide = true, value_name = "POINTER")]
-    pub get: Option<JsonPointer>,
-    /// Print results and errors only
-    #[arg(short, long, global = true, hide = true, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Log requests and timings to stderr (secrets redacted)
-    #[arg(short, long, global = true, hide = true)]
-    pub verbose: bool,
-    /// Disable prompts
-    #[arg(long, global = true, hide = true)]
-    pub no_input: bool,
-    /// When to use colours
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        value_name = "WHEN",
-        default_value_t,
-        hide = true,
-        hide_possible_values = true,
-        help = "When to use colors: auto, always, never"
-    )]
-    pub color: ColorChoice,
-    /// Time limit of a request [default: 30], or of an OAuth sign-in [default: 300]
-    #[arg(long, global = true, hide = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
-    pub timeout: Option<u64>,
+/// The output of `--version`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Version {
+    version: &'static str,
 }
 
-/// A time limit: whole seconds, up to a day.
-fn seconds(text: &str) -> Result<u64, String> {
-    let seconds = text
-        .parse()
-        .ok()
-        .filter(|seconds| (1..=86_400).contains(seconds));
-    seconds.ok_or_else(|| "expected a number of seconds from 1 to 86400".to_owned())
-}
-
-impl From<&GlobalArgs> for GlobalOptions {
-    fn from(global: &GlobalArgs) -> Self {
+impl Default for Version {
+    fn default() -> Self {
         Self {
-            connection: global.connection.clone(),
-            timeout: global.timeout.map(std::time::Duration::from_secs),
-            json: global.json,
-            get: global.get.clone(),
-            quiet: global.quiet,
-            verbose: global.verbose,
-            no_input: global.no_input,
-            color: global.color,
+            version: env!("CARGO_PKG_VERSION"),
         }
+    }
+}
+
+impl CommandOutput for Version {
+    const SCHEMA: &'static str = "bbconnect/version@1";
+
+    fn write_stdout(&self, out: &mut TextWriter) {
+        out.line(&format!("bbconnect {}", self.version));
     }
 }
 

@@ -8,49 +8,39 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use dialoguer::console::strip_ansi_codes;
 
 use super::foreign_words;
+use crate::app::GlobalOptions;
 use crate::commands::help::{MAX_WIDTH, UNWRAPPED, program_page};
 use crate::error::Error;
 use crate::types::clone_url::CloneUrlError;
 use crate::types::connection::{BaseUrlError, TokenPrefix};
-use crate::types::json_pointer::JsonPointer;
 use crate::types::repository::RepoRefError;
 use crate::ui::{ColorChoice, fit_help};
 
-/// Global flags, read from arguments that clap rejected.
-#[derive(Debug, Default)]
-pub(crate) struct PreParsedFlags {
-    pub(crate) json: bool,
-    pub(crate) get: Option<JsonPointer>,
-    pub(crate) color: ColorChoice,
-}
-
-impl PreParsedFlags {
-    /// Reads the arguments up to `--`.
-    pub(crate) fn parse(arguments: &[OsString]) -> Self {
-        let mut words = arguments
-            .iter()
-            .map(|word| word.to_string_lossy())
-            .take_while(|word| word != "--");
-        let mut flags = Self::default();
-        while let Some(word) = words.next() {
-            let (flag, value) = word
-                .split_once('=')
-                .map_or((&*word, None), |(flag, value)| {
-                    (flag, Some(value.to_owned()))
-                });
-            let mut value = || value.clone().or_else(|| words.next().map(String::from));
-            match flag {
-                "--json" => flags.json = true,
-                "--get" => flags.get = value().and_then(|pointer| pointer.parse().ok()),
-                "--color" => {
-                    let color = value().and_then(|when| ColorChoice::from_str(&when, false).ok());
-                    flags.color = color.unwrap_or(flags.color);
-                }
-                _ => {}
+/// The global flags about output, read from arguments that clap rejected, up to `--`.
+pub(crate) fn rejected_flags(arguments: &[OsString]) -> GlobalOptions {
+    let mut words = arguments
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .take_while(|word| word != "--");
+    let mut flags = GlobalOptions::default();
+    while let Some(word) = words.next() {
+        let (flag, value) = word
+            .split_once('=')
+            .map_or((&*word, None), |(flag, value)| {
+                (flag, Some(value.to_owned()))
+            });
+        let mut value = || value.clone().or_else(|| words.next().map(String::from));
+        match flag {
+            "--json" => flags.json = true,
+            "--get" => flags.get = value().and_then(|pointer| pointer.parse().ok()),
+            "--color" => {
+                let color = value().and_then(|when| ColorChoice::from_str(&when, false).ok());
+                flags.color = color.unwrap_or(flags.color);
             }
+            _ => {}
         }
-        flags
     }
+    flags
 }
 
 /// The help page that was asked for, or that of a command that lacks a subcommand.
