@@ -162,6 +162,18 @@ impl App {
         ));
     }
 
+    /// The response to requests for an operation. Where a permission is missing, the error names the scopes that the
+    /// operation needs.
+    pub(crate) fn request<T>(
+        &self,
+        selected: &SelectedConnection,
+        operation: Operation,
+        requests: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, Error> {
+        self.block_on(requests)?
+            .map_err(|error| selected.describe_api_error_for(error, operation))
+    }
+
     /// Runs a future that sends requests to completion.
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
         let _progress = self.ui.progress_unless_active("sending the request");

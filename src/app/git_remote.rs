@@ -53,9 +53,11 @@ impl App {
             return self.ssh_only_source(resolved, reference, &url);
         }
         let (selected, bitbucket, repository) = self.client_for_repo(Some(reference))?;
-        let found = self.block_on(bitbucket.repository(&repository.id))?;
-        let found = found
-            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
+        let found = self.request(
+            &selected,
+            Operation::ReadRepositories,
+            bitbucket.repository(&repository.id),
+        )?;
         let key = SshConnection::new(selected.name.clone(), selected.connection.clone());
         let key = key.filter(|key| key.is_for(reference));
         let mut source = CloneSource {
@@ -224,7 +226,7 @@ impl App {
             url: git_url(connection, repository),
             authorization: Secret::new(authorization),
             network: connection.network.clone(),
-            limit: self.flags.timeout.unwrap_or(LIMIT),
+            limit: self.child_timeout(LIMIT),
         })
     }
 }

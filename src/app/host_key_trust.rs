@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{App, TIMEOUT};
+use super::App;
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
 use crate::resolve::{Needs, Target};
@@ -80,19 +80,14 @@ impl App {
         Ok(keys)
     }
 
-    /// Time limit of SSH connections.
-    pub(crate) fn ssh_limit(&self) -> Duration {
-        self.flags.timeout.unwrap_or(TIMEOUT)
-    }
-
     /// Options for SSH connections. The user gets two more minutes to type a passphrase.
     pub(crate) fn ssh_timeout_and_prompt(&self, has_passphrase: bool) -> CheckOptions {
         let may_prompt = has_passphrase && self.may_ask;
         CheckOptions {
             limit: if may_prompt {
-                self.ssh_limit() + Duration::from_mins(2)
+                self.timeout() + Duration::from_mins(2)
             } else {
-                self.ssh_limit()
+                self.timeout()
             },
             may_prompt,
         }
@@ -273,8 +268,8 @@ impl App {
             .ui
             .progress(&format!("requesting the host keys of {host}"));
         let offered = match &destination.route {
-            Some(_) => ssh::scan_with_config(destination, self.ssh_limit())?,
-            None => ssh::scan(host, self.ssh_limit())?,
+            Some(_) => ssh::scan_with_config(destination, self.timeout())?,
+            None => ssh::scan(host, self.timeout())?,
         };
         reject_retired(host, offered.iter())?;
         let file = self.known_hosts()?;

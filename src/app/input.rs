@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::App;
+use super::{App, MAX_ATTEMPTS};
 use crate::error::Error;
 use crate::secrets;
 use crate::sys::{ownership, regular_file};
@@ -24,8 +24,7 @@ impl App {
     pub(crate) fn read_new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
         let secret = if self.may_ask {
             self.ui
-                .prompt_new_secret("Passphrase for the private key")
-                .map_err(Error::Stdin)?
+                .prompt_new_secret("Passphrase for the private key")?
         } else if self.environment.stdin_is_terminal {
             return Err(Error::InputRequired {
                 what: "a passphrase",
@@ -49,7 +48,7 @@ impl App {
         let secret = if !self.environment.stdin_is_terminal {
             first_line_of_stdin(flag)?
         } else if self.may_ask {
-            self.ui.prompt_secret("Token").map_err(Error::Stdin)?
+            self.ui.prompt_secret("Token")?
         } else {
             return Err(Error::InputRequired {
                 what: "a token",
@@ -84,9 +83,25 @@ impl App {
         let listener = Box::new(self.ui.child_stderr());
         Ok(secrets::secret_from_command(
             command,
-            self.command_limit(),
+            self.child_timeout(COMMAND_TIMEOUT),
             listener,
         )?)
+    }
+
+    /// Repeats an attempt with a secret that is prompted for, three times in all where the secret is wrong.
+    pub(crate) fn retry_wrong_secret<T>(
+        &self,
+        attempt: impl Fn() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        for _ in 1..MAX_ATTEMPTS {
+            match attempt() {
+                Err(error) if error.is_wrong_secret() => {
+                    self.ui.eprint_line(&format!("  {error}"));
+                }
+                result => return result,
+            }
+        }
+        attempt()
     }
 
     /// Prompts for a secret, hidden. An empty line opens the page where one is created.
@@ -103,7 +118,7 @@ impl App {
         let page = connection.token_page(auth, connection.level());
         let page = page.filter(|page| has_page && !page.contains("/WORKSPACE/"));
         loop {
-            let secret = self.ui.prompt_secret(label).map_err(Error::Stdin)?;
+            let secret = self.ui.prompt_secret(label)?;
             if !secret.expose().trim().is_empty() {
                 return Ok(secret);
             }
@@ -121,13 +136,9 @@ impl App {
         let listener = Box::new(self.ui.child_stderr());
         Ok(secrets::output_of_command(
             command,
-            self.command_limit(),
+            self.child_timeout(COMMAND_TIMEOUT),
             listener,
         )?)
-    }
-
-    fn command_limit(&self) -> Duration {
-        self.flags.timeout.unwrap_or(COMMAND_TIMEOUT)
     }
 
     /// What git writes to standard input, up to an empty line or the end.
@@ -162,13 +173,8 @@ impl App {
                 .map_err(Error::Stdin)?;
             return Ok(bytes);
         }
-        let mut bytes =
-            regular_file::read_within(path, MAX_INPUT_BYTES, self.timeout()).map_err(|source| {
-                Error::Read {
-                    path: path.to_owned(),
-                    source,
-                }
-            })?;
+        let mut bytes = regular_file::read_within(path, MAX_INPUT_BYTES, self.timeout())
+            .map_err(Error::reading(path))?;
         Ok(std::mem::take(&mut *bytes))
     }
 
@@ -179,13 +185,13 @@ impl App {
             return Ok(());
         }
         self.require_prompt(doing)?;
-        require_yes(self.ui.prompt_confirm(prompt))
+        require_yes(self.ui.prompt_confirm(prompt)?)
     }
 
     /// As [`App::confirm`], without a flag, and only `yes` in full confirms.
     pub(crate) fn confirm_in_full(&self, doing: &str, prompt: &str) -> Result<(), Error> {
         self.require_prompt(doing)?;
-        require_yes(self.ui.prompt_confirm_in_full(prompt))
+        require_yes(self.ui.prompt_confirm_in_full(prompt)?)
     }
 
     fn require_prompt(&self, doing: &str) -> Result<(), Error> {
@@ -198,8 +204,8 @@ impl App {
     }
 }
 
-fn require_yes(answer: io::Result<bool>) -> Result<(), Error> {
-    if answer.map_err(Error::Stdin)? {
+fn require_yes(is_confirmed: bool) -> Result<(), Error> {
+    if is_confirmed {
         Ok(())
     } else {
         Err(Error::Cancelled)
@@ -222,10 +228,7 @@ impl App {
     /// gets a warning.
     pub(super) fn first_line_of_file(&self, path: &Path) -> Result<Option<Secret>, Error> {
         let bytes = regular_file::read_within(path, MAX_SECRET_BYTES, self.timeout());
-        let bytes = bytes.map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = bytes.map_err(Error::reading(path))?;
         let secret = first_line(&bytes, &path.display().to_string())?;
         if ownership::is_readable_by_others(path) {
             self.warn_once(&format!(

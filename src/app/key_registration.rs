@@ -421,11 +421,7 @@ impl KeyLocation {
         let key = NewKey {
             public: public.clone(),
             title: label.unwrap_or_else(|| format!("bbconnect {}", self.owner)),
-            access: access.unwrap_or(if self.owner == KeyOwner::Account {
-                Access::Write
-            } else {
-                Access::Read
-            }),
+            access: access.unwrap_or(self.owner.access(false)),
             lifetime: None,
         };
         let registry = KeyRegistry {

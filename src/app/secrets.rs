@@ -121,10 +121,8 @@ impl App {
             "The first line that the command prints is the secret; only the command is stored.",
         );
         loop {
-            let command = self
-                .ui
-                .prompt_text("Command, such as `pass show bitbucket`", "");
-            let command = command.map_err(Error::Stdin)?;
+            let prompt = "Command, such as `pass show bitbucket`";
+            let command = self.ui.prompt_text(prompt, "")?;
             let command = command.trim();
             match self.secret_of_command(command) {
                 Ok(_) => return Ok(SecretSource::Command(command.to_owned())),
@@ -415,11 +413,7 @@ impl App {
         let sha256 = if ownership::is_system_file(path) && !is_in_home() {
             None
         } else {
-            let bytes =
-                regular_file::read(path, MAX_CONFIG_BYTES).map_err(|source| Error::Read {
-                    path: path.to_owned(),
-                    source,
-                })?;
+            let bytes = regular_file::read(path, MAX_CONFIG_BYTES).map_err(Error::reading(path))?;
             Some(STANDARD.encode(digest(&SHA256, &bytes)))
         };
         Ok(CaFile {
@@ -569,7 +563,7 @@ impl App {
                 self.ui
                     .prompt_new_secret("Passphrase for the new encrypted store")
             };
-            let passphrase = passphrase.map_err(Error::Stdin)?;
+            let passphrase = passphrase?;
             if !passphrase.expose().is_empty() {
                 return Ok(passphrase);
             }

@@ -78,6 +78,12 @@ impl YesArg {
     pub(crate) fn is_set(&self) -> bool {
         self.yes
     }
+
+    /// Asks before something is removed, unless the flag is set.
+    pub(crate) fn confirm_removal(&self, what: &str, app: &App) -> Result<(), Error> {
+        let prompt = format!("Remove {what}?");
+        app.confirm(self.yes, &format!("removing {what}"), &prompt)
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -194,7 +194,7 @@ fn table(hosts: &[HostKeyRow], out: &mut TextWriter) {
         ]
     });
     let head = ["HOST", "PORT", "ALGORITHM", "FINGERPRINT", "SOURCE"];
-    out.table(&head.map(str::to_owned), rows);
+    out.table(head, rows);
 }
 
 const SHOW_EXAMPLES: &str = "\

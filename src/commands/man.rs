@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap_mangen::roff::{Roff, bold, roman};
 use serde::Serialize;
@@ -47,19 +47,15 @@ impl Subcommand for Args {
 
     /// Writes the manual pages of all commands.
     fn run(&self, app: &App) -> Result<ManOutput, Error> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Write { path, source }
-        };
-        fs::create_dir_all(&self.dir).map_err(failed(&self.dir))?;
+        fs::create_dir_all(&self.dir).map_err(Error::writing(&self.dir))?;
         let mut written = ManOutput {
             action: PagesAction::Unchanged,
             pages: Vec::new(),
         };
-        for (name, text) in pages(&(app.command_line)()).map_err(failed(&self.dir))? {
+        for (name, text) in pages(&(app.command_line)()).map_err(Error::writing(&self.dir))? {
             let path = self.dir.join(name);
             if fs::read(&path).ok().as_ref() != Some(&text) {
-                atomic_file::write_world_readable(&path, &text).map_err(failed(&path))?;
+                atomic_file::write_world_readable(&path, &text).map_err(Error::writing(&path))?;
                 written.action = PagesAction::Written;
             }
             written.pages.push(path);

@@ -72,10 +72,12 @@ impl Subcommand for ListArgs {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let max = self.limit.get().unwrap_or(usize::MAX);
         let progress = app.ui.list_progress("listing pull requests");
-        let response = app.block_on(bitbucket.pull_requests(&repository.id, self.state, max))?;
+        let pull_requests = app.request(
+            &selected,
+            Operation::ReadPullRequests,
+            bitbucket.pull_requests(&repository.id, self.state, max),
+        )?;
         drop(progress);
-        let pull_requests = response
-            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadPullRequests))?;
         let page = repository.id.pull_requests_page(&selected.connection);
         Ok(ListOutput {
             page: self.web.open(page.as_deref(), app),
@@ -104,10 +106,7 @@ impl CommandOutput for ListOutput {
             ];
             (request.url.as_deref(), row)
         });
-        out.linked_table(
-            &["ID", "STATE", "BRANCHES", "TITLE"].map(str::to_owned),
-            rows,
-        );
+        out.linked_table(["ID", "STATE", "BRANCHES", "TITLE"], rows);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
@@ -439,9 +438,7 @@ impl CommandOutput for CreateOutput {
         for SkippedReviewer { reviewer, reason } in &self.left_out {
             out.note(&format!("reviewer {reviewer} not added: {reason}"));
         }
-        if let Some(note) = unchanged_note(&self.differs) {
-            out.note(&note);
-        }
+        out.notes(unchanged_note(&self.differs));
         if let Some(page) = &self.page {
             page.write(out);
         }

@@ -207,6 +207,6 @@ impl CommandOutput for ListOutput {
                 visibility.to_owned(),
             ]
         });
-        out.table(&["KEY", "NAME", "VISIBILITY"].map(str::to_owned), rows);
+        out.table(["KEY", "NAME", "VISIBILITY"], rows);
     }
 }

@@ -211,7 +211,7 @@ impl CommandOutput for StatusOutput {
         } else {
             let head = ["NAME", "STATE", "ACCOUNT", "EXPIRES", "FOR", "SERVER"];
             let rows = self.connections.iter().map(ConnectionStatus::row);
-            out.table(&head.map(str::to_owned), rows);
+            out.table(head, rows);
             out.blank_line();
         }
         for connection in &self.connections {
@@ -228,7 +228,7 @@ impl CommandOutput for StatusOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        self.notes.iter().for_each(|note| out.note(note));
+        out.notes(&self.notes);
         for connection in &self.connections {
             if let Some(message) = &connection.message {
                 let name = &connection.name;

@@ -75,7 +75,7 @@ impl CommandOutput for ListOutput {
         {
             let rows = self.workspaces.iter();
             let rows = rows.map(|workspace| [workspace.slug.clone(), administrator(workspace)]);
-            out.table(&["WORKSPACE", "YOU ARE"].map(str::to_owned), rows);
+            out.table(["WORKSPACE", "YOU ARE"], rows);
             return;
         }
         let rows = self.workspaces.iter().map(|workspace| {
@@ -85,6 +85,6 @@ impl CommandOutput for ListOutput {
                 administrator(workspace),
             ]
         });
-        out.table(&["WORKSPACE", "NAME", "ROLE"].map(str::to_owned), rows);
+        out.table(["WORKSPACE", "NAME", "ROLE"], rows);
     }
 }

@@ -4,7 +4,7 @@ mod exit_and_hint;
 
 use std::error::Error as StdError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -222,6 +222,18 @@ impl Error {
     /// For a reason that no other kind names.
     pub(crate) fn failed(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self::rejected(RejectionKind::Other, message, hint)
+    }
+
+    /// For a file that cannot be read.
+    pub(crate) fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Read { path, source }
+    }
+
+    /// For a file that cannot be written.
+    pub(crate) fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Write { path, source }
     }
 
     /// A failed REST request, with the likely causes for this credential where it was rejected.

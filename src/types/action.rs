@@ -31,6 +31,20 @@ impl Action {
         }
     }
 
+    /// As in a sentence: `would remove`.
+    pub(crate) fn words(self) -> String {
+        self.name().replace('-', " ")
+    }
+
+    /// The removal of something, or in a dry run the plan of it.
+    pub(crate) fn removal(is_dry_run: bool) -> Self {
+        if is_dry_run {
+            Self::WouldRemove
+        } else {
+            Self::Removed
+        }
+    }
+
     /// [`Action::Updated`] or [`Action::Unchanged`].
     pub(crate) fn updated_if(changed: bool) -> Self {
         if changed {

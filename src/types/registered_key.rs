@@ -121,6 +121,15 @@ impl KeyOwner {
         }
     }
 
+    /// The access of a key: one of an account has that of the account.
+    pub(crate) fn access(&self, write: bool) -> Access {
+        if write || *self == Self::Account {
+            Access::Write
+        } else {
+            Access::Read
+        }
+    }
+
     pub(crate) fn registers_as(&self, deployment: Deployment) -> KeyKind {
         match (self, deployment) {
             (Self::Account, _) => KeyKind::UserKey,

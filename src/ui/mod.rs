@@ -247,9 +247,7 @@ impl Ui {
     /// A line about what the program does, with `--verbose`.
     pub(crate) fn debug(&self, line: &str) {
         if self.options.verbose {
-            let mut out = self.stderr_text();
-            out.line(&strip_os_error_code(line));
-            self.to_stderr(&out.finish());
+            self.eprint_line(line);
         }
     }
 

@@ -1,7 +1,10 @@
 //! Prompts on the terminal, on standard error. Text from elsewhere is escaped. Ctrl-C ends the program and restores the
 //! terminal.
 
+use std::fmt::Display;
+#[cfg(unix)]
 use std::io;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dialoguer::console::{Term, measure_text_width};
@@ -17,7 +20,7 @@ const SHOWN_AT_ONCE: usize = 12;
 
 impl Ui {
     /// Asks for a new secret, hidden, twice.
-    pub(crate) fn prompt_new_secret(&self, prompt: &str) -> io::Result<Secret> {
+    pub(crate) fn prompt_new_secret(&self, prompt: &str) -> Result<Secret, Error> {
         let prompt = dialoguer::Password::new()
             .with_prompt(escape(prompt))
             .with_confirmation("Repeat", "the two do not match; try again")
@@ -27,7 +30,7 @@ impl Ui {
     }
 
     /// Asks for a secret, hidden.
-    pub(crate) fn prompt_secret(&self, prompt: &str) -> io::Result<Secret> {
+    pub(crate) fn prompt_secret(&self, prompt: &str) -> Result<Secret, Error> {
         let prompt = dialoguer::Password::new()
             .with_prompt(escape(prompt))
             .allow_empty_password(true);
@@ -36,7 +39,7 @@ impl Ui {
     }
 
     /// Asks for a line of text, with what Enter means.
-    pub(crate) fn prompt_text(&self, prompt: &str, usual: &str) -> io::Result<String> {
+    pub(crate) fn prompt_text(&self, prompt: &str, usual: &str) -> Result<String, Error> {
         let prompt = dialoguer::Input::<String>::new()
             .with_prompt(escape(prompt))
             .allow_empty(true);
@@ -56,8 +59,8 @@ impl Ui {
             .with_prompt(escape(prompt))
             .items(&shown)
             .default(0);
-        let chosen = self.run_list(&shown, || prompt.interact_on_opt(&Term::stderr()));
-        chosen.map_err(Error::Stdin)?.ok_or(Error::Cancelled)
+        let chosen = self.run_list(&shown, || prompt.interact_on_opt(&Term::stderr()))?;
+        chosen.ok_or(Error::Cancelled)
     }
 
     /// Asks for one of many, with a search, and returns its index.
@@ -72,37 +75,26 @@ impl Ui {
             .items(&shown)
             .max_length(SHOWN_AT_ONCE)
             .default(0);
-        let chosen = self.run_list(&shown, || prompt.interact_on_opt(&Term::stderr()));
-        chosen.map_err(Error::Stdin)?.ok_or(Error::Cancelled)
+        let chosen = self.run_list(&shown, || prompt.interact_on_opt(&Term::stderr()))?;
+        chosen.ok_or(Error::Cancelled)
     }
 
     /// Asks for yes or no. The line can be edited until Enter; an empty one means no.
-    pub(crate) fn prompt_confirm(&self, prompt: &str) -> io::Result<bool> {
-        let input = self.prompt_answer(&format!("{prompt} [y/N]"), |input| match input {
-            "y" | "yes" => Some(true),
-            "" | "n" | "no" => Some(false),
-            _ => None,
-        });
-        input.map(|input| input.unwrap_or(false))
+    pub(crate) fn prompt_confirm(&self, prompt: &str) -> Result<bool, Error> {
+        self.prompt_yes_or_no(&format!("{prompt} [y/N]"), &["y", "yes"])
     }
 
     /// As [`Ui::prompt_confirm`], but only `yes` in full is a yes.
-    pub(crate) fn prompt_confirm_in_full(&self, prompt: &str) -> io::Result<bool> {
-        let input = self.prompt_answer(&format!("{prompt} (yes/no)"), |input| match input {
-            "yes" => Some(true),
-            "" | "n" | "no" => Some(false),
-            _ => None,
-        });
-        input.map(|input| input.unwrap_or(false))
+    pub(crate) fn prompt_confirm_in_full(&self, prompt: &str) -> Result<bool, Error> {
+        self.prompt_yes_or_no(&format!("{prompt} (yes/no)"), &["yes"])
     }
 
-    /// Asks until `parse` understands the line, whose case and surrounding spaces do not matter.
-    fn prompt_answer<T>(
-        &self,
-        prompt: &str,
-        parse: fn(&str) -> Option<T>,
-    ) -> io::Result<Option<T>> {
-        let parse = move |line: &str| parse(&line.trim().to_lowercase());
+    /// Asks until the line is one of `yes`, or a no. Its case and surrounding spaces do not matter.
+    fn prompt_yes_or_no(&self, prompt: &str, yes: &'static [&'static str]) -> Result<bool, Error> {
+        let parse = move |line: &str| match line.trim().to_lowercase().as_str() {
+            "" | "n" | "no" => Some(false),
+            word => yes.contains(&word).then_some(true),
+        };
         let prompt = dialoguer::Input::<String>::new()
             .with_prompt(escape(prompt))
             .allow_empty(true)
@@ -110,15 +102,30 @@ impl Ui {
                 Some(_) => Ok(()),
                 None => Err("type yes or no in full"),
             });
-        self.run_prompt(|| prompt.interact_text_on(&Term::stderr()))
-            .map(|line| parse(&line))
+        let line = self.run_prompt(|| prompt.interact_text_on(&Term::stderr()))?;
+        Ok(parse(&line).unwrap_or(false))
+    }
+
+    /// Asks for a line of text until it can be parsed.
+    pub(crate) fn prompt_value<T: FromStr<Err: Display>>(
+        &self,
+        prompt: &str,
+        usual: &str,
+    ) -> Result<T, Error> {
+        loop {
+            match self.prompt_text(prompt, usual)?.trim().parse() {
+                Ok(value) => return Ok(value),
+                Err(reason) => self.eprint_line(&format!("  {reason}")),
+            }
+        }
     }
 
     /// Progress is hidden while the user is prompted.
-    fn run_prompt<T>(&self, ask: impl FnOnce() -> dialoguer::Result<T>) -> io::Result<T> {
+    fn run_prompt<T>(&self, ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T, Error> {
         let _hidden = self.progress.hide();
         let restore = save_terminal_state("\n");
-        signals::with_prompt(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
+        signals::with_prompt(restore, ask)
+            .map_err(|dialoguer::Error::IO(error)| Error::Stdin(error))
     }
 
     /// As [`Ui::run_prompt`], for a list, which an interruption removes: the lines that it may need are scrolled into view
@@ -127,7 +134,7 @@ impl Ui {
         &self,
         choices: &[S],
         ask: impl FnOnce() -> dialoguer::Result<T>,
-    ) -> io::Result<T> {
+    ) -> Result<T, Error> {
         let (rows, columns) = Term::stderr().size();
         let (rows, columns) = (usize::from(rows).max(3), usize::from(columns).max(1));
         // An item is indented by two columns.
@@ -136,9 +143,10 @@ impl Ui {
         let lines = (lines + 1).min(rows - 1);
         let save = format!("{}\x1b[{lines}A\x1b7", "\n".repeat(lines));
         let _hidden = self.progress.hide();
-        Term::stderr().write_str(&save)?;
+        Term::stderr().write_str(&save).map_err(Error::Stdin)?;
         let restore = save_terminal_state("\x1b8\x1b[J");
-        signals::with_prompt(restore, ask).map_err(|dialoguer::Error::IO(error)| error)
+        signals::with_prompt(restore, ask)
+            .map_err(|dialoguer::Error::IO(error)| Error::Stdin(error))
     }
 }
 

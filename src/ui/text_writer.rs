@@ -82,6 +82,13 @@ impl TextWriter {
         self.push_str("\n");
     }
 
+    /// Several notes, or one that may be absent.
+    pub(crate) fn notes(&mut self, notes: impl IntoIterator<Item: AsRef<str>>) {
+        for note in notes {
+            self.note(note.as_ref());
+        }
+    }
+
     /// A line that stands out.
     pub(crate) fn heading(&mut self, text: &str) {
         self.push_str(&STRONG.render().to_string());
@@ -103,7 +110,7 @@ impl TextWriter {
     /// columns are left out, never the first one, which names what a row is about.
     pub(crate) fn table<const N: usize>(
         &mut self,
-        head: &[String; N],
+        head: [&str; N],
         rows: impl IntoIterator<Item = [String; N]>,
     ) {
         self.linked_table(head, rows.into_iter().map(|row| (None, row)));
@@ -112,7 +119,7 @@ impl TextWriter {
     /// A table whose first column leads to the page of each row, where the terminal has hyperlinks.
     pub(crate) fn linked_table<'a, const N: usize>(
         &mut self,
-        head: &[String; N],
+        head: [&str; N],
         rows: impl IntoIterator<Item = (Option<&'a str>, [String; N])>,
     ) {
         let (pages, rows): (Vec<_>, Vec<_>) = rows
@@ -122,6 +129,7 @@ impl TextWriter {
         if rows.is_empty() {
             return;
         }
+        let head = &head.map(str::to_owned);
         let width = |column: usize| {
             let cells = rows.iter().chain([head]).filter_map(|row| row.get(column));
             cells
@@ -478,7 +486,7 @@ mod tests {
 
     #[test]
     fn a_table_fits_the_terminal_and_keeps_its_first_column() {
-        let head = ["NAME", "STATE", "SERVER"].map(str::to_owned);
+        let head = ["NAME", "STATE", "SERVER"];
         let row = [
             "a-connection-with-a-name",
             "valid",
@@ -486,7 +494,7 @@ mod tests {
         ];
         let write = |width| {
             let mut out = TextWriter::with_width(width);
-            out.table(&head, [row.map(str::to_owned)]);
+            out.table(head, [row.map(str::to_owned)]);
             plain(out)
         };
         assert_eq!(
@@ -507,12 +515,12 @@ mod tests {
         );
         assert_eq!(write(Some(10)), "NAME\na-connection-with-a-name\n");
         let mut out = TextWriter::with_width(Some(80));
-        out.table(&head, []);
+        out.table(head, []);
         assert_eq!(plain(out), "");
         let mut out = TextWriter::with_width(Some(80)).with_hyperlinks(true);
         let page = Some("https://git.example.com/a");
         out.linked_table(
-            &head,
+            head,
             [
                 (page, row.map(str::to_owned)),
                 (None, row.map(str::to_owned)),
@@ -535,7 +543,7 @@ mod tests {
         let mut out = TextWriter::with_width(Some(40));
         let fingerprint = format!("SHA256:{}", "x".repeat(43));
         let row = ["a-host".to_owned(), String::new(), fingerprint.clone()];
-        out.table(&["HOST", "PORT", "FINGERPRINT"].map(str::to_owned), [row]);
+        out.table(["HOST", "PORT", "FINGERPRINT"], [row]);
         assert_eq!(
             plain(out),
             format!("a-host\n  fingerprint  \n  {fingerprint}\n")
@@ -543,7 +551,7 @@ mod tests {
         // East Asian characters take two columns.
         let mut out = TextWriter::with_width(Some(20));
         let wide = ["日本", "日本語日本語日本語", ""].map(str::to_owned);
-        out.table(&head, [wide]);
+        out.table(head, [wide]);
         for line in plain(out).lines() {
             assert!(measure_text_width(line) <= 20, "{line}");
         }

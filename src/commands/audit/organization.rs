@@ -128,8 +128,7 @@ impl OrganizationArgs {
             .collect();
         let question = format!("Set expiry dates ({})?", names.join(", "));
         if !self.set_expiry {
-            let is_confirmed =
-                app.is_interactive() && app.ui.prompt_confirm(&question).map_err(Error::Stdin)?;
+            let is_confirmed = app.is_interactive() && app.ui.prompt_confirm(&question)?;
             if !is_confirmed {
                 app.ui
                     .warn("pass --set-expiry to set the expiry dates of connections");

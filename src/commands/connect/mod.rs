@@ -73,9 +73,11 @@ impl Subcommand for Args {
 /// The SSH URL that the server reports for a repository of the connection that applies.
 fn clone_url(repository: &RepoRef, app: &App) -> Result<CloneUrl, Error> {
     let (selected, bitbucket, resolved) = app.client_for_repo(Some(repository))?;
-    let found = app.block_on(bitbucket.repository(&resolved.id))?;
-    let found = found
-        .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
+    let found = app.request(
+        &selected,
+        Operation::ReadRepositories,
+        bitbucket.repository(&resolved.id),
+    )?;
     let url = found.ssh.and_then(|url| url.parse().ok());
     url.ok_or_else(|| {
         let server = &selected.connection.base_url;
@@ -254,12 +256,8 @@ impl Run<'_> {
             }
         }
         for _ in 0..MAX_ATTEMPTS {
-            let input = ui
-                .prompt_text(
-                    "Press Enter to continue, or q then Enter to finish later",
-                    "",
-                )
-                .map_err(Error::Stdin)?;
+            let prompt = "Press Enter to continue, or q then Enter to finish later";
+            let input = ui.prompt_text(prompt, "")?;
             if input.trim().eq_ignore_ascii_case("q") {
                 break;
             }

@@ -396,11 +396,7 @@ fn inspect(
         KeyOwner::Repository(repo)
     };
     require_ssh_enabled(&settings, &owner)?;
-    let access = if args.write || owner == KeyOwner::Account {
-        Access::Write
-    } else {
-        Access::Read
-    };
+    let access = owner.access(args.write);
     Ok(ServerState {
         method: RegistrationMethod::Api(Box::new(ApiRegistration {
             selected,

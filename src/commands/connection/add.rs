@@ -292,6 +292,6 @@ impl CommandOutput for AddOutput {
             (_, true) => "verified, not saved (dry run)",
             (_, false) => "not verified, not saved (dry run)",
         });
-        self.notes.iter().for_each(|note| out.note(note));
+        out.notes(&self.notes);
     }
 }

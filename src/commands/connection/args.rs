@@ -210,10 +210,7 @@ impl ConnectionArgs {
             network.client_identity = absolute(certificate)?.zip(absolute(key)?);
             let identity = network.client_identity.iter();
             for path in identity.flat_map(|(certificate, key)| [certificate, key]) {
-                regular_file::open(path).map_err(|source| Error::Read {
-                    path: path.clone(),
-                    source,
-                })?;
+                regular_file::open(path).map_err(Error::reading(path))?;
             }
         }
         network.allow_http |= self.allow_http;
@@ -429,10 +426,7 @@ fn absolute(path: &Path) -> Result<Option<PathBuf>, Error> {
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
-    let absolute = std::path::absolute(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let absolute = std::path::absolute(path).map_err(Error::reading(path))?;
     Ok(Some(absolute))
 }
 

@@ -209,10 +209,7 @@ impl Subcommand for Args {
             }
         };
         if let Some(path) = &self.out {
-            atomic_file::write(path, &text).map_err(|source| Error::Write {
-                path: path.clone(),
-                source,
-            })?;
+            atomic_file::write(path, &text).map_err(Error::writing(path))?;
         }
         Ok(ExportOutput {
             connection: selected.name.to_string(),
@@ -571,10 +568,7 @@ fn values<const N: usize>(all: [(&'static str, &str); N]) -> Values {
 
 /// A PEM file.
 fn read(path: &Path) -> Result<Zeroizing<String>, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path).map_err(Error::reading(path))?;
     Ok(Zeroizing::new(text))
 }
 
@@ -698,8 +692,6 @@ impl CommandOutput for ExportOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        for note in &self.notes {
-            out.note(note);
-        }
+        out.notes(&self.notes);
     }
 }

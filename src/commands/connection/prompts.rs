@@ -1,8 +1,5 @@
 //! The prompts of `connection add` and `connection edit`.
 
-use std::fmt::Display;
-use std::str::FromStr;
-
 use super::args;
 use crate::app::App;
 use crate::error::Error;
@@ -23,27 +20,16 @@ const EVERYDAY: [Purpose; 3] = [Purpose::Read, Purpose::Write, Purpose::PullRequ
 /// What `connection add` itself reads of an account.
 const ACCOUNT_SCOPES: [&str; 2] = ["read:user:bitbucket", "read:workspace:bitbucket"];
 
-/// Prompts until the input can be parsed.
-fn prompt<T: FromStr<Err: Display>>(app: &App, label: &str, initial: &str) -> Result<T, Error> {
-    loop {
-        let input = app.ui.prompt_text(label, initial).map_err(Error::Stdin)?;
-        match input.trim().parse() {
-            Ok(value) => return Ok(value),
-            Err(reason) => app.ui.eprint_line(&format!("  {reason}")),
-        }
-    }
-}
-
 /// A name for a connection where the suggested one is taken.
 pub(super) fn name(app: &App, suggestion: &str) -> Result<ConnectionName, Error> {
     app.ui.eprint_line("Local name for this connection");
-    prompt(app, "Name", suggestion)
+    app.ui.prompt_value("Name", suggestion)
 }
 
 pub(super) fn url(app: &App) -> Result<DetectedServer, Error> {
     app.ui
         .eprint_line("Bitbucket Cloud is https://bitbucket.org; or paste any URL of your server.");
-    prompt(app, "URL", "https://bitbucket.org")
+    app.ui.prompt_value("URL", "https://bitbucket.org")
 }
 
 /// The kind of a secret that does not show it.
@@ -100,7 +86,7 @@ pub(super) fn required_field(
     };
     app.ui.eprint_line(help);
     loop {
-        let input = app.ui.prompt_text(label, "").map_err(Error::Stdin)?;
+        let input = app.ui.prompt_text(label, "")?;
         let parsed = if field == RequiredField::Email {
             args::email(input.trim())
         } else {
@@ -212,7 +198,7 @@ pub(super) fn token_owner(app: &App) -> Result<TokenOwnerRef, Error> {
     app.ui.eprint_line(
         "Workspace, WORKSPACE/REPOSITORY, or the URL of the workspace, project or repository",
     );
-    prompt(app, "Token belongs to", "")
+    app.ui.prompt_value("Token belongs to", "")
 }
 
 /// One of several workspaces; `None` to choose none.

@@ -108,14 +108,12 @@ impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/connection-list@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let head = ["NAME", "AUTH", "BASE URL", "FOR", "SECRET"].map(str::to_owned);
-        if !self.connections.is_empty() {
-            out.table(&head, self.connections.iter().map(ConnectionView::row));
-        }
+        let head = ["NAME", "AUTH", "BASE URL", "FOR", "SECRET"];
+        out.table(head, self.connections.iter().map(ConnectionView::row));
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        self.unreadable.iter().for_each(|reason| out.note(reason));
+        out.notes(&self.unreadable);
         if self.connections.is_empty() {
             out.line("no connection configured; run `bbconnect connection add`");
         }

@@ -39,10 +39,7 @@ impl FirewallRule {
 
     pub(super) fn table(all: &[Self], out: &mut TextWriter) {
         let rows = all.iter().map(Self::cells);
-        out.table(
-            &["DIRECTION", "HOST", "PORT", "PROTOCOL", "WHY"].map(str::to_owned),
-            rows,
-        );
+        out.table(["DIRECTION", "HOST", "PORT", "PROTOCOL", "WHY"], rows);
     }
 
     pub(super) fn cells(&self) -> [String; 5] {

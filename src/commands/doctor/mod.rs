@@ -4,7 +4,6 @@
 mod firewall_rules;
 mod gather;
 mod output;
-mod report;
 mod target;
 
 use std::path::PathBuf;
@@ -50,7 +49,7 @@ impl Subcommand for Args {
     /// Checks each step. A problem is a step that fails, not an error.
     fn run(&self, app: &App) -> Result<DoctorReport, Error> {
         if let Some(path) = &self.report {
-            report::require_absent(path, self.force)?;
+            output::require_no_report(path, self.force)?;
         }
         let target = DoctorTarget::find(self.target.as_deref(), app);
         if self.allow_list {
@@ -80,7 +79,7 @@ impl Subcommand for Args {
         let mut result = DoctorReport::new(&target, stages);
         if let Some(path) = &self.report {
             let rules = firewall_rules::offline(&target, facts.ssh_host());
-            report::write(path, &target, &result, &rules, facts.account(), app)?;
+            output::write_report(path, &target, &result, &rules, facts.account(), app)?;
             result.written_to(path);
         }
         Ok(result)

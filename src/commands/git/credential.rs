@@ -93,8 +93,6 @@ impl CommandOutput for CredentialOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        if let Some(remark) = &self.remark {
-            out.note(remark);
-        }
+        out.notes(&self.remark);
     }
 }

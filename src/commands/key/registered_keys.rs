@@ -66,11 +66,9 @@ impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/key-list@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let date = |timestamp: Option<Timestamp>, unknown: &str| {
-            timestamp.map_or_else(
-                || unknown.to_owned(),
-                |timestamp| timestamp.date().to_string(),
-            )
+        let date = |timestamp: Option<Timestamp>| {
+            let date = timestamp.map(|timestamp| timestamp.date().to_string());
+            date.unwrap_or_default()
         };
         let rows = self.keys.iter().map(|key| {
             let fingerprint = key.fingerprint.map(|fingerprint| fingerprint.to_string());
@@ -79,8 +77,8 @@ impl CommandOutput for ListOutput {
                 key.label.clone().unwrap_or_default(),
                 key.access.to_string(),
                 key.algorithm.clone().unwrap_or_default(),
-                date(key.created_on, ""),
-                date(key.last_used_on, ""),
+                date(key.created_on),
+                date(key.last_used_on),
                 key.expires_on
                     .map(|date| date.to_string())
                     .unwrap_or_default(),
@@ -97,7 +95,7 @@ impl CommandOutput for ListOutput {
             "EXPIRES",
             "FINGERPRINT",
         ];
-        out.table(&head.map(str::to_owned), rows);
+        out.table(head, rows);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
@@ -140,13 +138,33 @@ pub(crate) struct AddArgs {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct AddOutput {
+    #[serde(flatten)]
+    change: KeyChange,
+    note: Option<String>,
+}
+
+/// What was done to a key.
+#[derive(Debug, Serialize)]
+struct KeyChange {
     action: Action,
     owner: String,
     #[serde(skip)]
     described_owner: String,
     repository: Option<ResolvedRepository>,
+    /// The key as it is afterwards.
     key: RegisteredKey,
-    note: Option<String>,
+}
+
+impl KeyChange {
+    fn new(action: Action, target: KeyTarget, key: RegisteredKey) -> Self {
+        Self {
+            action,
+            owner: target.owner.to_string(),
+            described_owner: target.described_owner(),
+            repository: target.repository,
+            key,
+        }
+    }
 }
 
 impl Subcommand for AddArgs {
@@ -185,11 +203,7 @@ impl Subcommand for AddArgs {
         });
         let key = NewKey {
             title: title.unwrap_or_else(|| format!("bbconnect {owner}")),
-            access: if self.write || *owner == KeyOwner::Account {
-                Access::Write
-            } else {
-                Access::Read
-            },
+            access: owner.access(self.write),
             lifetime: self.expires_in,
             public,
         };
@@ -210,11 +224,7 @@ impl Subcommand for AddArgs {
             note: key
                 .title_note(self.title.as_deref())
                 .or_else(|| is_unconfirmed.then(unconfirmed)),
-            action,
-            owner: target.owner.to_string(),
-            described_owner: target.described_owner(),
-            repository: target.repository,
-            key,
+            change: KeyChange::new(action, target, key),
         })
     }
 }
@@ -239,14 +249,12 @@ impl CommandOutput for AddOutput {
             id,
             registered_as,
             access,
+            expires_on,
             ..
-        } = &self.key;
-        let owner = &self.described_owner;
-        let expires = self
-            .key
-            .expires_on
-            .map_or(String::new(), |date| format!(", expires on {date}"));
-        out.line(&match self.action {
+        } = &self.change.key;
+        let owner = &self.change.described_owner;
+        let expires = expires_on.map_or(String::new(), |date| format!(", expires on {date}"));
+        out.line(&match self.change.action {
             Action::Unchanged => {
                 format!("unchanged: {registered_as} {id} of {owner}, {access}{expires}")
             }
@@ -264,10 +272,8 @@ impl CommandOutput for AddOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        if let Some(note) = &self.note {
-            out.note(note);
-        }
-        if let Some(warning) = &self.key.warning {
+        out.notes(&self.note);
+        if let Some(warning) = &self.change.key.warning {
             out.note(&format!("server warning: {warning}"));
         }
     }
@@ -299,15 +305,7 @@ pub(crate) struct EditArgs {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct EditOutput {
-    action: Action,
-    owner: String,
-    #[serde(skip)]
-    described_owner: String,
-    repository: Option<ResolvedRepository>,
-    /// The state after the change.
-    key: RegisteredKey,
-}
+pub(crate) struct EditOutput(KeyChange);
 
 impl Subcommand for EditArgs {
     type Output = EditOutput;
@@ -333,13 +331,7 @@ impl Subcommand for EditArgs {
                 Action::Updated
             }
         };
-        Ok(EditOutput {
-            action,
-            owner: target.owner.to_string(),
-            described_owner: target.described_owner(),
-            repository: target.repository,
-            key,
-        })
+        Ok(EditOutput(KeyChange::new(action, target, key)))
     }
 }
 
@@ -407,11 +399,11 @@ impl CommandOutput for EditOutput {
             access,
             label,
             ..
-        } = &self.key;
+        } = &self.0.key;
         let label = label.as_deref().unwrap_or_default();
         out.line(&format!(
             "{}: {registered_as} {id} ({label}) of {}, {access}",
-            self.action, self.described_owner
+            self.0.action, self.0.described_owner
         ));
     }
 }
@@ -437,14 +429,7 @@ pub(crate) struct RemoveArgs {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct RemoveOutput {
-    action: Action,
-    owner: String,
-    #[serde(skip)]
-    described_owner: String,
-    repository: Option<ResolvedRepository>,
-    key: RegisteredKey,
-}
+pub(crate) struct RemoveOutput(KeyChange);
 
 impl Subcommand for RemoveArgs {
     type Output = RemoveOutput;
@@ -465,26 +450,13 @@ impl Subcommand for RemoveArgs {
             None => format!("{} {}", key.registered_as, key.id),
         };
         if !self.dry_run.is_set() {
-            let action = format!("removing {named} of {owner}");
-            app.confirm(
-                self.yes.is_set(),
-                &action,
-                &format!("Remove {named} of {owner}?"),
-            )?;
+            let what = format!("{named} of {owner}");
+            self.yes.confirm_removal(&what, app)?;
             let response = app.block_on(bitbucket.remove_key(owner, &key.id))?;
             response.map_err(|error| selected.describe_key_error(error, owner))?;
         }
-        Ok(RemoveOutput {
-            action: if self.dry_run.is_set() {
-                Action::WouldRemove
-            } else {
-                Action::Removed
-            },
-            owner: owner.to_string(),
-            described_owner: target.described_owner(),
-            repository: target.repository,
-            key,
-        })
+        let action = Action::removal(self.dry_run.is_set());
+        Ok(RemoveOutput(KeyChange::new(action, target, key)))
     }
 }
 
@@ -492,17 +464,17 @@ impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/key-remove@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let done = if self.action == Action::WouldRemove {
-            "would remove"
-        } else {
-            "removed"
-        };
-        let RegisteredKey {
-            id, registered_as, ..
-        } = &self.key;
+        let KeyChange {
+            action,
+            described_owner,
+            key,
+            ..
+        } = &self.0;
         out.line(&format!(
-            "{done} {registered_as} {id} of {}",
-            self.described_owner
+            "{} {} {} of {described_owner}",
+            action.words(),
+            key.registered_as,
+            key.id
         ));
     }
 }

@@ -189,9 +189,7 @@ impl CommandOutput for MigrateOutput {
                 out.note(&format!("next: {next}"));
             }
         }
-        for hint in &self.hints {
-            out.note(hint);
-        }
+        out.notes(&self.hints);
     }
 
     fn exit_status(&self) -> ExitStatus {

@@ -113,17 +113,17 @@ fn table(rows: &[Row], out: &mut TextWriter) {
         ]
     });
     let head = ["HOST", "PORT", "ALGORITHM", "FINGERPRINT"];
-    out.table(&head.map(str::to_owned), rows);
+    out.table(head, rows);
 }
 
 impl CloudRepository {
     fn known_hosts(&self, app: &App) -> Result<Vec<PipelinesKnownHost>, Error> {
         let _progress = app.ui.progress("listing known hosts");
-        let listed = app.block_on(self.cloud.pipelines_known_hosts(&self.repository.id))?;
-        listed.map_err(|error| {
-            self.selected
-                .describe_api_error_for(error, Operation::ReadPipelines)
-        })
+        app.request(
+            &self.selected,
+            Operation::ReadPipelines,
+            self.cloud.pipelines_known_hosts(&self.repository.id),
+        )
     }
 }
 
@@ -159,9 +159,7 @@ impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/pipelines-known-host-list@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        if !self.known_hosts.is_empty() {
-            table(&self.known_hosts, out);
-        }
+        table(&self.known_hosts, out);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
@@ -245,12 +243,11 @@ impl Subcommand for EnsureArgs {
             );
         }
         let repo = &target.repository.id;
-        let added = app.block_on(target.cloud.add_pipelines_known_host(repo, &name, key))?;
-        let added = added.map_err(|error| {
-            target
-                .selected
-                .describe_api_error_for(error, Operation::WritePipelines)
-        })?;
+        let added = app.request(
+            &target.selected,
+            Operation::WritePipelines,
+            target.cloud.add_pipelines_known_host(repo, &name, key),
+        )?;
         if let Some(added) = added {
             let row = Row::new(added.id, &name, added.key.as_ref().or(Some(key)));
             return change(Action::Created, row, target);
@@ -306,19 +303,14 @@ impl Subcommand for RemoveArgs {
         let action = if self.dry_run.is_set() {
             Action::WouldRemove
         } else {
-            let what = format!("known host {host} of {repo}");
-            app.confirm(
-                self.yes.is_set(),
-                &format!("removing the {what}"),
-                &format!("Remove the {what}?"),
-            )?;
+            let what = format!("the known host {host} of {repo}");
+            self.yes.confirm_removal(&what, app)?;
             let id = known.id.as_deref().unwrap_or_default();
-            let removed = app.block_on(target.cloud.remove_pipelines_known_host(repo, id))?;
-            removed.map_err(|error| {
-                target
-                    .selected
-                    .describe_api_error_for(error, Operation::WritePipelines)
-            })?;
+            app.request(
+                &target.selected,
+                Operation::WritePipelines,
+                target.cloud.remove_pipelines_known_host(repo, id),
+            )?;
             Action::Removed
         };
         Ok(ChangeOutput {

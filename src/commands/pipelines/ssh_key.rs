@@ -106,11 +106,11 @@ impl PublicHalf {
 
 impl CloudRepository {
     fn pipelines_key(&self, app: &App) -> Result<Option<PublicKey>, Error> {
-        let key = app.block_on(self.cloud.pipelines_key(&self.repository.id))?;
-        key.map_err(|error| {
-            self.selected
-                .describe_api_error_for(error, Operation::ReadPipelines)
-        })
+        app.request(
+            &self.selected,
+            Operation::ReadPipelines,
+            self.cloud.pipelines_key(&self.repository.id),
+        )
     }
 
     fn no_pipelines_key(&self) -> Error {
@@ -234,12 +234,11 @@ impl Subcommand for EnsureArgs {
         };
         let _progress = app.ui.progress("sending the key pair");
         let repo = &target.repository.id;
-        let set = app.block_on(target.cloud.set_pipelines_key(repo, &private, &public))?;
-        set.map_err(|error| {
-            target
-                .selected
-                .describe_api_error_for(error, Operation::WritePipelines)
-        })?;
+        app.request(
+            &target.selected,
+            Operation::WritePipelines,
+            target.cloud.set_pipelines_key(repo, &private, &public),
+        )?;
         let action = current.map_or(Action::Created, |_| Action::Updated);
         let key = PublicHalf::from(&public);
         Ok(ChangeOutput::new(action, target.into_repository(), key))
@@ -289,9 +288,7 @@ impl<const REMOVES: bool> CommandOutput for ChangeOutput<REMOVES> {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        if let Some(note) = self.note {
-            out.note(note);
-        }
+        out.notes(self.note);
         if matches!(self.action, Action::Created | Action::Updated) {
             out.note("add the public key to the servers that the builds access");
         }
@@ -310,18 +307,13 @@ impl Subcommand for RemoveArgs {
         let action = if self.dry_run.is_set() {
             Action::WouldRemove
         } else {
-            let what = format!("SSH key {} of the builds of {repo}", key.fingerprint());
-            app.confirm(
-                self.yes.is_set(),
-                &format!("removing the {what}"),
-                &format!("Remove the {what}?"),
+            let what = format!("the SSH key {} of the builds of {repo}", key.fingerprint());
+            self.yes.confirm_removal(&what, app)?;
+            app.request(
+                &target.selected,
+                Operation::WritePipelines,
+                target.cloud.remove_pipelines_key(repo),
             )?;
-            let removed = app.block_on(target.cloud.remove_pipelines_key(repo))?;
-            removed.map_err(|error| {
-                target
-                    .selected
-                    .describe_api_error_for(error, Operation::WritePipelines)
-            })?;
             Action::Removed
         };
         let key = PublicHalf::from(&key);

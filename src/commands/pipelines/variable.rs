@@ -146,10 +146,11 @@ impl OwnerArgs {
         let owner = match &self.environment {
             None => VariableOwner::Repository(repo),
             Some(name) => {
-                let found = app.block_on(cloud.environment_id(&repo, name))?;
-                let found = found.map_err(|error| {
-                    selected.describe_api_error_for(error, Operation::ReadPipelines)
-                })?;
+                let found = app.request(
+                    &selected,
+                    Operation::ReadPipelines,
+                    cloud.environment_id(&repo, name),
+                )?;
                 let id = found.map_err(|names| unknown_environment(name, &names, &repository))?;
                 VariableOwner::Environment {
                     repo,
@@ -186,11 +187,11 @@ impl Target {
 
     fn variables(&self, app: &App) -> Result<Vec<Variable>, Error> {
         let _progress = app.ui.progress("listing variables");
-        let listed = app.block_on(self.cloud.variables(&self.owner))?;
-        listed.map_err(|error| {
-            self.selected
-                .describe_api_error_for(error, Operation::ReadPipelines)
-        })
+        app.request(
+            &self.selected,
+            Operation::ReadPipelines,
+            self.cloud.variables(&self.owner),
+        )
     }
 
     fn row(&self, variable: Variable, action: Option<Action>) -> Row {
@@ -252,9 +253,6 @@ impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/pipelines-variable-list@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        if self.variables.is_empty() {
-            return;
-        }
         let rows = self.variables.iter().map(|row| {
             let variable = &row.variable;
             [
@@ -267,7 +265,7 @@ impl CommandOutput for ListOutput {
                 variable.value.clone().unwrap_or_default(),
             ]
         });
-        out.table(&["NAME", "KIND", "VALUE"].map(str::to_owned), rows);
+        out.table(["NAME", "KIND", "VALUE"], rows);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
@@ -499,19 +497,14 @@ impl Subcommand for RemoveArgs {
         let action = if self.dry_run.is_set() {
             Action::WouldRemove
         } else {
-            let what = format!("variable {name} of {}", target.owner);
-            app.confirm(
-                self.yes.is_set(),
-                &format!("removing the {what}"),
-                &format!("Remove the {what}?"),
-            )?;
+            let what = format!("the variable {name} of {}", target.owner);
+            self.yes.confirm_removal(&what, app)?;
             let id = known.id.as_deref().unwrap_or_default();
-            let removed = app.block_on(target.cloud.remove_variable(&target.owner, id))?;
-            removed.map_err(|error| {
-                target
-                    .selected
-                    .describe_api_error_for(error, Operation::WritePipelines)
-            })?;
+            app.request(
+                &target.selected,
+                Operation::WritePipelines,
+                target.cloud.remove_variable(&target.owner, id),
+            )?;
             Action::Removed
         };
         let row = target.row(known, Some(action));

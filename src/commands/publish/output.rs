@@ -113,9 +113,7 @@ impl CommandOutput for PublishOutput {
             .pull_request
             .as_ref()
             .map(|request| &request.differs[..]);
-        if let Some(note) = unchanged_note(differs.unwrap_or_default()) {
-            out.note(&note);
-        }
+        out.notes(unchanged_note(differs.unwrap_or_default()));
         if self.base.as_ref() == Some(&self.branch) && self.commit.is_some() {
             let message = format!("{} is the base itself: no pull request", self.branch);
             out.note(&message);

@@ -78,7 +78,7 @@ impl Subcommand for Args {
             environment: source.environment,
         };
         app.ui.print_command(&clone.command_line());
-        let limit = app.explicit_timeout().unwrap_or(LIMIT);
+        let limit = app.child_timeout(LIMIT);
         let message = format!("cloning {}", source.repository.id);
         let progress = app.ui.progress(&message);
         let progress = app

@@ -160,10 +160,7 @@ impl CommandOutput for ListOutput {
             ];
             (repository.web.as_deref(), row)
         });
-        out.linked_table(
-            &["REPOSITORY", "VISIBILITY", "BRANCH", "UPDATED"].map(str::to_owned),
-            rows,
-        );
+        out.linked_table(["REPOSITORY", "VISIBILITY", "BRANCH", "UPDATED"], rows);
     }
 
     fn exit_status(&self) -> ExitStatus {

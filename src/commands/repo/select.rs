@@ -131,10 +131,12 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
         },
     };
     let progress = app.ui.list_progress("listing repositories");
-    let response = app.block_on(bitbucket.repositories(&filter))?;
+    let listed = app.request(
+        &selected,
+        Operation::ReadRepositories,
+        bitbucket.repositories(&filter),
+    )?;
     drop(progress);
-    let listed = response
-        .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
     for (owner, error) in &listed.incomplete {
         app.ui.warn(&format!("{owner}: {error}"));
     }

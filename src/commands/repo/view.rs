@@ -49,13 +49,15 @@ impl Subcommand for Args {
     /// Views a repository.
     fn run(&self, app: &App) -> Result<ViewOutput, Error> {
         let (selected, bitbucket, resolved) = app.client_for_repo(Some(&self.repository))?;
-        let view = app.block_on(bitbucket.view(&resolved.id))?;
         let RepositoryDetails {
             repository,
             empty,
             permission,
-        } = view
-            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadRepositories))?;
+        } = app.request(
+            &selected,
+            Operation::ReadRepositories,
+            bitbucket.view(&resolved.id),
+        )?;
         Ok(ViewOutput {
             page: self.web.open(repository.web.as_deref(), app),
             repository: resolved.with_current_name(repository.path()),

@@ -96,7 +96,7 @@ impl CommandOutput for ListOutput {
             ]
         });
         out.table(
-            &["ID", "NAME", "PERMISSIONS", "EXPIRES ON", "LAST USED ON"].map(str::to_owned),
+            ["ID", "NAME", "PERMISSIONS", "EXPIRES ON", "LAST USED ON"],
             rows,
         );
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::{App, MAX_ATTEMPTS};
+use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::error::Error;
 use crate::resolve::{Needs, RepositorySource, Request, SelectedConnection, connection_repository};
@@ -85,24 +85,14 @@ impl Login {
     fn prompt(&self, selected: &SelectedConnection, app: &App) -> Result<Bitbucket, Error> {
         let login = self.connection(selected);
         let auth = login.auth();
-        let mut attempt = 1;
-        loop {
-            let secret = app
-                .ui
-                .prompt_secret(auth.secret_label())
-                .map_err(Error::Stdin)?;
+        app.retry_wrong_secret(|| {
+            let secret = app.ui.prompt_secret(auth.secret_label())?;
             let bitbucket = app.client_with_secret(&login, auth.normalize_secret(secret));
-            let identity = app.block_on(bitbucket.identify(&CredentialContext::from(&login)))?;
-            let error = match identity {
-                Ok(_) => return Ok(bitbucket),
-                Err(error) => Error::from_api(error, &login, TokenPrefix::Unknown),
-            };
-            if !error.is_wrong_secret() || attempt == MAX_ATTEMPTS {
-                return Err(error);
+            match app.block_on(bitbucket.identify(&CredentialContext::from(&login)))? {
+                Ok(_) => Ok(bitbucket),
+                Err(error) => Err(Error::from_api(error, &login, TokenPrefix::Unknown)),
             }
-            app.ui.eprint_line(&format!("  {error}"));
-            attempt += 1;
-        }
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::owner_args::{Login, owner, owner_of, refused, revoke_unsaved, under_current_name};
-use crate::app::{App, MAX_ATTEMPTS};
+use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, Identity, Scopes};
 use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
@@ -253,9 +253,7 @@ impl CommandOutput for RotateOutput {
         if let Some(id) = &self.revoked {
             out.line(&format!("old token {id} revoked"));
         }
-        for note in &self.notes {
-            out.note(note);
-        }
+        out.notes(&self.notes);
         if let Some(left) = &self.not_revoked {
             out.note(&format!("old token not revoked, {left}"));
         }
@@ -453,14 +451,9 @@ impl Args {
         if !app.is_interactive() {
             return Ok(None);
         }
-        loop {
-            let label = "Expiry date of the token, as YYYY-MM-DD (empty: unknown)";
-            let input = app.ui.prompt_text(label, "").map_err(Error::Stdin)?;
-            match input.trim().parse::<ExpiryArg>() {
-                Ok(ExpiryArg(date)) => return Ok(date),
-                Err(reason) => app.ui.eprint_line(&format!("  {reason}")),
-            }
-        }
+        let label = "Expiry date of the token, as YYYY-MM-DD (empty: unknown)";
+        let ExpiryArg(date) = app.ui.prompt_value(label, "")?;
+        Ok(date)
     }
 }
 
@@ -484,17 +477,12 @@ fn prompt(
     }
     app.ui
         .eprint_line("Paste the new token, or press Enter to open that page.");
-    let mut attempt = 1;
-    loop {
+    app.retry_wrong_secret(|| {
         let secret = app.prompt_secret_or_page(&selected.connection, auth, auth.secret_label())?;
         let secret = auth.normalize_secret(secret);
-        match verify(selected, &secret, app) {
-            Ok(facts) => return Ok((secret, facts)),
-            Err(error) if !error.is_wrong_secret() || attempt == MAX_ATTEMPTS => return Err(error),
-            Err(error) => app.ui.eprint_line(&format!("  {error}")),
-        }
-        attempt += 1;
-    }
+        let facts = verify(selected, &secret, app)?;
+        Ok((secret, facts))
+    })
 }
 
 /// What the server reports about the new token.

@@ -181,7 +181,7 @@ impl CommandOutput for ScopesOutput {
             let remark = if is_unavailable { "not available" } else { "" };
             [scope.name().to_owned(), checkbox.clone(), remark.to_owned()]
         });
-        out.table(&["SCOPE", "SELECT", ""].map(str::to_owned), rows);
+        out.table(["SCOPE", "SELECT", ""], rows);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
@@ -206,6 +206,6 @@ impl CommandOutput for ScopesOutput {
                 names.join(", ")
             ));
         }
-        self.notes.iter().for_each(|note| out.note(note));
+        out.notes(&self.notes);
     }
 }

@@ -402,12 +402,7 @@ impl CommandOutput for EnsureOutput {
                         "event {event} is not supported by this server version"
                     ));
                 }
-                for note in &one.done.notes {
-                    out.note(note);
-                }
-                if let Some(hint) = &one.hint {
-                    out.note(hint);
-                }
+                out.notes(one.done.notes.iter().chain(&one.hint));
             }
             Self::Many(many) => many.write_stderr(out),
         }
@@ -606,7 +601,7 @@ impl BatchOutput {
             };
             [row.repository.clone(), action, error]
         });
-        out.table(&["REPOSITORY", "ACTION", "NOTE"].map(str::to_owned), rows);
+        out.table(["REPOSITORY", "ACTION", "NOTE"], rows);
         let Summary {
             created,
             updated,
@@ -621,9 +616,7 @@ impl BatchOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        for note in self.notes.iter().chain(&self.hint) {
-            out.note(note);
-        }
+        out.notes(self.notes.iter().chain(&self.hint));
         if self.summary.failed > 0 {
             out.note("run the command again for the failed repositories");
         }

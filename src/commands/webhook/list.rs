@@ -68,7 +68,7 @@ impl CommandOutput for ListOutput {
                 state.join(", "),
             ]
         });
-        out.table(&["ID", "URL", "EVENTS", "STATE"].map(str::to_owned), rows);
+        out.table(["ID", "URL", "EVENTS", "STATE"], rows);
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {

@@ -58,11 +58,7 @@ impl Subcommand for Args {
             let owner = target.name();
             for webhook in &webhooks {
                 let what = format!("webhook {} of {owner}", webhook.shown_url());
-                app.confirm(
-                    self.yes.is_set(),
-                    &format!("removing {what}"),
-                    &format!("Remove {what}?"),
-                )?;
+                self.yes.confirm_removal(&what, app)?;
             }
             for webhook in &webhooks {
                 let id = webhook.id.as_deref().unwrap_or_default();
@@ -71,11 +67,7 @@ impl Subcommand for Args {
             }
         }
         Ok(RemoveOutput {
-            action: if self.dry_run.is_set() {
-                Action::WouldRemove
-            } else {
-                Action::Removed
-            },
+            action: Action::removal(self.dry_run.is_set()),
             owner: target.into_output(),
             webhooks,
         })
