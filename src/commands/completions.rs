@@ -15,7 +15,7 @@ Examples:
   echo 'source <(bbconnect completions zsh)' >> ~/.zshrc
   bbconnect completions fish > ~/.config/fish/completions/bbconnect.fish
   bbconnect completions elvish >> ~/.config/elvish/rc.elv
-  bbconnect completions powershell >> $PROFILE
+  Add-Content $PROFILE 'bbconnect completions powershell | Out-String | Invoke-Expression'
 ";
 
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use crate::sys::ownership;
 use crate::sys::subprocess::ProcessError;
 use crate::types::fingerprint::Fingerprint;
 use crate::types::hint::Hint;
-use crate::types::shell::quote;
+use crate::types::shell::{Shell, quote};
 use crate::types::ssh_address::SshHost;
 
 /// The words of servers that close a connection because too many keys were offered.
@@ -198,9 +198,11 @@ impl SshError {
             Self::DamagedKey { path, damage } => damage.hint(path),
             Self::PublicKeyMismatch { path, .. } => {
                 format!(
-                    "check that the private key is the right one, then write its public key: ssh-keygen -y -f {} > {}",
-                    quote(&path.to_string_lossy()),
-                    quote(&public_path(path).to_string_lossy())
+                    "check that the private key is the right one, then write its public key: {}",
+                    Shell::NATIVE.redirect(
+                        &format!("ssh-keygen -y -f {}", quote(&path.to_string_lossy())),
+                        &quote(&public_path(path).to_string_lossy())
+                    )
                 )
             }
             Self::NotInAgent { .. } => {

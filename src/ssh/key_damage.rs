@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::types::shell::quote;
+use crate::types::shell::{Shell, quote};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -131,7 +131,11 @@ impl KeyDamage {
             Self::Putty => {
                 format!("convert it: puttygen {quoted} -O private-openssh -o NEW, then use NEW")
             }
-            Self::Ssh2 => format!("convert it: ssh-keygen -i -f {quoted} > NEW, then use NEW"),
+            Self::Ssh2 => {
+                let convert = format!("ssh-keygen -i -f {quoted}");
+                let convert = Shell::NATIVE.redirect(&convert, "NEW");
+                format!("convert it: {convert}, then use NEW")
+            }
             Self::Base64 => format!("decode it: base64 -d {quoted} > NEW, then use NEW"),
             Self::LiteralLineBreaks => {
                 format!("write line breaks: printf '%b' \"$(cat {quoted})\" > NEW, then use NEW")

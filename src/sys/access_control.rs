@@ -48,7 +48,15 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
         )
     };
     check(is_parsed)?;
-    let descriptor = LocalMemory(descriptor);
+    create(path, &LocalMemory(descriptor))
+}
+
+/// Creates a file for reading and writing with the access rights of another.
+pub(super) fn create_like(original: &Path, path: &Path) -> io::Result<File> {
+    create(path, &access_list(original)?.0)
+}
+
+fn create(path: &Path, descriptor: &LocalMemory) -> io::Result<File> {
     let attributes = SECURITY_ATTRIBUTES {
         nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or_default(),
         lpSecurityDescriptor: descriptor.0,
@@ -78,26 +86,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
 /// tolerates for a private key (`check_secure_file_permission`).
 pub(super) fn is_open_to_others(path: &Path) -> io::Result<bool> {
     let user = CurrentUser::new()?;
-    let path = wide(long_path(path)?.as_os_str());
-    let mut list: *mut ACL = ptr::null_mut();
-    let mut descriptor = ptr::null_mut();
-    // SAFETY: The path ends with a zero; the descriptor, which the list is a part of, is freed by its owner.
-    let error = unsafe {
-        GetNamedSecurityInfoW(
-            path.as_ptr(),
-            SE_FILE_OBJECT,
-            DACL_SECURITY_INFORMATION,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            &raw mut list,
-            ptr::null_mut(),
-            &raw mut descriptor,
-        )
-    };
-    if error != ERROR_SUCCESS {
-        return Err(io::Error::from_raw_os_error(error.cast_signed()));
-    }
-    let _descriptor = LocalMemory(descriptor);
+    let (_descriptor, list) = access_list(path)?;
     if list.is_null() {
         // Without a list everyone has access.
         return Ok(true);
@@ -126,6 +115,31 @@ pub(super) fn is_open_to_others(path: &Path) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// The access control list of a file, which is a part of the descriptor; null where there is none.
+fn access_list(path: &Path) -> io::Result<(LocalMemory, *const ACL)> {
+    let path = wide(long_path(path)?.as_os_str());
+    let mut list: *mut ACL = ptr::null_mut();
+    let mut descriptor = ptr::null_mut();
+    // SAFETY: The path ends with a zero; the descriptor, which the list is a part of, is freed by its owner.
+    let error = unsafe {
+        GetNamedSecurityInfoW(
+            path.as_ptr(),
+            SE_FILE_OBJECT,
+            DACL_SECURITY_INFORMATION,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut list,
+            ptr::null_mut(),
+            &raw mut descriptor,
+        )
+    };
+    if error == ERROR_SUCCESS {
+        Ok((LocalMemory(descriptor), list))
+    } else {
+        Err(io::Error::from_raw_os_error(error.cast_signed()))
+    }
 }
 
 /// The identifier of the current user: `S-1-5-21-…`.
@@ -241,6 +255,20 @@ mod tests {
         std::fs::write(&path, "text").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "text");
         assert!(current_user().unwrap().starts_with("S-1-5-"));
+    }
+
+    #[test]
+    fn a_file_has_the_access_rights_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        drop(create_private(&at("private")).unwrap());
+        std::fs::write(at("inherited"), "").unwrap();
+        for original in ["private", "inherited"] {
+            let copy = at(&format!("like-{original}"));
+            drop(create_like(&at(original), &copy).unwrap());
+            let is_open = |path: &Path| is_open_to_others(path).unwrap();
+            assert_eq!(is_open(&copy), is_open(&at(original)), "{original}");
+        }
     }
 
     #[test]

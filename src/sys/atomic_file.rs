@@ -21,6 +21,8 @@ pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between two attempts to take a lock.
 const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
+const TEMP_PREFIX: &str = ".bbconnect-";
+
 /// What to do about a lock that is not released.
 pub(crate) const LOCK_HINT: &str =
     "end the process that holds the lock, or wait longer with --timeout SECONDS";
@@ -74,7 +76,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// tempfile wraps the system's error in a message that names the temporary file, which means nothing to the user. The
 /// error code is taken where the file is opened.
 pub(crate) fn temp_file_in(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
-    temp_file_with_prefix(".bbconnect-", dir, mode)
+    temp_file_with_prefix(TEMP_PREFIX, dir, mode)
 }
 
 /// As [`temp_file_in`], with a name that begins with `prefix`. On Windows 0600 stands for an access control list with
@@ -84,10 +86,30 @@ pub(crate) fn temp_file_with_prefix(
     dir: &Path,
     mode: u32,
 ) -> io::Result<NamedTempFile> {
+    make_temp_file(prefix, dir, |path| create_new(path, mode))
+}
+
+/// Creates an empty temporary file that takes the place of another, beside it. On Windows it has the access rights of the
+/// other from the beginning on; on Unix it is private until the caller has given it owner and mode.
+pub(crate) fn temp_file_like(original: &Path) -> io::Result<NamedTempFile> {
+    let dir = parent_dir(original);
+    #[cfg(windows)]
+    return make_temp_file(TEMP_PREFIX, dir, |path| {
+        super::access_control::create_like(original, path)
+    });
+    #[cfg(unix)]
+    temp_file_in(dir, 0o600)
+}
+
+fn make_temp_file(
+    prefix: &str,
+    dir: &Path,
+    create: impl Fn(&Path) -> io::Result<File>,
+) -> io::Result<NamedTempFile> {
     let mut os_error = None;
     let mut builder = Builder::new();
     let file = builder.prefix(prefix).make_in(dir, |path| {
-        let created = create_new(path, mode);
+        let created = create(path);
         created.inspect_err(|error| os_error = error.raw_os_error())
     });
     file.map_err(|error| os_error.map_or(error, io::Error::from_raw_os_error))

@@ -12,7 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::sys::atomic_file::{create_private_dir, parent_dir, persist, temp_file_in};
+use crate::sys::atomic_file::{
+    create_private_dir, parent_dir, persist, temp_file_in, temp_file_like,
+};
 use crate::sys::regular_file;
 
 /// The directory of backups in a Git directory.
@@ -106,7 +108,7 @@ impl BackedUpFile {
             return Ok(state);
         };
         let target = target?;
-        let file = temp_file_like(&fs::metadata(&target)?, parent_dir(&target), &bytes)?;
+        let file = new_version(&target, &fs::metadata(&target)?, &bytes)?;
         #[cfg(unix)]
         file.as_file()
             .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(self.mode))?;
@@ -200,7 +202,7 @@ impl EditableFile {
             let message = "the file is read-only";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
-        let new = temp_file_like(&metadata, parent_dir(&target), &self.encode(text))?;
+        let new = new_version(&target, &metadata, &self.encode(text))?;
         let _lock = match lock {
             Lock::Git => Some(GitLockFile::create(&target)?),
             Lock::None => None,
@@ -266,9 +268,9 @@ fn remove_empty_dirs(backup: &Path) {
     }
 }
 
-/// Creates a file with the owner and the permissions of another.
-fn temp_file_like(metadata: &fs::Metadata, dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file = temp_file_in(dir, 0o600)?;
+/// Creates a file beside another, with its owner and permissions.
+fn new_version(path: &Path, metadata: &fs::Metadata, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = temp_file_like(path)?;
     file.as_file_mut().write_all(bytes)?;
     copy_owner(file.as_file(), metadata);
     file.as_file().set_permissions(metadata.permissions())?;

@@ -21,6 +21,7 @@ use zeroize::Zeroize as _;
 #[cfg(windows)]
 use crate::sys::job_object::JobObject;
 use crate::sys::signals;
+use crate::types::shell::for_git_shell;
 
 /// Variables with secrets of bbconnect, or with the way to them. Programs do not inherit them.
 const SECRET_VARIABLES: [&str; 4] = [
@@ -353,7 +354,7 @@ pub(crate) fn open_in_browser(url: &str) -> bool {
 /// Opens a page in the browser that a command starts (`BROWSER`): `%s` stands for the page, which otherwise follows the
 /// command. Returns whether it was started and has not failed.
 pub(crate) fn open_with(browser: &str, url: &str) -> bool {
-    let Ok(words) = shell_words::split(browser) else {
+    let Ok(words) = shell_words::split(&for_git_shell(browser)) else {
         return false;
     };
     let Some((program, arguments)) = words.split_first() else {

@@ -1,6 +1,7 @@
 //! Shells that people paste commands into, and how words are quoted for them.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// A shell by the rules of its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -35,9 +36,20 @@ impl Shell {
     pub(crate) fn set_variable(self, name: &str, value: &str) -> String {
         match self {
             Self::Sh => format!("export {name}={}", shell_words::quote(value)),
-            Self::PowerShell => format!("$env:{name} = {}", single_quoted(value)),
+            Self::PowerShell if value.is_ascii() => {
+                format!("$env:{name} = {}", single_quoted(value))
+            }
+            Self::PowerShell => format!("$env:{name} = {}", ascii_quoted(value)),
             // The quotes end at the last one, and are no part of the value.
             Self::Cmd => format!("set \"{name}={value}\""),
+        }
+    }
+
+    /// A command whose output becomes the content of a file. `>` of Windows PowerShell writes UTF-16.
+    pub(crate) fn redirect(self, command: &str, file: &str) -> String {
+        match self {
+            Self::Sh | Self::Cmd => format!("{command} > {file}"),
+            Self::PowerShell => format!("{command} | Out-File -Encoding ascii {file}"),
         }
     }
 
@@ -67,7 +79,7 @@ fn quote_for_windows(word: &str) -> Cow<'_, str> {
         |character: char| character.is_alphanumeric() || r"_+=:./\-@~".contains(character);
     if word.chars().all(is_plain) && !word.is_empty() && !word.starts_with(['@', '~']) {
         Cow::Borrowed(word)
-    } else if word.contains(['"', '$', '`']) {
+    } else if word.contains(['"', '$', '`']) || word.contains(DOUBLE_QUOTES) {
         Cow::Owned(single_quoted(word))
     } else if word.ends_with('\\') {
         // Programs take `\"` for a quote that is part of the word.
@@ -86,8 +98,36 @@ pub(crate) fn for_git_shell(path: &str) -> Cow<'_, str> {
     }
 }
 
+/// What PowerShell takes for a double quote, beside `"`.
+const DOUBLE_QUOTES: [char; 3] = ['\u{201c}', '\u{201d}', '\u{201e}'];
+
+/// What PowerShell takes for a single quote.
+const SINGLE_QUOTES: [char; 5] = ['\'', '\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}'];
+
 fn single_quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let mut quoted = String::from("'");
+    for character in text.chars() {
+        if SINGLE_QUOTES.contains(&character) {
+            quoted.push(character);
+        }
+        quoted.push(character);
+    }
+    quoted + "'"
+}
+
+/// A string of PowerShell in ASCII: it reads the output of programs in the code page of the console.
+fn ascii_quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for unit in text.encode_utf16() {
+        match u8::try_from(unit).map(char::from) {
+            Ok(character @ ('"' | '$' | '`')) => quoted.extend(['`', character]),
+            Ok(character) if character.is_ascii() => quoted.push(character),
+            Ok(_) | Err(_) => {
+                let _ = write!(quoted, "$([char]{unit})");
+            }
+        }
+    }
+    quoted + "\""
 }
 
 #[cfg(test)]
@@ -108,6 +148,8 @@ mod tests {
             ("", r#""""#),
             (r"C:\$Recycle's", r"'C:\$Recycle''s'"),
             ("a&b|c", r#""a&b|c""#),
+            ("a\u{201d};b", "'a\u{201d};b'"),
+            ("a\u{201d}\u{2019};b", "'a\u{201d}\u{2019}\u{2019};b'"),
         ] {
             assert_eq!(quote_for_windows(word), quoted);
         }
@@ -127,6 +169,10 @@ mod tests {
         assert_eq!(
             Shell::Cmd.set_variable("A", value),
             r#"set "A=ssh -i 'C:/J D/k' $x""#
+        );
+        assert_eq!(
+            Shell::PowerShell.set_variable("A", "C:/jänner/$x \u{1f511}"),
+            "$env:A = \"C:/j$([char]228)nner/`$x $([char]55357)$([char]56593)\""
         );
         for (shell, unset) in [
             (Shell::Sh, "unset A"),

@@ -199,6 +199,8 @@ fn package_managers_get_the_archives_of_a_release() {
         assert!(is_known, "{name}");
     }
 
+    has_valid_syntax("shellcheck", &[], &out("install.sh"));
+
     // Without checksums there are only the files that contain none.
     render(checkout.path(), &["few"]).exits_with(0);
     let few = |name: &str| checkout.path().join("few").join(name).exists();
@@ -209,6 +211,31 @@ fn package_managers_get_the_archives_of_a_release() {
     let refused = render(checkout.path(), &["out", "SHA256SUMS"]).exits_with(1);
     let expected = "no value for @SHA256:aarch64-apple-darwin@";
     assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+}
+
+#[test]
+fn scripts_have_no_warnings_of_shellcheck() {
+    for script in [
+        "packaging/check",
+        "packaging/render",
+        ".ci/run",
+        ".ci/platforms",
+        ".ci/release-builds",
+    ] {
+        // The packaged source has no `.ci`.
+        if source(script).exists() {
+            let script = source(script);
+            has_valid_syntax(
+                "shellcheck",
+                &[
+                    "--external-sources",
+                    "--source-path",
+                    env!("CARGO_MANIFEST_DIR"),
+                ],
+                &script,
+            );
+        }
+    }
 }
 
 #[test]
@@ -453,6 +480,22 @@ fn the_recipe_of_the_documentation_installs_the_program() {
     assert!(checkout.path().join(".local/bin/bbconnect").exists());
 }
 
+/// Bitbucket with one token, which may read.
+fn server_with_token(token: &str) -> Server {
+    let scopes = &["read:user:bitbucket", "read:repository:bitbucket"];
+    Server::start(ServerState {
+        credentials: vec![Credential {
+            kind: Kind::ApiToken {
+                email: "jane@acme.com",
+            },
+            secret: token.to_owned(),
+            scopes: scopes.to_vec(),
+        }],
+        repositories: vec![("acme/site", false)],
+        ..ServerState::default()
+    })
+}
+
 #[test]
 fn the_github_action_checks_a_credential() {
     let Some(release) = Release::new() else {
@@ -460,18 +503,7 @@ fn the_github_action_checks_a_credential() {
     };
     let checkout = checkout(REPOSITORY);
     let (downloads, _) = release.serve();
-    let scopes = &["read:user:bitbucket", "read:repository:bitbucket"];
-    let server = Server::start(ServerState {
-        credentials: vec![Credential {
-            kind: Kind::ApiToken {
-                email: "jane@acme.com",
-            },
-            secret: "ATATT-of-the-action".to_owned(),
-            scopes: scopes.to_vec(),
-        }],
-        repositories: vec![("acme/site", false)],
-        ..ServerState::default()
-    });
+    let server = server_with_token("ATATT-of-the-action");
     let action = yaml(&source("action.yml"));
     let path = |name: &str| checkout.path().join(name).display().to_string();
     let steps = action["runs"]["steps"].as_array().unwrap();
@@ -546,4 +578,53 @@ fn the_github_action_checks_a_credential() {
     // A purpose is not more than a word.
     let odd = given("ATATT-of-the-action", "read;touch$IFS/tmp/x");
     run(&steps[1], &odd).exits_with(2);
+}
+
+#[test]
+fn the_pipe_checks_a_credential() {
+    let checkout = checkout(REPOSITORY);
+    render(checkout.path(), &["rendered"]).exits_with(0);
+    let pipe = yaml(&checkout.path().join("rendered/pipe.yml"));
+    let server = server_with_token("ATATT-of-the-pipe");
+    let url = server.cloud();
+    let binary = Path::new(env!("CARGO_BIN_EXE_bbconnect"));
+    let search = [binary.parent().unwrap().to_owned()];
+    let search = search
+        .into_iter()
+        .chain(std::env::split_paths(&env_var("PATH").unwrap()).collect::<Vec<_>>());
+    let search = std::env::join_paths(search).unwrap();
+    for (token, purposes, status) in [
+        ("ATATT-of-the-pipe", "read", 0),
+        ("ATATT-of-the-pipe", "write", 4),
+        ("ATATT-another", "read", 3),
+    ] {
+        let mut check = program("sh");
+        check
+            .arg(checkout.path().join("packaging/check"))
+            .current_dir(checkout.path())
+            .env_clear()
+            .env("PATH", &search)
+            .env("HOME", checkout.path())
+            .env("CI", "true")
+            .env("BITBUCKET_WORKSPACE", "acme")
+            .env("BITBUCKET_REPO_SLUG", "site");
+        let given = [
+            ("BBCONNECT_TOKEN", token),
+            ("BBCONNECT_EMAIL", "jane@acme.com"),
+            ("BBCONNECT_URL", &url),
+            ("PURPOSES", purposes),
+        ];
+        // Pipelines leaves a variable in a default as it is where it is not set.
+        for variable in pipe["variables"].as_array().unwrap() {
+            let name = variable["name"].as_str().unwrap();
+            let given = given.iter().find(|(given, _)| *given == name);
+            let value = given.map(|(_, value)| *value);
+            if let Some(value) = value.or(variable["default"].as_str()) {
+                check.env(name, value);
+            }
+        }
+        check.finish().exits_with(status);
+        let report = fs::read_to_string(checkout.path().join("test-results/bbconnect.xml"));
+        assert_eq!(report.unwrap().contains("<failure"), status != 0);
+    }
 }

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::resolve::SelectionReason;
-use crate::types::shell::quote;
+use crate::types::shell::{Shell, quote};
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};
 
 const SHOW_EXAMPLES: &str = "\
@@ -57,7 +57,12 @@ impl CommandOutput for ShowOutput {
         if let Some(command) = &self.ssh_command {
             out.blank_line();
             out.line("Git with this key only:");
-            out.verbatim(&format!("  GIT_SSH_COMMAND={}", quote(command)));
+            let variable = "GIT_SSH_COMMAND";
+            out.verbatim(&if cfg!(windows) {
+                format!("  {}", Shell::NATIVE.set_variable(variable, command))
+            } else {
+                format!("  {variable}={}", quote(command))
+            });
         }
     }
 }

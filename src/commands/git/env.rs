@@ -195,6 +195,10 @@ impl CommandOutput for EnvOutput {
         for (name, value) in &self.variables {
             out.raw(&format!("{}\n", self.shell.set_variable(name, value)));
         }
+        if self.shell == Shell::PowerShell && self.variables.is_empty() && self.unset.is_empty() {
+            // `Invoke-Expression` takes no empty text.
+            out.raw("# nothing to set\n");
+        }
         for name in &self.unset {
             out.raw(&format!("{}\n", self.shell.unset_variable(name)));
         }
