@@ -594,7 +594,7 @@ mod tests {
         let findings = Audit::new(&[], context).findings(&key);
         assert_eq!(
             findings[0].next.as_deref().unwrap(),
-            "bbconnect key rotate --repo '~jane/site' -c work"
+            format!("bbconnect key rotate --repo {owner} -c work")
         );
         let mut hook = healthy(ItemKind::Webhook);
         hook.owner = "workspace:acme".to_owned();
@@ -602,10 +602,12 @@ mod tests {
         assert_eq!(next(&hook), "bbconnect webhook list --workspace acme");
         hook.facts.event = Some("push".to_owned());
         hook.label = Some("https://ci.example.com/?a=1&b".to_owned());
+        let url = quote("https://ci.example.com/?a=1&b");
         assert_eq!(
             next(&hook),
-            "bbconnect webhook ensure --url 'https://ci.example.com/?a=1&b' --event push \
-             --generate-secret --workspace acme"
+            format!(
+                "bbconnect webhook ensure --url {url} --event push --generate-secret --workspace acme"
+            )
         );
         hook.facts.is_signed = Some(true);
         let twice = [hook.clone(), hook];

@@ -2,7 +2,7 @@
 
 use crate::support::bitbucket::tokens::Token;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, print_command};
 
 const PASSWORD: &str = "token-test-password";
 /// base64 of `123456789012:abcdefghijklmnopqrst`.
@@ -334,7 +334,7 @@ fn a_token_that_cannot_be_saved_is_revoked() {
         "--auth",
         "http-access-token",
         "--token-command",
-        "cat old",
+        &print_command("old"),
     ];
     run(&add).exits_with(0);
     // A command keeps nothing, so neither begins.
@@ -598,9 +598,10 @@ fn rotation_on_cloud_needs_a_token_that_is_stored() {
     let url = server.cloud();
     let email = ["--email", "jane@acme.example", "--workspace", "acme"];
     let add = ["connection", "add", "command", "--url", &url, "--no-verify"];
+    let print = print_command("token");
     let add = [
         &add[..],
-        &["--auth", "api-token", "--token-command", "cat token"],
+        &["--auth", "api-token", "--token-command", &print],
         &email,
     ]
     .concat();

@@ -105,7 +105,7 @@ fn cmd_sets_the_variables_of_git_env() {
             .chain(std::env::split_paths(&path)),
     );
     let mut cmd = program("cmd");
-    cmd.raw_arg("/D /S /C \"bbconnect git env --shell cmd >env.cmd & call env.cmd & set GIT_\"");
+    cmd.raw_arg("/Q /D /S /C \"bbconnect git env --shell cmd >env.cmd & call env.cmd & set GIT_\"");
     cmd.env("PATH", path.unwrap())
         .env("USERPROFILE", sandbox.home())
         .env("APPDATA", sandbox.home())
