@@ -2,7 +2,6 @@
 
 mod identity;
 mod keys;
-mod permissions;
 mod pipelines;
 mod projects;
 mod pull_requests;

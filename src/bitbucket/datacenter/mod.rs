@@ -3,7 +3,6 @@
 mod access_tokens;
 mod identity;
 mod keys;
-mod permissions;
 mod projects;
 mod pull_requests;
 mod repositories;
