@@ -26,7 +26,7 @@ impl TokenOwner {
 }
 
 /// A token as the server lists it, without the secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct AccessToken {
     /// Also part of the token itself; `None` in a dry run.
     pub id: Option<String>,

@@ -29,7 +29,7 @@ pub(crate) struct RepoId {
 }
 
 /// A repository as the server reports it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Repository {
     /// Workspace (Cloud); project key or `~user` (Data Center).
     pub namespace: String,

@@ -566,18 +566,8 @@ mod tests {
     #[test]
     fn a_given_ssh_url_comes_before_the_servers() {
         let server = |ssh: Option<&str>| Repository {
-            namespace: "WEB".to_owned(),
-            slug: "site".to_owned(),
-            name: None,
-            private: None,
-            archived: None,
-            default_branch: None,
             ssh: ssh.map(str::to_owned),
-            https: None,
-            web: None,
-            updated_on: None,
-            project: None,
-            description: None,
+            ..Repository::default()
         };
         let settings = |base: Option<&str>| SshSettings {
             base_url: base.map(str::to_owned),

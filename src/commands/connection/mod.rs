@@ -3,7 +3,6 @@
 pub(crate) mod add;
 mod args;
 mod build;
-mod defaults;
 pub(crate) mod edit;
 pub(crate) mod export;
 mod prompts;

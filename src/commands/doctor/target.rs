@@ -15,7 +15,7 @@ use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
 use crate::types::ssh_address::{SshHost, SshRemote};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct DoctorTarget {
     /// The connection to report.
     pub(super) name: Option<ConnectionName>,
@@ -78,14 +78,7 @@ impl DoctorTarget {
             name: selected.as_ref().map(|selected| selected.name.clone()),
             selected,
             connection: Some(connection),
-            is_guess: false,
-            ssh_connection: None,
-            remote: None,
-            destination: None,
-            alias: None,
-            repository: None,
-            wants_ssh: false,
-            warnings: Vec::new(),
+            ..Self::default()
         }))
     }
 
@@ -103,7 +96,6 @@ impl DoctorTarget {
         let mut target = Self {
             name: Some(name),
             connection: Some(selected.connection.clone()),
-            is_guess: false,
             wants_ssh: remote.is_some(),
             repository: ssh_connection.as_ref().map(|ssh_connection| {
                 let source = RepositorySource::Connection(ssh_connection.name.clone());
@@ -122,7 +114,7 @@ impl DoctorTarget {
                 None => None,
             },
             warnings: relevant_warnings(warnings),
-            selected: None,
+            ..Self::default()
         };
         if selected.connection.auth() != AuthMethod::Ssh {
             target.selected = Some(selected);
@@ -171,9 +163,6 @@ impl DoctorTarget {
             name: ssh_connection
                 .as_ref()
                 .map(|ssh_connection| ssh_connection.name.clone()),
-            selected: None,
-            connection: None,
-            is_guess: false,
             destination: remote
                 .as_ref()
                 .map(|remote| app.ssh_destination(remote))
@@ -190,6 +179,7 @@ impl DoctorTarget {
             alias: resolved
                 .as_ref()
                 .map(|resolved| resolved.description.clone()),
+            ..Self::default()
         };
         // `url` has what the alias stands for.
         if resolved.is_some() {

@@ -39,9 +39,10 @@ impl Action {
 }
 
 /// What the exit status depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum ExitPolicy {
     /// Errors alone.
+    #[default]
     Plain,
     /// Whether there is something to update.
     FailIfFound,
@@ -90,7 +91,7 @@ pub(super) struct Failure {
     pub(super) message: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct MigrateOutput {
     pub(super) items: Vec<Item>,
     pub(super) repositories: usize,
@@ -109,22 +110,6 @@ pub(crate) struct MigrateOutput {
     pub(super) hints: Vec<String>,
     #[serde(skip)]
     pub(super) policy: ExitPolicy,
-}
-
-impl MigrateOutput {
-    pub(super) fn new(policy: ExitPolicy) -> Self {
-        Self {
-            items: Vec::new(),
-            repositories: 0,
-            file_mentions: 0,
-            outside: Vec::new(),
-            backups: Vec::new(),
-            errors: Vec::new(),
-            notes: Vec::new(),
-            hints: Vec::new(),
-            policy,
-        }
-    }
 }
 
 /// The items as text: those in repositories, then those in the user's own files.

@@ -165,9 +165,8 @@ impl Plan {
             outside: self.outside.iter().map(|path| display(path)).collect(),
             backups: self.backups.iter().map(|path| display(path)).collect(),
             errors: self.errors,
-            notes: Vec::new(),
-            hints: Vec::new(),
             policy,
+            ..MigrateOutput::default()
         }
     }
 }

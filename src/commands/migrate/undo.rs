@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::output::{Action, ExitPolicy, Failure, Item, MigrateOutput, lines};
+use super::output::{Action, Failure, Item, MigrateOutput, lines};
 use super::plan::display;
 use crate::app::App;
 use crate::error::Error;
@@ -22,7 +22,7 @@ pub(super) fn run(
         path: record.to_owned(),
         source,
     };
-    let mut output = MigrateOutput::new(ExitPolicy::Plain);
+    let mut output = MigrateOutput::default();
     let Some(mut run) = LastRun::load(record).map_err(unreadable)? else {
         output
             .notes
@@ -50,7 +50,7 @@ pub(super) fn run(
         let files = counted(run.files.len(), "file", "files");
         app.confirm(false, "migrate --undo", &format!("Restore {files}?"))?;
     }
-    let mut output = MigrateOutput::new(ExitPolicy::Plain);
+    let mut output = MigrateOutput::default();
     let section = signals::critical_section();
     run.files.retain(|file| {
         let state = backed_up(file, &stamp).restore();

@@ -170,14 +170,10 @@ fn planned(new: NewRepository) -> Repository {
         name: Some(new.repo.slug.clone()),
         slug: new.repo.slug.to_lowercase(),
         private: Some(!new.public),
-        archived: None,
         default_branch: new.default_branch,
-        ssh: None,
-        https: None,
-        web: None,
-        updated_on: None,
         project: new.project,
         description: new.description,
+        ..Repository::default()
     }
 }
 
