@@ -15,7 +15,7 @@ use crate::types::pull_request::{
     NewPullRequest, PullRequest, RequestedFields, SkippedReviewer, State, unchanged_note,
 };
 use crate::types::repository::{RepoId, Repository};
-use crate::ui::{CommandOutput, TextWriter};
+use crate::ui::{CommandOutput, TextWriter, cell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -99,10 +99,10 @@ impl CommandOutput for ListOutput {
                 request.state.as_deref().unwrap_or_default().to_lowercase()
             };
             let row = [
-                request.id.map(|id| id.to_string()).unwrap_or_default(),
+                cell(request.id),
                 state,
                 request.branches(),
-                request.title.clone().unwrap_or_default(),
+                cell(request.title.as_ref()),
             ];
             (request.url.as_deref(), row)
         });

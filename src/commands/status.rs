@@ -15,7 +15,7 @@ use crate::types::connection::{AuthMethod, StoreKind};
 use crate::types::date::Date;
 use crate::types::day_count::DayCount;
 use crate::types::escape::strip_os_error_code;
-use crate::ui::{CommandOutput, TextWriter};
+use crate::ui::{CommandOutput, TextWriter, cell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -192,12 +192,10 @@ impl ConnectionStatus {
         [
             format!("{}{mark}", self.name),
             self.state.name().to_owned(),
-            self.account.clone().unwrap_or_default(),
-            self.expires_on
-                .map(|date| date.to_string())
-                .unwrap_or_default(),
-            self.scope.clone().unwrap_or_default(),
-            self.base_url.clone().unwrap_or_default(),
+            cell(self.account.as_ref()),
+            cell(self.expires_on),
+            cell(self.scope.as_ref()),
+            cell(self.base_url.as_ref()),
         ]
     }
 }

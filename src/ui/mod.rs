@@ -24,7 +24,7 @@ pub(crate) use self::progress::Progress;
 pub(crate) use self::redactor::Redactor;
 use self::terminal_width::stderr_columns;
 pub(crate) use self::terminal_width::stdout_columns;
-pub(crate) use self::text_writer::TextWriter;
+pub(crate) use self::text_writer::{TextWriter, cell};
 
 use self::progress::ProgressLine;
 use crate::error::Error;

@@ -402,6 +402,11 @@ fn fit_columns(widths: &mut Vec<usize>, available: usize) {
     }
 }
 
+/// The cell of a table for a value that may be absent.
+pub(crate) fn cell(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,6 @@
 
 pub(crate) mod registered_keys;
 pub(crate) mod rotate;
-mod target;
 pub(crate) mod test;
 
 use crate::commands::command_group;

@@ -17,7 +17,7 @@ use crate::types::operation::Operation;
 use crate::types::public_key::PublicKey;
 use crate::types::shell::quote;
 use crate::types::ssh_address::{SSH_PORT, SshHost};
-use crate::ui::{CommandOutput, TextWriter};
+use crate::ui::{CommandOutput, TextWriter, cell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -104,12 +104,11 @@ impl From<&PipelinesKnownHost> for Row {
 
 fn table(rows: &[Row], out: &mut TextWriter) {
     let rows = rows.iter().map(|row| {
-        let fingerprint = row.fingerprint.map(|fingerprint| fingerprint.to_string());
         [
             row.host.clone(),
             row.port.to_string(),
-            row.algorithm.clone().unwrap_or_default(),
-            fingerprint.unwrap_or_default(),
+            cell(row.algorithm.as_ref()),
+            cell(row.fingerprint),
         ]
     });
     let head = ["HOST", "PORT", "ALGORITHM", "FINGERPRINT"];

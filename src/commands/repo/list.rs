@@ -12,7 +12,8 @@ use crate::resolve::SelectedConnection;
 use crate::types::deployment::Deployment;
 use crate::types::operation::Operation;
 use crate::types::repository::{Repository, RepositoryFilter};
-use crate::ui::{CommandOutput, TextWriter};
+use crate::types::timestamp::Timestamp;
+use crate::ui::{CommandOutput, TextWriter, cell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -152,11 +153,8 @@ impl CommandOutput for ListOutput {
             let row = [
                 format!("{}/{}", repository.namespace, repository.slug),
                 properties.join(", "),
-                repository.default_branch.clone().unwrap_or_default(),
-                repository
-                    .updated_on
-                    .map(|timestamp| timestamp.date().to_string())
-                    .unwrap_or_default(),
+                cell(repository.default_branch.as_ref()),
+                cell(repository.updated_on.map(Timestamp::date)),
             ];
             (repository.web.as_deref(), row)
         });

@@ -16,14 +16,13 @@ use crate::types::action::Action;
 use crate::types::connection::{
     Connection, ConnectionName, Credential, SecretSource, StoreKind, StoredSecret, TokenLevel,
 };
-use crate::types::date::Date;
 use crate::types::day_count::DayCount;
 use crate::types::hint::Hint;
 use crate::types::purpose::Purpose;
 use crate::types::scope::{Scope, ScopeSystem};
 use crate::types::secret::Secret;
 use crate::types::shell::quote;
-use crate::ui::{CommandOutput, TextWriter};
+use crate::ui::{CommandOutput, TextWriter, cell};
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -81,18 +80,13 @@ impl CommandOutput for ListOutput {
     const SCHEMA: &'static str = "bbconnect/token-list@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        let day = |date: Option<Date>| date.map(|date| date.to_string()).unwrap_or_default();
         let rows = self.tokens.iter().map(|token| {
             [
-                token.id.clone().unwrap_or_default(),
-                token.name.clone().unwrap_or_default(),
-                token
-                    .permissions
-                    .as_ref()
-                    .map(|all| all.join(" "))
-                    .unwrap_or_default(),
-                day(token.expires_on),
-                day(token.last_used_on),
+                cell(token.id.as_ref()),
+                cell(token.name.as_ref()),
+                cell(token.permissions.as_ref().map(|all| all.join(" "))),
+                cell(token.expires_on),
+                cell(token.last_used_on),
             ]
         });
         out.table(
@@ -222,8 +216,10 @@ impl Subcommand for CreateArgs {
         let Some(NewToken { token, secret }) = made else {
             let expires_on = days.and_then(|days| app.today().checked_add_days(days));
             let token = AccessToken {
+                name: Some(self.name.clone()),
+                permissions: Some(permissions.into_iter().map(str::to_owned).collect()),
                 expires_on,
-                ..planned(&self.name, &permissions)
+                ..AccessToken::default()
             };
             return Ok(CreateOutput {
                 action: Action::WouldCreate,
@@ -358,18 +354,6 @@ struct RevealedSecret(Secret);
 impl Serialize for RevealedSecret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.expose().serialize(serializer)
-    }
-}
-
-/// A token that would be created.
-fn planned(name: &str, permissions: &[&str]) -> AccessToken {
-    AccessToken {
-        id: None,
-        name: Some(name.to_owned()),
-        permissions: Some(permissions.iter().map(|&name| name.to_owned()).collect()),
-        created_on: None,
-        expires_on: None,
-        last_used_on: None,
     }
 }
 

@@ -294,12 +294,9 @@ impl Args {
             owner: describe_owner(&selected.connection),
             repository: repository(&selected.connection),
             token: AccessToken {
-                id: None,
-                name: None,
                 permissions: scopes.map(|scopes| scopes.into_iter().collect()),
-                created_on: None,
                 expires_on,
-                last_used_on: None,
+                ..AccessToken::default()
             },
             revoked: None,
             not_revoked: None,
