@@ -53,11 +53,8 @@ impl App {
             return self.ssh_only_source(resolved, reference, &url);
         }
         let (selected, bitbucket, repository) = self.client_for_repo(Some(reference))?;
-        let found = self.request(
-            &selected,
-            Operation::ReadRepositories,
-            bitbucket.repository(&repository.id),
-        )?;
+        let request = bitbucket.repository(&repository.id);
+        let found = self.request(&selected, Operation::ReadRepositories, request)?;
         let key = SshConnection::new(selected.name.clone(), selected.connection.clone());
         let key = key.filter(|key| key.is_for(reference));
         let mut source = CloneSource {

@@ -72,11 +72,8 @@ impl Subcommand for ListArgs {
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let max = self.limit.get().unwrap_or(usize::MAX);
         let progress = app.ui.list_progress("listing pull requests");
-        let pull_requests = app.request(
-            &selected,
-            Operation::ReadPullRequests,
-            bitbucket.pull_requests(&repository.id, self.state, max),
-        )?;
+        let request = bitbucket.pull_requests(&repository.id, self.state, max);
+        let pull_requests = app.request(&selected, Operation::ReadPullRequests, request)?;
         drop(progress);
         let page = repository.id.pull_requests_page(&selected.connection);
         Ok(ListOutput {

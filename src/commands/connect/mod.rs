@@ -28,6 +28,7 @@ use crate::types::deployment::Deployment;
 use crate::types::operation::Operation;
 use crate::types::registered_key::Access;
 use crate::types::repository::RepoRef;
+use crate::ui::ConnectionView;
 
 /// How often the user is asked on a terminal whether the key is registered.
 const MAX_ATTEMPTS: usize = 5;
@@ -73,11 +74,8 @@ impl Subcommand for Args {
 /// The SSH URL that the server reports for a repository of the connection that applies.
 fn clone_url(repository: &RepoRef, app: &App) -> Result<CloneUrl, Error> {
     let (selected, bitbucket, resolved) = app.client_for_repo(Some(repository))?;
-    let found = app.request(
-        &selected,
-        Operation::ReadRepositories,
-        bitbucket.repository(&resolved.id),
-    )?;
+    let request = bitbucket.repository(&resolved.id);
+    let found = app.request(&selected, Operation::ReadRepositories, request)?;
     let url = found.ssh.and_then(|url| url.parse().ok());
     url.ok_or_else(|| {
         let server = &selected.connection.base_url;
@@ -310,16 +308,8 @@ impl Run<'_> {
             command
         };
         Ok(ConnectOutput {
-            repository: Repository::new(plan, access.map(|access| &access.check.refs)),
-            ssh: access.map(Ssh::from).unwrap_or_default(),
-            key: Some(KeyDescription::from_file(key)),
-            connection: view,
-            registration,
             ssh_command: Some(ssh_command),
-            register_at: register_at(plan),
-            clone_url: plan.clone_url(remote),
-            steps: self.steps.finish(),
-            exit,
+            ..self.output(view, Some(key), access, registration, exit)
         })
     }
 
@@ -346,18 +336,32 @@ impl Run<'_> {
         self.steps.pass(StepId::DryRun, message);
         let remote = access.map_or(&plan.remote, |access| &access.remote);
         let connection = plan.connection(remote)?;
-        Ok(ConnectOutput {
+        let connection = plan.target.preview(self.app, &connection)?;
+        Ok(self.output(connection, key, access, registration, exit))
+    }
+
+    fn output(
+        self,
+        connection: ConnectionView,
+        key: Option<&PrivateKeyFile>,
+        access: Option<&VerifiedAccess>,
+        registration: Registration,
+        exit: ExitStatus,
+    ) -> ConnectOutput {
+        let plan = self.plan;
+        let remote = access.map_or(&plan.remote, |access| &access.remote);
+        ConnectOutput {
             repository: Repository::new(plan, access.map(|access| &access.check.refs)),
             ssh: access.map(Ssh::from).unwrap_or_default(),
             key: key.map(KeyDescription::from_file),
-            connection: plan.target.preview(self.app, &connection)?,
+            connection,
             registration,
             ssh_command: None,
             register_at: register_at(plan),
             clone_url: plan.clone_url(remote),
             steps: self.steps.finish(),
             exit,
-        })
+        }
     }
 }
 

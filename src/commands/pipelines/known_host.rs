@@ -118,11 +118,8 @@ fn table(rows: &[Row], out: &mut TextWriter) {
 impl CloudRepository {
     fn known_hosts(&self, app: &App) -> Result<Vec<PipelinesKnownHost>, Error> {
         let _progress = app.ui.progress("listing known hosts");
-        app.request(
-            &self.selected,
-            Operation::ReadPipelines,
-            self.cloud.pipelines_known_hosts(&self.repository.id),
-        )
+        let request = self.cloud.pipelines_known_hosts(&self.repository.id);
+        app.request(&self.selected, Operation::ReadPipelines, request)
     }
 }
 
@@ -242,11 +239,8 @@ impl Subcommand for EnsureArgs {
             );
         }
         let repo = &target.repository.id;
-        let added = app.request(
-            &target.selected,
-            Operation::WritePipelines,
-            target.cloud.add_pipelines_known_host(repo, &name, key),
-        )?;
+        let request = target.cloud.add_pipelines_known_host(repo, &name, key);
+        let added = app.request(&target.selected, Operation::WritePipelines, request)?;
         if let Some(added) = added {
             let row = Row::new(added.id, &name, added.key.as_ref().or(Some(key)));
             return change(Action::Created, row, target);
@@ -299,21 +293,15 @@ impl Subcommand for RemoveArgs {
                 Hint::command("pipelines known-host list").with_text(format!(" --repo {repo}")),
             ));
         };
-        let action = if self.dry_run.is_set() {
-            Action::WouldRemove
-        } else {
+        if !self.dry_run.is_set() {
             let what = format!("the known host {host} of {repo}");
             self.yes.confirm_removal(&what, app)?;
             let id = known.id.as_deref().unwrap_or_default();
-            app.request(
-                &target.selected,
-                Operation::WritePipelines,
-                target.cloud.remove_pipelines_known_host(repo, id),
-            )?;
-            Action::Removed
-        };
+            let removal = target.cloud.remove_pipelines_known_host(repo, id);
+            app.request(&target.selected, Operation::WritePipelines, removal)?;
+        }
         Ok(ChangeOutput {
-            action,
+            action: Action::removal(self.dry_run.is_set()),
             known_hosts: vec![Row::from(&known)],
             repository: target.into_repository(),
         })

@@ -106,11 +106,8 @@ impl PublicHalf {
 
 impl CloudRepository {
     fn pipelines_key(&self, app: &App) -> Result<Option<PublicKey>, Error> {
-        app.request(
-            &self.selected,
-            Operation::ReadPipelines,
-            self.cloud.pipelines_key(&self.repository.id),
-        )
+        let request = self.cloud.pipelines_key(&self.repository.id);
+        app.request(&self.selected, Operation::ReadPipelines, request)
     }
 
     fn no_pipelines_key(&self) -> Error {
@@ -234,11 +231,8 @@ impl Subcommand for EnsureArgs {
         };
         let _progress = app.ui.progress("sending the key pair");
         let repo = &target.repository.id;
-        app.request(
-            &target.selected,
-            Operation::WritePipelines,
-            target.cloud.set_pipelines_key(repo, &private, &public),
-        )?;
+        let request = target.cloud.set_pipelines_key(repo, &private, &public);
+        app.request(&target.selected, Operation::WritePipelines, request)?;
         let action = current.map_or(Action::Created, |_| Action::Updated);
         let key = PublicHalf::from(&public);
         Ok(ChangeOutput::new(action, target.into_repository(), key))
@@ -304,18 +298,13 @@ impl Subcommand for RemoveArgs {
         let key = target.pipelines_key(app)?;
         let key = key.ok_or_else(|| target.no_pipelines_key())?;
         let repo = &target.repository.id;
-        let action = if self.dry_run.is_set() {
-            Action::WouldRemove
-        } else {
+        if !self.dry_run.is_set() {
             let what = format!("the SSH key {} of the builds of {repo}", key.fingerprint());
             self.yes.confirm_removal(&what, app)?;
-            app.request(
-                &target.selected,
-                Operation::WritePipelines,
-                target.cloud.remove_pipelines_key(repo),
-            )?;
-            Action::Removed
-        };
+            let removal = target.cloud.remove_pipelines_key(repo);
+            app.request(&target.selected, Operation::WritePipelines, removal)?;
+        }
+        let action = Action::removal(self.dry_run.is_set());
         let key = PublicHalf::from(&key);
         Ok(ChangeOutput::new(action, target.into_repository(), key))
     }

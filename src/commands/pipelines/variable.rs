@@ -146,11 +146,8 @@ impl OwnerArgs {
         let owner = match &self.environment {
             None => VariableOwner::Repository(repo),
             Some(name) => {
-                let found = app.request(
-                    &selected,
-                    Operation::ReadPipelines,
-                    cloud.environment_id(&repo, name),
-                )?;
+                let request = cloud.environment_id(&repo, name);
+                let found = app.request(&selected, Operation::ReadPipelines, request)?;
                 let id = found.map_err(|names| unknown_environment(name, &names, &repository))?;
                 VariableOwner::Environment {
                     repo,
@@ -187,11 +184,8 @@ impl Target {
 
     fn variables(&self, app: &App) -> Result<Vec<Variable>, Error> {
         let _progress = app.ui.progress("listing variables");
-        app.request(
-            &self.selected,
-            Operation::ReadPipelines,
-            self.cloud.variables(&self.owner),
-        )
+        let request = self.cloud.variables(&self.owner);
+        app.request(&self.selected, Operation::ReadPipelines, request)
     }
 
     fn row(&self, variable: Variable, action: Option<Action>) -> Row {
@@ -494,19 +488,14 @@ impl Subcommand for RemoveArgs {
                 Hint::command("pipelines variable list").with_text(target.owner.flags()),
             ));
         };
-        let action = if self.dry_run.is_set() {
-            Action::WouldRemove
-        } else {
+        if !self.dry_run.is_set() {
             let what = format!("the variable {name} of {}", target.owner);
             self.yes.confirm_removal(&what, app)?;
             let id = known.id.as_deref().unwrap_or_default();
-            app.request(
-                &target.selected,
-                Operation::WritePipelines,
-                target.cloud.remove_variable(&target.owner, id),
-            )?;
-            Action::Removed
-        };
+            let removal = target.cloud.remove_variable(&target.owner, id);
+            app.request(&target.selected, Operation::WritePipelines, removal)?;
+        }
+        let action = Action::removal(self.dry_run.is_set());
         let row = target.row(known, Some(action));
         Ok(ChangeOutput::new(target, vec![row]))
     }

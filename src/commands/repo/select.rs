@@ -73,10 +73,8 @@ impl Subcommand for Args {
         let (selected, repository) = match &self.repository {
             Some(named) => {
                 let (selected, bitbucket, resolved) = app.client_for_repo(Some(named))?;
-                let response = app.block_on(bitbucket.repository(&resolved.id))?;
-                let refused =
-                    |error| selected.describe_api_error_for(error, Operation::ReadRepositories);
-                let repository = response.map_err(refused)?;
+                let request = bitbucket.repository(&resolved.id);
+                let repository = app.request(&selected, Operation::ReadRepositories, request)?;
                 (selected, repository)
             }
             None => prompt_for_repository(app)?,
@@ -131,11 +129,8 @@ fn prompt_for_repository(app: &App) -> Result<(SelectedConnection, Repository), 
         },
     };
     let progress = app.ui.list_progress("listing repositories");
-    let listed = app.request(
-        &selected,
-        Operation::ReadRepositories,
-        bitbucket.repositories(&filter),
-    )?;
+    let request = bitbucket.repositories(&filter);
+    let listed = app.request(&selected, Operation::ReadRepositories, request)?;
     drop(progress);
     for (owner, error) in &listed.incomplete {
         app.ui.warn(&format!("{owner}: {error}"));

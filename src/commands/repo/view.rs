@@ -49,15 +49,12 @@ impl Subcommand for Args {
     /// Views a repository.
     fn run(&self, app: &App) -> Result<ViewOutput, Error> {
         let (selected, bitbucket, resolved) = app.client_for_repo(Some(&self.repository))?;
+        let request = bitbucket.view(&resolved.id);
         let RepositoryDetails {
             repository,
             empty,
             permission,
-        } = app.request(
-            &selected,
-            Operation::ReadRepositories,
-            bitbucket.view(&resolved.id),
-        )?;
+        } = app.request(&selected, Operation::ReadRepositories, request)?;
         Ok(ViewOutput {
             page: self.web.open(repository.web.as_deref(), app),
             repository: resolved.with_current_name(repository.path()),

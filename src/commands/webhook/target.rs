@@ -129,6 +129,11 @@ impl WebhookTarget {
         ))
     }
 
+    fn set_repository(&mut self, repository: ResolvedRepository) {
+        self.owner = WebhookOwner::Repository(repository.id.clone());
+        self.repository = Some(repository);
+    }
+
     /// The target of a write: a repository under its current name, not archived; a project whose server has webhooks of
     /// projects.
     pub(super) fn require_writable(mut self, app: &App) -> Result<Self, Error> {
@@ -136,8 +141,7 @@ impl WebhookTarget {
         if let Some(repository) = self.repository.take() {
             let refused = |error| self.describe_error(error, Operation::WriteWebhooks);
             let repository = app.writable_repository(&self.bitbucket, repository, refused)?;
-            self.owner = WebhookOwner::Repository(repository.id.clone());
-            self.repository = Some(repository);
+            self.set_repository(repository);
         }
         Ok(self)
     }
@@ -154,8 +158,7 @@ impl WebhookTarget {
         let hooks = listed.map_err(|error| self.describe_error(error, operation))?;
         if let Some(repository) = self.repository.take() {
             let repository = repository.renamed_by(&self.bitbucket);
-            self.owner = WebhookOwner::Repository(repository.id.clone());
-            self.repository = Some(repository);
+            self.set_repository(repository);
         }
         Ok((self, hooks))
     }
