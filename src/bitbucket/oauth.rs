@@ -165,9 +165,7 @@ impl OAuthClient {
             access: Secret::new(granted.access_token),
         })
     }
-}
 
-impl OAuthClient {
     /// The secrets in the form, which a server may repeat in an error.
     fn secrets_in_request(&self, grant: &OAuthGrant<'_>) -> Vec<Zeroizing<String>> {
         let own = self.in_form.as_ref().map(|(_, secret)| secret);

@@ -55,7 +55,7 @@ pub(crate) struct WebhookChange {
 }
 
 /// What the server reports about the deliveries of a webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Deliveries {
     /// `None` where the webhook was never called.
     pub last: Option<WebhookDelivery>,

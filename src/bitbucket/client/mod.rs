@@ -202,12 +202,8 @@ impl Http {
     }
 
     /// Sends a DELETE request. Any status is a response.
-    pub(super) async fn delete(
-        &self,
-        segments: &[&str],
-        query: &[(&str, &str)],
-    ) -> Result<Response, ApiError> {
-        let url = self.build_url(segments, query)?;
+    pub(super) async fn delete(&self, segments: &[&str]) -> Result<Response, ApiError> {
+        let url = self.build_url(segments, &[])?;
         self.send(&Request::new(Method::DELETE, url, WithAuth::Yes))
             .await
     }

@@ -1,4 +1,4 @@
-//! Sending a request: redirects, retries, authentication, the trace.
+//! Sending a request: redirects, retries, authentication, the trace; and whether the server has authenticated it.
 
 use std::time::{Duration, Instant};
 

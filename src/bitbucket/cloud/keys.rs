@@ -152,10 +152,7 @@ impl Cloud {
     pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
         let mut path_segments = self.keys_path(owner).await?;
         path_segments.push(id.to_owned());
-        self.http
-            .delete(&as_strs(&path_segments), &[])
-            .await?
-            .success()
+        self.http.delete(&as_strs(&path_segments)).await?.success()
     }
 
     async fn list_keys(

@@ -92,7 +92,7 @@ impl Cloud {
         id: &str,
     ) -> Result<(), ApiError> {
         let path = hooks_path(owner, &[id]);
-        self.http.delete(&path, &[]).await?.success()
+        self.http.delete(&path).await?.success()
     }
 }
 

@@ -175,7 +175,7 @@ impl DataCenter {
     pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
         let mut segments = keys_path(owner);
         segments.push(id);
-        let response = self.http.delete(&segments, &[]).await?;
+        let response = self.http.delete(&segments).await?;
         check_permission(&response)?;
         response.success()
     }

@@ -62,9 +62,7 @@ impl DataCenter {
         let is_it = |user: &User| user.name.as_deref() == Some(name);
         page.values.into_iter().find(is_it)?.slug
     }
-}
 
-impl DataCenter {
     /// Name and address of the account: a server may reject commits of anybody else. Tokens of projects and repositories
     /// have no account.
     ///

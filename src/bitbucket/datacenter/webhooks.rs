@@ -243,7 +243,7 @@ impl DataCenter {
         id: &str,
     ) -> Result<(), ApiError> {
         let path = hooks_path(owner, &[id]);
-        self.http.delete(&path, &[]).await?.success()
+        self.http.delete(&path).await?.success()
     }
 
     /// Sends a test delivery. Without the URL it fails, although the documentation says that it is optional.
