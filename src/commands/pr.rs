@@ -169,16 +169,6 @@ pub(crate) struct CreateOutput {
     page: Option<PageOpened>,
 }
 
-/// What became of the pull request.
-struct Created {
-    action: Action,
-    pull_request: PullRequest,
-    /// Reviewers who could not be added.
-    left_out: Vec<SkippedReviewer>,
-    /// What of one that was open before is otherwise than asked for, and was left.
-    differs: Vec<&'static str>,
-}
-
 impl Subcommand for CreateArgs {
     type Output = CreateOutput;
 
@@ -187,23 +177,15 @@ impl Subcommand for CreateArgs {
         let body = self.body_file.read(app)?;
         let (selected, bitbucket, repository) = app.client_for_repo(self.repo.as_ref())?;
         let progress = app.ui.progress("opening the pull request");
-        let created = app.block_on(create(self, body, &selected, &bitbucket, &repository.id));
+        let output = app.block_on(create(self, body, &selected, &bitbucket, &repository))??;
         drop(progress);
-        let (current, created) = created??;
-        let url = created.pull_request.url.as_deref();
+        let url = output.pull_request.url.as_deref();
         let page = if self.dry_run.is_set() {
             None
         } else {
             self.web.open(url, app)
         };
-        Ok(CreateOutput {
-            page,
-            action: created.action,
-            repository: repository.with_current_name(current),
-            pull_request: created.pull_request,
-            left_out: created.left_out,
-            differs: created.differs,
-        })
+        Ok(CreateOutput { page, ..output })
     }
 }
 
@@ -212,27 +194,35 @@ async fn create(
     body: Option<String>,
     selected: &SelectedConnection,
     bitbucket: &Bitbucket,
-    repo: &RepoId,
-) -> Result<(RepoId, Created), Error> {
+    resolved: &ResolvedRepository,
+) -> Result<CreateOutput, Error> {
     let refused = |error| selected.describe_api_error_for(error, Operation::WritePullRequests);
-    let repository = bitbucket.repository(repo).await.map_err(refused)?;
+    let repository = bitbucket.repository(&resolved.id).await.map_err(refused)?;
     require_not_archived(&repository)?;
-    let created = create_in(args, body, selected, bitbucket, &repository).await?;
-    Ok((repository.path(), created))
-}
-
-async fn create_in(
-    args: &CreateArgs,
-    body: Option<String>,
-    selected: &SelectedConnection,
-    bitbucket: &Bitbucket,
-    repository: &Repository,
-) -> Result<Created, Error> {
-    let refused = |error| selected.describe_api_error_for(error, Operation::WritePullRequests);
     let repo = &repository.path();
+    let output = |action, pull_request, left_out| CreateOutput {
+        action,
+        repository: resolved.clone().with_current_name(repo.clone()),
+        pull_request,
+        left_out,
+        differs: Vec::new(),
+        page: None,
+    };
+    let unchanged = |request: PullRequest| {
+        let requested = RequestedFields {
+            title: Some(&args.title),
+            body: body.as_deref(),
+            draft: args.draft,
+            reviewers: &args.reviewers,
+        };
+        CreateOutput {
+            differs: request.differing_fields(&requested),
+            ..output(Action::Unchanged, request, Vec::new())
+        }
+    };
     let target = match &args.target {
         Some(target) => target.clone(),
-        None => default_branch(bitbucket, repository, &refused).await?,
+        None => default_branch(bitbucket, &repository, &refused).await?,
     };
     let (source, target) = (short_branch_name(&args.source), short_branch_name(&target));
     if source == target {
@@ -244,7 +234,7 @@ async fn create_in(
     let differ = branches_differ(bitbucket, repo, source, target, &refused).await?;
     let open = bitbucket.open_pull_request(repo, source, target).await;
     if let Some(request) = open.map_err(refused)? {
-        return Ok(reused(request, args, body.as_deref()));
+        return Ok(unchanged(request));
     }
     if !differ {
         return Err(no_difference(source, target));
@@ -261,22 +251,17 @@ async fn create_in(
         draft: args.draft,
         reviewers: Vec::new(),
     };
-    let mut left_out = reviewers(args, bitbucket, repository, &mut proposal, &refused).await?;
+    let mut left_out = reviewers(args, bitbucket, &repository, &mut proposal, &refused).await?;
     if args.dry_run.is_set() {
-        return Ok(planned(proposal, left_out));
+        return Ok(output(Action::WouldCreate, planned(proposal), left_out));
     }
     let ensured = bitbucket.ensure_pull_request(repo, proposal).await;
     match ensured.map_err(refused)? {
-        EnsureOutcome::Reused(request) => Ok(reused(*request, args, body.as_deref())),
+        EnsureOutcome::Reused(request) => Ok(unchanged(*request)),
         EnsureOutcome::NoDifference => Err(no_difference(source, target)),
         EnsureOutcome::Opened(request, more) => {
             left_out.extend(more);
-            Ok(Created {
-                action: Action::Created,
-                pull_request: *request,
-                left_out,
-                differs: Vec::new(),
-            })
+            Ok(output(Action::Created, *request, left_out))
         }
     }
 }
@@ -377,39 +362,16 @@ async fn reviewers(
     Ok(left_out)
 }
 
-fn reused(request: PullRequest, args: &CreateArgs, body: Option<&str>) -> Created {
-    let requested = RequestedFields {
-        title: Some(&args.title),
-        body,
-        draft: args.draft,
-        reviewers: &args.reviewers,
-    };
-    Created {
-        action: Action::Unchanged,
-        differs: request.differing_fields(&requested),
-        pull_request: request,
-        left_out: Vec::new(),
-    }
-}
-
-fn planned(proposal: NewPullRequest, left_out: Vec<SkippedReviewer>) -> Created {
-    Created {
-        action: Action::WouldCreate,
-        pull_request: PullRequest {
-            title: Some(proposal.title),
-            state: Some("OPEN".to_owned()),
-            source: Some(proposal.source),
-            target: Some(proposal.target),
-            draft: Some(proposal.draft),
-            reviewers: proposal
-                .reviewers
-                .into_iter()
-                .map(|reviewer| reviewer.name)
-                .collect(),
-            ..PullRequest::default()
-        },
-        left_out,
-        differs: Vec::new(),
+fn planned(proposal: NewPullRequest) -> PullRequest {
+    let reviewers = proposal.reviewers.into_iter();
+    PullRequest {
+        title: Some(proposal.title),
+        state: Some("OPEN".to_owned()),
+        source: Some(proposal.source),
+        target: Some(proposal.target),
+        draft: Some(proposal.draft),
+        reviewers: reviewers.map(|reviewer| reviewer.name).collect(),
+        ..PullRequest::default()
     }
 }
 
