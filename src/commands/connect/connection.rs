@@ -153,14 +153,8 @@ fn can_adopt_key(connection: &Connection, url: &CloneUrl) -> bool {
 /// `SLUG`, else `NAMESPACE-SLUG`, as far as they are valid names.
 fn candidate_names(url: &CloneUrl) -> Vec<ConnectionName> {
     let sanitize = |text: &str| -> String {
-        let replace = |c: char| {
-            if c.is_ascii_alphanumeric() || "._-".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        };
-        let text: String = text.chars().map(replace).collect();
+        let is_invalid = |c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c);
+        let text = text.replace(is_invalid, "-");
         text.trim_start_matches(['.', '-', '_'])
             .chars()
             .take(64)

@@ -295,17 +295,8 @@ pub(super) fn default_name(connection: &Connection) -> Result<ConnectionName, Er
             connection.base_url.url().host_str().unwrap_or_default()
         }
     };
-    let safe: String = text
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "._-".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    safe.parse().map_err(|_| {
+    let is_invalid = |c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c);
+    text.replace(is_invalid, "-").parse().map_err(|_| {
         Error::usage(
             "a name for the connection is required",
             "run `bbconnect connection add NAME …`",

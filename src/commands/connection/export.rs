@@ -369,10 +369,7 @@ impl Args {
             };
         }
         let name = selected.name.to_string().to_ascii_lowercase();
-        let name: String = name
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
+        let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let name = name.trim_matches('-');
         let name = &name[..name.len().min(63)];
         let name = name.trim_end_matches('-');

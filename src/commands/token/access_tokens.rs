@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use super::owner_args::{
     TokenOwnerArgs, not_on_cloud, owner, refused, revoke_unsaved, under_current_name,
 };
+use super::scopes::minimal_scopes;
 use crate::app::{App, StoreFallback};
 use crate::bitbucket::ApiError;
 use crate::commands::Subcommand;
@@ -262,17 +263,8 @@ fn permissions(args: &CreateArgs, owner: Option<&TokenOwner>) -> Result<Vec<&'st
         .iter()
         .flat_map(|scope| scope.equivalents_in(ScopeSystem::DataCenter));
     let all: Vec<Scope> = of_purposes.chain(named).collect();
-    let is_brought = |scope: &Scope| {
-        all.iter()
-            .any(|other| other.implied().any(|implied| implied == *scope))
-    };
-    let mut least: Vec<&str> = all
-        .iter()
-        .filter(|scope| !is_brought(scope))
-        .map(|scope| scope.name())
-        .collect();
+    let mut least: Vec<&str> = minimal_scopes(&all).into_iter().map(Scope::name).collect();
     least.sort_unstable();
-    least.dedup();
     let is_of_repository = matches!(owner, Some(TokenOwner::Repository(_)));
     let too_wide = least
         .iter()

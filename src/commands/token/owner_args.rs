@@ -118,9 +118,7 @@ impl TokenOwnerArgs {
         let bitbucket = self.login.signed_in(&selected, app)?;
         Ok((selected, bitbucket, owner))
     }
-}
 
-impl TokenOwnerArgs {
     /// The owner for people, with what named it where that was not the command line.
     pub(super) fn describe(&self, owner: &TokenOwner, selected: &SelectedConnection) -> String {
         let is_named = self.repo.is_some() || self.project.is_some() || self.user;

@@ -138,16 +138,13 @@ fn distinct(scopes: &[Scope]) -> Vec<Scope> {
 }
 
 /// Each once, without what another implies.
-fn minimal_scopes(scopes: &[Scope]) -> Vec<Scope> {
-    let mut least: Vec<Scope> = Vec::new();
-    for scope in scopes {
-        let is_brought = scopes
-            .iter()
-            .any(|other| other.implied().any(|implied| implied == *scope));
-        if !is_brought && !least.contains(scope) {
-            least.push(*scope);
-        }
-    }
+pub(super) fn minimal_scopes(scopes: &[Scope]) -> Vec<Scope> {
+    let is_implied = |scope: &Scope| {
+        let mut implied = scopes.iter().flat_map(|other| other.implied());
+        implied.any(|implied| implied == *scope)
+    };
+    let mut least = distinct(scopes);
+    least.retain(|scope| !is_implied(scope));
     least
 }
 
