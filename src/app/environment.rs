@@ -1,4 +1,5 @@
-//! The environment, read once.
+//! The environment, read once; its variables and the files, as `bbconnect help environment` and the manual page list
+//! them.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -169,9 +170,7 @@ impl Environment {
                 .collect(),
         }
     }
-}
 
-impl Environment {
     /// The directory of our configuration: `BBCONNECT_CONFIG_DIR`, `$XDG_CONFIG_HOME/bbconnect`, on Windows
     /// `%APPDATA%\bbconnect`, or `~/.config/bbconnect`.
     pub(super) fn config_dir(&self) -> Option<PathBuf> {

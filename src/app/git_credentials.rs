@@ -75,14 +75,13 @@ impl App {
         preferred: Option<&str>,
     ) -> Result<(), Error> {
         // Checked first: git reports every success, and reading a secret takes time.
-        let is_marked = |selected: &SelectedConnection| selected.connection.is_rejected();
-        match self.select_for_git(request, preferred)?.filter(is_marked) {
-            Some(_) => match self.connection_for_request(request, preferred)? {
-                Some(selected) => self.set_rejected(&selected.name, false),
-                None => Ok(()),
-            },
-            None => Ok(()),
+        let selected = self.select_for_git(request, preferred)?;
+        if selected.is_some_and(|selected| selected.connection.is_rejected())
+            && let Some(selected) = self.connection_for_request(request, preferred)?
+        {
+            self.set_rejected(&selected.name, false)?;
         }
+        Ok(())
     }
 
     /// Marks a credential that the server refused; nothing is removed. Returns a message for the user; `None` for the

@@ -21,7 +21,7 @@ const MAX_INPUT_BYTES: u64 = 64 * 1024 * 1024;
 
 impl App {
     /// Reads a new passphrase: prompted for twice, or the first line of standard input.
-    pub(crate) fn read_new_passphrase(&self, flag: &str) -> Result<Secret, Error> {
+    pub(crate) fn read_new_passphrase(&self) -> Result<Secret, Error> {
         let secret = if self.may_ask {
             self.ui
                 .prompt_new_secret("Passphrase for the private key")?
@@ -31,12 +31,12 @@ impl App {
                 hint: "pass --passphrase-stdin, with the passphrase on stdin".into(),
             });
         } else {
-            first_line_of_stdin(flag)?
+            first_line_of_stdin("--passphrase-stdin")?
         };
         if secret.expose().is_empty() {
             return Err(Error::usage(
                 "the passphrase on stdin is empty",
-                format!("leave out {flag} for a key without a passphrase"),
+                "leave out --passphrase-stdin for a key without a passphrase",
             ));
         }
         self.ui.redactor().add(secret.expose());

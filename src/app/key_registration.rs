@@ -1,5 +1,5 @@
 //! Registers SSH keys with repositories, projects and accounts. Credentials that can't register keys are refused before
-//! anything is changed, and registered keys are recognised.
+//! anything is changed, and registered keys are recognised: at their repository, its project, or the account.
 
 use super::App;
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, Identity, Scopes};

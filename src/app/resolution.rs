@@ -1,4 +1,5 @@
 //! The resolver with the sources of this process: its flags, its environment, the current checkout, the saved connections.
+//! And the repository before a write: under its current name, and not archived.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::ssh::SshError;
 use crate::sys::subprocess::ProcessError;
 use crate::types::clone_url::CloneUrl;
 use crate::types::hint::Hint;
-use crate::types::repository::{RepoId, RepoRef, Repository};
+use crate::types::repository::{RepoRef, Repository};
 
 impl Sources for App {
     fn connection_flag(&self) -> Option<&str> {
@@ -163,33 +164,21 @@ impl App {
         let only = <[SshConnection; 1]>::try_from(self.ssh_connections()?);
         Ok(only.ok().map(|[key]| key))
     }
-}
 
-impl App {
     /// The repository that a command is about to write to, under its current name.
     pub(crate) fn writable_repository(
         &self,
         bitbucket: &Bitbucket,
         repository: ResolvedRepository,
-        describe: impl Fn(ApiError) -> Error,
+        describe: impl FnOnce(ApiError) -> Error,
     ) -> Result<ResolvedRepository, Error> {
-        let current = self.block_on(require_writable(bitbucket, &repository.id, describe))??;
-        Ok(repository.with_current_name(current))
+        let read = self.block_on(bitbucket.repository_before_write(&repository.id))?;
+        let Some(current) = read.map_err(describe)? else {
+            return Ok(repository);
+        };
+        require_not_archived(&current)?;
+        Ok(repository.with_current_name(current.path()))
     }
-}
-
-/// The current name of a repository that can be written to.
-async fn require_writable(
-    bitbucket: &Bitbucket,
-    repo: &RepoId,
-    describe: impl Fn(ApiError) -> Error,
-) -> Result<RepoId, Error> {
-    let read = bitbucket.repository_before_write(repo).await;
-    let Some(repository) = read.map_err(describe)? else {
-        return Ok(repo.clone());
-    };
-    require_not_archived(&repository)?;
-    Ok(repository.path())
 }
 
 /// Refuses a write to an archived repository.

@@ -102,7 +102,7 @@ impl Subcommand for Args {
             .iter()
             .try_for_each(|files| files.require_absent(self.force))?;
         let passphrase = if self.passphrase_stdin {
-            Some(app.read_new_passphrase("--passphrase-stdin")?)
+            Some(app.read_new_passphrase()?)
         } else {
             None
         };

@@ -197,7 +197,7 @@ fn passphrase(args: &Args, app: &App, rotation: &KeyRotation) -> Result<Option<S
             hint: "pass --passphrase-stdin, with the passphrase on stdin".into(),
         });
     }
-    app.read_new_passphrase("--passphrase-stdin").map(Some)
+    app.read_new_passphrase().map(Some)
 }
 
 /// Prepares the rotations of all connections before the first one is executed.

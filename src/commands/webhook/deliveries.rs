@@ -62,10 +62,7 @@ impl Subcommand for StatusArgs {
         let id = webhook.id.as_deref().unwrap_or_default();
         let asked = app.block_on(target.bitbucket.webhook_deliveries(&target.owner, id))?;
         let asked = asked.map_err(|error| target.describe_error(error, Operation::ReadWebhooks))?;
-        let Deliveries { last, counts } = asked.unwrap_or(Deliveries {
-            last: None,
-            counts: None,
-        });
+        let Deliveries { last, counts } = asked.unwrap_or_default();
         Ok(StatusOutput {
             owner: target.into_output(),
             webhook,
