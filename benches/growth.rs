@@ -180,10 +180,30 @@ fn requests(server: &Server) -> usize {
     count
 }
 
+/// Confirms the token command of the first connection, and copies its record to the others.
+fn confirm_commands(home: &Path, size: usize) {
+    let mut edit = program(home, "connection edit c0000 --no-verify --token-command");
+    assert!(
+        edit.arg(format!("echo {TOKEN}"))
+            .status()
+            .expect("it starts")
+            .success()
+    );
+    let path = home.join(".local/state/bbconnect/commands.json");
+    let text = fs::read_to_string(&path).expect("records");
+    let mut document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let files = document["files"].as_object_mut().expect("files");
+    let records = files.values_mut().next().expect("one file");
+    let record = records["c0000"].clone();
+    for number in 1..size {
+        records[format!("c{number:04}")] = record.clone();
+    }
+    fs::write(path, document.to_string()).expect("a file");
+}
+
 fn connections(dir: &Path) {
     let server = start(RepoStore::default());
     let base = server.cloud();
-    let origin = server.website();
     for size in [200, 1_000, 5_000] {
         let home = dir.join(size.to_string());
         let config = home.join(".config/bbconnect");
@@ -193,11 +213,12 @@ fn connections(dir: &Path) {
                 format!(
                     "[connections.c{number:04}]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
                      email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo {TOKEN}\"\n\
-                     secret_origin = \"{origin}\"\nexpires_on = \"2099-01-01\"\n"
+                     expires_on = \"2099-01-01\"\n"
                 )
             })
             .collect();
         fs::write(config.join("connections.toml"), text.concat()).expect("a file");
+        confirm_commands(&home, size);
         for arguments in ["status --offline", "status", "check --all"] {
             row(
                 arguments,

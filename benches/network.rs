@@ -44,11 +44,26 @@ fn row(what: &str, ours: f64, beside: &str, theirs: f64) {
 }
 
 /// The program with its own configuration directory.
+/// Confirms the token command of a connection that was written by hand.
+fn confirm_command(dir: &Path, name: &str) {
+    let edit = [
+        "connection",
+        "edit",
+        name,
+        "--no-verify",
+        "--token-command",
+        "echo ATATT-bench",
+    ];
+    let status = program(dir, &edit).status().expect("it starts");
+    assert!(status.success(), "{name}");
+}
+
 fn program(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(OURS);
     command
         .args(arguments)
         .env("BBCONNECT_CONFIG_DIR", dir)
+        .env("XDG_STATE_HOME", dir)
         .current_dir(dir)
         .stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -83,16 +98,18 @@ fn fleet(dir: &Path) {
         ..ServerState::default()
     });
     let base = server.cloud();
-    let origin = base.trim_end_matches("/2.0").to_owned();
     let connection = |number: usize| {
         format!(
             "[connections.c{number:03}]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
              email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo ATATT-bench\"\n\
-             secret_origin = \"{origin}\"\nexpires_on = \"2099-01-01\"\n"
+             expires_on = \"2099-01-01\"\n"
         )
     };
     let text: Vec<String> = (0..CONNECTIONS).map(connection).collect();
     fs::write(dir.join("connections.toml"), text.concat()).expect("it can be written");
+    for number in 0..CONNECTIONS {
+        confirm_command(dir, &format!("c{number:03}"));
+    }
     let all = median(
         (0..3)
             .map(|_| time(program(dir, &["check", "--all"])))
@@ -168,10 +185,10 @@ fn over_tls(dir: &Path) -> f64 {
     let base = format!("https://localhost:{port}/2.0");
     let text = format!(
         "[connections.tls]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
-         email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo ATATT-bench\"\n\
-         secret_origin = \"https://localhost:{port}\"\n"
+         email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"echo ATATT-bench\"\n"
     );
     fs::write(dir.join("connections.toml"), text).expect("it can be written");
+    confirm_command(dir, "tls");
     let check = || {
         let mut check = program(dir, &["check", "tls"]);
         check.env("SSL_CERT_FILE", &bundle);

@@ -1,7 +1,7 @@
 //! Reads and stores secrets. A secret is used only with the settings that it was given with.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -141,7 +141,6 @@ impl App {
         secret: &Secret,
     ) -> Result<(), Error> {
         let binding = self.binding(connection)?;
-        self.record_earlier_commands()?;
         self.store_bound(name, connection, &binding, Some(secret))
     }
 
@@ -200,7 +199,7 @@ impl App {
     }
 
     /// The secret as it is stored, once its binding is that of the connection: for OAuth that of the client, with the
-    /// tokens. A secret of the earlier format is bound now.
+    /// tokens.
     pub(crate) fn stored_secret(
         &self,
         name: &ConnectionName,
@@ -229,21 +228,12 @@ impl App {
             })
         };
         if let Some(command) = connection.token_command() {
-            check(self.command_binding(name, connection, command)?)?;
+            check(self.command_binding(name, command)?)?;
             return self.secret_of_command(command);
         }
         let missing = || Error::MissingSecret(name.to_string());
         let stored = self.read_stored(name, connection)?.ok_or_else(missing)?;
-        if let Some(bound) = stored.binding {
-            check(bound)?;
-        } else {
-            check(self.earlier_binding(connection)?.ok_or_else(missing)?)?;
-            // Where the store cannot be written now, the secret is bound when it is used next.
-            if let Err(error) = self.store_bound(name, connection, &now, Some(&stored.secret)) {
-                self.ui
-                    .debug(&format!("the secret of {name} is not bound yet: {error}"));
-            }
-        }
+        check(stored.binding)?;
         Ok(stored.secret)
     }
 
@@ -293,20 +283,14 @@ impl App {
         connection: &Connection,
     ) -> Result<Option<(Binding, Option<Secret>)>, Error> {
         if let Some(command) = connection.token_command() {
-            return match self.command_binding(name, connection, command) {
+            return match self.command_binding(name, command) {
                 Ok(bound) => Ok(Some((bound, None))),
                 Err(Error::CommandNotConfirmed { .. }) => Ok(None),
                 Err(error) => Err(error),
             };
         }
-        let Some(stored) = self.read_stored(name, connection)? else {
-            return Ok(None);
-        };
-        let bound = match stored.binding {
-            Some(bound) => Some(bound),
-            None => self.earlier_binding(connection)?,
-        };
-        Ok(bound.map(|bound| (bound, Some(stored.secret))))
+        let stored = self.read_stored(name, connection)?;
+        Ok(stored.map(|stored| (stored.binding, Some(stored.secret))))
     }
 
     /// The secret in the keyring or the encrypted file, whatever its binding.
@@ -323,57 +307,17 @@ impl App {
     }
 
     /// What the secret of a command was bound to when the user confirmed the command.
-    fn command_binding(
-        &self,
-        name: &ConnectionName,
-        connection: &Connection,
-        command: &str,
-    ) -> Result<Binding, Error> {
-        let records = self.command_records()?;
+    fn command_binding(&self, name: &ConnectionName, command: &str) -> Result<Binding, Error> {
         let not_confirmed = |is_new| Error::CommandNotConfirmed {
             name: name.to_string(),
             command: command.to_owned(),
             is_new,
         };
-        if !records.exist()? {
-            let bound = self.earlier_binding(connection)?;
-            let bound = bound.ok_or_else(|| not_confirmed(true))?;
-            // Where nothing can be written now, the commands are recorded with the next use.
-            if let Err(error) = self.record_earlier_commands() {
-                self.ui
-                    .debug(&format!("the token commands are not recorded yet: {error}"));
-            }
-            return Ok(bound);
-        }
-        match records.get(&name.to_string())? {
+        match self.command_records()?.get(&name.to_string())? {
             Some(record) if record.is_of(command) => Ok(record.binding),
             Some(_) => Err(not_confirmed(false)),
             None => Err(not_confirmed(true)),
         }
-    }
-
-    /// Records the commands of connections of an earlier version, whose origin is in the file of connections. From then on
-    /// no other command is run until the user confirms it.
-    fn record_earlier_commands(&self) -> Result<(), Error> {
-        /// One thread reads and records them for all.
-        static RECORDING: Mutex<()> = Mutex::new(());
-        let records = self.command_records()?;
-        let _recording = RECORDING.lock().unwrap_or_else(PoisonError::into_inner);
-        if records.exist()? {
-            return Ok(());
-        }
-        let connections = self.connection_file().read()?;
-        let names = connections.names();
-        let all = names.iter().filter_map(|name| connections.get(name).ok());
-        let earlier = all
-            .filter_map(|(name, connection)| {
-                let source = &connection.secret.as_ref()?.source;
-                let binding = self.earlier_binding(&connection).ok()??;
-                let record = CommandRecord::new(source.command()?, binding);
-                Some((name.to_string(), record))
-            })
-            .collect();
-        Ok(records.create(earlier)?)
     }
 
     fn command_records(&self) -> Result<&CommandRecords, Error> {
@@ -391,19 +335,6 @@ impl App {
         let ca = connection.network.ca_cert.as_deref();
         let ca = ca.map(|path| self.ca_file(path)).transpose()?;
         Ok(Binding::new(connection, ca))
-    }
-
-    /// What the secret was bound to by an earlier version; `None` where it was given for no server.
-    fn earlier_binding(&self, connection: &Connection) -> Result<Option<Binding>, Error> {
-        let Some(stored) = &connection.secret else {
-            return Ok(None);
-        };
-        let Some(origin) = stored.earlier.origin.clone() else {
-            return Ok(None);
-        };
-        let binding = self.binding(connection)?;
-        let website = stored.earlier.website.clone();
-        Ok(Some(binding.with_recorded(origin, website)))
     }
 
     /// A file of authorities. Its content counts as well, unless it is a file of the system that only an administrator can

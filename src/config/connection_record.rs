@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::types::connection::{
-    AuthMethod, BaseUrl, Connection, Credential, CredentialFields, EarlierBinding, MissingField,
-    NetworkSettings, Origin, StoreKind, StoredSecret, TokenLevel,
+    AuthMethod, BaseUrl, Connection, Credential, CredentialFields, MissingField, NetworkSettings,
+    StoreKind, StoredSecret, TokenLevel,
 };
 use crate::types::date::Date;
 use crate::types::deployment::Deployment;
@@ -39,7 +39,6 @@ record! {
     callback_port: Option<u16>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<String>,
-    secret_website: Option<Origin>,
     account: Option<String>,
     workspace: Option<String>,
     project: Option<String>,
@@ -48,7 +47,6 @@ record! {
     clone_url: Option<String>,
     expires_on: Option<Date>,
     store: Option<StoreKind>,
-    secret_origin: Option<Origin>,
     token_command: Option<String>,
     refused_on: Option<Date>,
     ca_cert: Option<PathBuf>,
@@ -100,10 +98,6 @@ impl TryFrom<ConnectionRecord> for Connection {
             credential: Credential::new(record.auth, fields)?,
             secret: source.map(|source| StoredSecret {
                 source,
-                earlier: EarlierBinding {
-                    origin: record.secret_origin,
-                    website: record.secret_website,
-                },
                 rejected_on: record.refused_on,
             }),
             expires_on: record.expires_on,
@@ -138,7 +132,6 @@ impl From<Connection> for ConnectionRecord {
             client_id: fields.client_id,
             callback_port: fields.callback_port,
             scopes: fields.scopes,
-            secret_website: None,
             account: connection.account,
             workspace: connection.workspace,
             project: connection.project,
@@ -147,7 +140,6 @@ impl From<Connection> for ConnectionRecord {
             clone_url: connection.clone_url,
             expires_on: connection.expires_on,
             store: None,
-            secret_origin: None,
             token_command: None,
             refused_on: None,
             ca_cert: connection.network.ca_cert,
@@ -160,8 +152,6 @@ impl From<Connection> for ConnectionRecord {
         if let Some(secret) = connection.secret {
             record.store = Some(secret.source.kind());
             record.token_command = secret.source.command().map(str::to_owned);
-            record.secret_origin = secret.earlier.origin;
-            record.secret_website = secret.earlier.website;
             record.refused_on = secret.rejected_on;
         }
         record
@@ -195,10 +185,10 @@ mod tests {
         [
             (CLOUD, "auth = \"api-token\"\nlevel = \"user\"\nemail = \"jane@acme.example\"\nusername = \"jane\"\n", rest),
             (CLOUD, "auth = \"access-token\"\nlevel = \"project\"\nusername = \"jane\"\n", "workspace = \"acme\"\nproject = \"WEB\"\n"),
-            (CLOUD, "auth = \"oauth\"\nlevel = \"user\"\nclient_id = \"key\"\ncallback_port = 8080\nscopes = [\"repository\", \"webhook\"]\nsecret_website = \"https://bitbucket.org\"\n", "account = \"jane\"\nstore = \"keyring\"\nsecret_origin = \"https://api.bitbucket.org\"\nrefused_on = \"2026-11-02\"\n"),
-            (CLOUD, "auth = \"client-credentials\"\nclient_id = \"key\"\nscopes = [\"repository\"]\n", "store = \"file\"\nsecret_origin = \"https://api.bitbucket.org\"\n"),
+            (CLOUD, "auth = \"oauth\"\nlevel = \"user\"\nclient_id = \"key\"\ncallback_port = 8080\nscopes = [\"repository\", \"webhook\"]\n", "account = \"jane\"\nstore = \"keyring\"\nrefused_on = \"2026-11-02\"\n"),
+            (CLOUD, "auth = \"client-credentials\"\nclient_id = \"key\"\nscopes = [\"repository\"]\n", "store = \"file\"\n"),
             (CLOUD, "auth = \"app-password\"\nusername = \"jane\"\n", "store = \"keyring\"\n"),
-            (SERVER, "auth = \"http-access-token\"\nlevel = \"repo\"\n", "project = \"WEB\"\nrepository = \"site\"\nexpires_on = \"2027-03-01\"\nstore = \"command\"\nsecret_origin = \"https://git.example.com\"\ntoken_command = \"pass show bitbucket\"\n"),
+            (SERVER, "auth = \"http-access-token\"\nlevel = \"repo\"\n", "project = \"WEB\"\nrepository = \"site\"\nexpires_on = \"2027-03-01\"\nstore = \"command\"\ntoken_command = \"pass show bitbucket\"\n"),
             (SERVER, "auth = \"password\"\nusername = \"jane\"\n", "ca_cert = \"/ca.pem\"\nclient_cert = \"/cert.pem\"\nclient_key = \"/key.pem\"\nproxy = \"http://proxy.example.com:3128\"\nallow_http = true\nweb_url = \"https://web.example.com\"\n"),
             ("deployment = \"unknown\"\nbase_url = \"ssh://git@git.example.com\"\n", "auth = \"ssh\"\n", "key_path = \"/key\"\nclone_url = \"ssh://git@git.example.com/web/site.git\"\n"),
         ]

@@ -6,6 +6,7 @@ use crate::config::ConnectionsError;
 use crate::exit_status::ExitStatus;
 use crate::git::{GitError, PushError, SourceDirError};
 use crate::oauth::OAuthError;
+use crate::secrets::StoreError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::types::connection::{AuthMethod, contains_token};
 use crate::types::hint::Hint;
@@ -65,6 +66,7 @@ impl Error {
             | Self::NoMatchingConnection(_)
             | Self::Git(GitError::NotARepository) => ExitStatus::NotFound,
             Self::MissingSecret(_)
+            | Self::Store(StoreError::OtherVersion { .. })
             | Self::EmptyToken(_)
             | Self::SecretKindMismatch { .. }
             | Self::MissingTokenVariable(_)

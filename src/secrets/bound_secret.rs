@@ -11,8 +11,7 @@ const VERSION: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct BoundSecret {
     pub secret: Secret,
-    /// `None` for a secret of the earlier format, which was stored without its binding.
-    pub binding: Option<Binding>,
+    pub binding: Binding,
 }
 
 #[derive(Serialize)]
@@ -43,18 +42,13 @@ pub(super) fn to_entry(binding: &Binding, secret: &Secret) -> Result<Secret, Sto
     Ok(Secret::new(text))
 }
 
-/// The secret of an entry. What is no entry of ours is a secret of the earlier format.
-pub(super) fn from_entry(text: &str) -> BoundSecret {
-    match serde_json::from_str::<Entry>(text) {
-        Ok(entry) if entry.version == VERSION => BoundSecret {
-            secret: Secret::new(entry.secret),
-            binding: Some(entry.binding),
-        },
-        Ok(_) | Err(_) => BoundSecret {
-            secret: Secret::new(text.to_owned()),
-            binding: None,
-        },
-    }
+/// The secret of an entry; `None` where it is not one of ours.
+pub(super) fn from_entry(text: &str) -> Option<BoundSecret> {
+    let entry: Entry = serde_json::from_str(text).ok()?;
+    (entry.version == VERSION).then(|| BoundSecret {
+        secret: Secret::new(entry.secret),
+        binding: entry.binding,
+    })
 }
 
 #[cfg(test)]
@@ -74,16 +68,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_entry_has_its_binding_and_an_earlier_one_has_none() {
+    fn an_entry_has_its_binding() {
         let bound = binding("https://git.example.com");
         let entry = to_entry(&bound, &Secret::new("s3\"cret".to_owned())).unwrap();
-        let read = from_entry(entry.expose());
+        let read = from_entry(entry.expose()).unwrap();
         assert_eq!(read.secret.expose(), "s3\"cret");
-        assert_eq!(read.binding, Some(bound));
-        for earlier in ["s3cret", "{\"origin\":\"https://bitbucket.org\"}", "1"] {
-            let read = from_entry(earlier);
-            assert_eq!(read.secret.expose(), earlier);
-            assert_eq!(read.binding, None);
+        assert_eq!(read.binding, bound);
+        for other in ["s3cret", "{\"origin\":\"https://bitbucket.org\"}", "1"] {
+            assert!(from_entry(other).is_none(), "{other}");
         }
     }
 }

@@ -69,46 +69,22 @@ impl CommandRecords {
         }
     }
 
-    /// The records; `None` where there are none for this `connections.toml` yet.
-    fn with_records<T>(
-        &self,
-        look_up: impl FnOnce(Option<&BTreeMap<String, CommandRecord>>) -> T,
-    ) -> Result<T, StoreError> {
+    /// The record of a connection.
+    pub(crate) fn get(&self, name: &str) -> Result<Option<CommandRecord>, StoreError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let content = match loaded.take() {
             Some(content) => content,
             None => self.read()?,
         };
-        let result = look_up(content.files.get(&self.connections));
-        *loaded = Some(content);
-        Ok(result)
-    }
-
-    /// The record of a connection.
-    pub(crate) fn get(&self, name: &str) -> Result<Option<CommandRecord>, StoreError> {
-        self.with_records(|records| records.and_then(|records| records.get(name)).cloned())
-    }
-
-    /// Whether there are records for this `connections.toml`. As long as there are none, its connections are of an earlier
-    /// version.
-    pub(crate) fn exist(&self) -> Result<bool, StoreError> {
-        self.with_records(|records| records.is_some())
-    }
-
-    /// Creates the records, unless another process has done so.
-    pub(crate) fn create(
-        &self,
-        records: BTreeMap<String, CommandRecord>,
-    ) -> Result<(), StoreError> {
-        self.update(|existing| *existing = existing.take().or(Some(records)))
+        let content = loaded.insert(content);
+        let records = content.files.get(&self.connections);
+        Ok(records.and_then(|records| records.get(name)).cloned())
     }
 
     /// Records a command.
     pub(crate) fn insert(&self, name: &str, record: CommandRecord) -> Result<(), StoreError> {
         self.update(|records| {
-            records
-                .get_or_insert_default()
-                .insert(name.to_owned(), record);
+            records.insert(name.to_owned(), record);
         })
     }
 
@@ -118,34 +94,24 @@ impl CommandRecords {
             return Ok(());
         }
         self.update(|records| {
-            if let Some(records) = records {
-                records.remove(name);
-            }
+            records.remove(name);
         })
     }
 
     /// Changes the records under the file's lock.
     fn update(
         &self,
-        change: impl FnOnce(&mut Option<BTreeMap<String, CommandRecord>>),
+        change: impl FnOnce(&mut BTreeMap<String, CommandRecord>),
     ) -> Result<(), StoreError> {
         let _lock = atomic_file::lock(&self.path, self.lock_timeout)
             .map_err(|source| self.file_error(source))?;
         let mut content = self.read()?;
-        let before = content.files.remove(&self.connections);
-        let mut after = before.clone();
-        change(&mut after);
-        let is_changed = after != before;
-        if let Some(records) = after {
-            content.files.insert(self.connections.clone(), records);
-        }
-        if is_changed {
-            content.version = VERSION;
-            let mut text = serde_json::to_string_pretty(&content)
-                .map_err(|error| self.corrupt(&error.to_string()))?;
-            text.push('\n');
-            atomic_file::write(&self.path, &text).map_err(|source| self.file_error(source))?;
-        }
+        change(content.files.entry(self.connections.clone()).or_default());
+        content.version = VERSION;
+        let mut text = serde_json::to_string_pretty(&content)
+            .map_err(|error| self.corrupt(&error.to_string()))?;
+        text.push('\n');
+        atomic_file::write(&self.path, &text).map_err(|source| self.file_error(source))?;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         *loaded = Some(content);
         Ok(())

@@ -19,10 +19,16 @@ use crate::types::connection::Binding;
 use crate::types::secret::Secret;
 
 const FILE_NAME: &str = "secrets.json";
-/// Since version 2 entries have a binding. Those of version 1 stay readable.
 const VERSION: u32 = 2;
+/// What [`VERIFIER`] is encrypted with.
+const VERIFIER_DATA: &str = "bbconnect secrets 1 bbconnect";
 /// An encrypted constant, by which a wrong passphrase is detected before anything is written with it.
 const VERIFIER: &str = "bbconnect";
+
+#[derive(Deserialize)]
+struct Format {
+    version: u32,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Content {
@@ -35,9 +41,7 @@ struct Content {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
-    /// `None` in an entry of version 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    binding: Option<Binding>,
+    binding: Binding,
     #[serde(flatten)]
     ciphertext: Ciphertext,
 }
@@ -46,10 +50,10 @@ impl Entry {
     fn encrypt(
         cipher: &Cipher,
         name: &str,
-        binding: Option<Binding>,
+        binding: Binding,
         secret: &Secret,
     ) -> Result<Self, StoreError> {
-        let associated_data = associated_data(name, binding.as_ref())?;
+        let associated_data = associated_data(name, &binding)?;
         Ok(Self {
             ciphertext: cipher.encrypt(&associated_data, secret.expose())?,
             binding,
@@ -58,7 +62,7 @@ impl Entry {
 
     /// `None` where the entry was changed.
     fn decrypt(&self, cipher: &Cipher, name: &str) -> Option<Secret> {
-        let associated_data = associated_data(name, self.binding.as_ref()).ok()?;
+        let associated_data = associated_data(name, &self.binding).ok()?;
         cipher.decrypt(&associated_data, &self.ciphertext)
     }
 }
@@ -93,19 +97,21 @@ impl EncryptedFile {
         else {
             return Ok(None);
         };
-        let content: Content =
-            serde_json::from_str(&text).map_err(|error| self.corrupt(&error.to_string()))?;
-        if (1..=VERSION).contains(&content.version) {
-            Ok(Some(content))
-        } else {
-            Err(self.corrupt("written by a newer version"))
+        let corrupt = |error: serde_json::Error| self.corrupt(&error.to_string());
+        let Format { version } = serde_json::from_str(&text).map_err(corrupt)?;
+        if version != VERSION {
+            return Err(StoreError::OtherVersion {
+                path: self.path.clone(),
+                version,
+            });
         }
+        serde_json::from_str(&text).map(Some).map_err(corrupt)
     }
 
     /// The cipher of a file, once it has decrypted the verifier.
     fn open(&self, content: &Content) -> Result<Cipher, StoreError> {
         let cipher = self.cipher_for(&content.kdf)?;
-        match cipher.decrypt(&associated_data(VERIFIER, None)?, &content.check) {
+        match cipher.decrypt(VERIFIER_DATA, &content.check) {
             Some(_) => Ok(cipher),
             None => Err(StoreError::WrongPassphrase(self.path.clone())),
         }
@@ -128,7 +134,7 @@ impl EncryptedFile {
         let cipher = self.cipher_for(&kdf)?;
         let content = Content {
             version: VERSION,
-            check: cipher.encrypt(&associated_data(VERIFIER, None)?, VERIFIER)?,
+            check: cipher.encrypt(VERIFIER_DATA, VERIFIER)?,
             kdf,
             secrets: BTreeMap::new(),
         };
@@ -172,7 +178,6 @@ impl EncryptedFile {
             None => self.new_content()?,
         };
         change(&mut content, &cipher)?;
-        content.version = VERSION;
         let mut text = serde_json::to_string_pretty(&content)
             .map_err(|error| self.corrupt(&error.to_string()))?;
         text.push('\n');
@@ -227,7 +232,7 @@ impl EncryptedFile {
         secret: &Secret,
     ) -> Result<(), StoreError> {
         self.update(|content, cipher| {
-            let entry = Entry::encrypt(cipher, name, Some(binding.clone()), secret)?;
+            let entry = Entry::encrypt(cipher, name, binding.clone(), secret)?;
             content.secrets.insert(name.to_owned(), entry);
             Ok(())
         })
@@ -246,10 +251,7 @@ impl EncryptedFile {
 }
 
 /// What an entry is encrypted with. Names contain no NUL.
-fn associated_data(name: &str, binding: Option<&Binding>) -> Result<String, StoreError> {
-    let Some(binding) = binding else {
-        return Ok(format!("bbconnect secrets 1 {name}"));
-    };
+fn associated_data(name: &str, binding: &Binding) -> Result<String, StoreError> {
     let binding = serde_json::to_string(binding).map_err(|_| StoreError::EntryNotText)?;
     Ok(format!("bbconnect secrets {VERSION} {name}\0{binding}"))
 }
@@ -287,7 +289,7 @@ mod tests {
         set(&store, "work", "second-marker").unwrap();
         let stored = store.get("work").unwrap().unwrap();
         assert_eq!(stored.secret.expose(), "second-marker");
-        assert_eq!(stored.binding, Some(binding(URL)));
+        assert_eq!(stored.binding, binding(URL));
         assert_eq!(
             exposed(store.get("play").unwrap()).map(|text| text.len()),
             Some(9_000)
@@ -342,40 +344,44 @@ mod tests {
             let read = store.get(name);
             assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{from}");
         }
-        // An entry without its binding is none of version 1.
-        let mut content: Content = serde_json::from_str(&text).unwrap();
-        content.secrets.get_mut("mine").unwrap().binding = None;
-        std::fs::write(&path, serde_json::to_string(&content).unwrap()).unwrap();
-        assert!(matches!(store.get("mine"), Err(StoreError::Corrupt { .. })));
         std::fs::write(&path, "{").unwrap();
         assert!(matches!(store.get("mine"), Err(StoreError::Corrupt { .. })));
     }
 
-    /// Written by version 0.1.0 with the passphrase `pass`.
-    const VERSION_1: &str = include_str!("../../tests/data/secrets-v1.json");
+    #[test]
+    fn a_weaker_key_derivation_is_replaced_with_the_next_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), "pass");
+        let kdf = r#"{"algorithm":"argon2id","memory_kib":64,"passes":1,"salt":"AAAAAAAAAAAAAAAAAAAAAA=="}"#;
+        let kdf: KdfParams = serde_json::from_str(kdf).unwrap();
+        let cipher = store.cipher_for(&kdf).unwrap();
+        let secret = Secret::new("one".to_owned());
+        let entry = Entry::encrypt(&cipher, "work", binding(URL), &secret).unwrap();
+        let content = Content {
+            version: VERSION,
+            check: cipher.encrypt(VERIFIER_DATA, VERIFIER).unwrap(),
+            kdf,
+            secrets: BTreeMap::from([("work".to_owned(), entry)]),
+        };
+        std::fs::write(&store.path, serde_json::to_string(&content).unwrap()).unwrap();
+        set(&store, "play", "two").unwrap();
+        assert!(!store.read().unwrap().unwrap().kdf.is_outdated());
+        for (name, secret) in [("work", "one"), ("play", "two")] {
+            assert_eq!(exposed(store.get(name).unwrap()).as_deref(), Some(secret));
+        }
+    }
 
     #[test]
-    fn a_file_of_version_1_is_read_and_upgraded_with_the_next_change() {
+    fn a_file_of_another_version_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("secrets.json");
-        std::fs::write(&path, VERSION_1).unwrap();
         let store = store(dir.path(), "pass");
-        let stored = store.get("work").unwrap().unwrap();
-        assert_eq!(stored.secret.expose(), "one");
-        assert_eq!(stored.binding, None);
-        set(&store, "play", "two").unwrap();
-        let content: Content =
-            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(content.version, 2);
-        assert!(!content.kdf.is_outdated());
-        let stored = store.get("work").unwrap().unwrap();
-        assert_eq!((stored.secret.expose(), stored.binding), ("one", None));
-        assert_eq!(exposed(store.get("play").unwrap()).as_deref(), Some("two"));
-        // The entries of the earlier file are of no use in the new one.
-        let earlier: Content = serde_json::from_str(VERSION_1).unwrap();
-        let mut content = content;
-        content.secrets = earlier.secrets;
-        std::fs::write(&path, serde_json::to_string(&content).unwrap()).unwrap();
-        assert!(matches!(store.get("work"), Err(StoreError::Corrupt { .. })));
+        std::fs::write(&store.path, r#"{"version":1,"secrets":{"work":{}}}"#).unwrap();
+        for read in [store.get("work").map(|_| ()), set(&store, "work", "two")] {
+            let refused = StoreError::OtherVersion {
+                path: store.path.clone(),
+                version: 1,
+            };
+            assert_eq!(read.unwrap_err().to_string(), refused.to_string());
+        }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) enum StoreError {
     WrongPassphrase(PathBuf),
     #[error("{} is not an encrypted store, or it is damaged: {reason}", path.display())]
     Corrupt { path: PathBuf, reason: String },
+    #[error("{} has format {version}, which this version does not read", path.display())]
+    OtherVersion { path: PathBuf, version: u32 },
     #[error("cannot use {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     /// Another user can change the file of secrets.
@@ -89,6 +91,9 @@ impl StoreError {
                 if source.kind() == io::ErrorKind::TimedOut =>
             {
                 LOCK_HINT
+            }
+            Self::OtherVersion { .. } => {
+                "move the file away and store each secret again: run `bbconnect connection edit NAME --token-stdin`"
             }
             Self::File { .. } => "set BBCONNECT_CONFIG_DIR to a directory with write permission",
             Self::CommandRecords { .. } => {

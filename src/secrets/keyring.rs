@@ -36,6 +36,7 @@ impl Keyring {
         }
     }
 
+    /// `None` also where another program wrote the entry.
     pub(crate) fn get(&self, name: &str) -> Result<Option<BoundSecret>, StoreError> {
         let name = name.to_owned();
         self.with_timeout(move || {
@@ -43,7 +44,7 @@ impl Keyring {
                 return Ok(None);
             };
             let text = std::str::from_utf8(&bytes).map_err(|_| StoreError::EntryNotText)?;
-            Ok(Some(from_entry(text)))
+            Ok(from_entry(text))
         })
     }
 

@@ -128,7 +128,7 @@ mod tests {
             _ => "https://git.example.com",
         };
         let text = format!(
-            "deployment='{deployment}'\nbase_url='{base}'\nauth='{auth}'\nemail='jane@acme.example'\nusername='jane'\nstore='keyring'\nsecret_origin='{base}'"
+            "deployment='{deployment}'\nbase_url='{base}'\nauth='{auth}'\nemail='jane@acme.example'\nusername='jane'\nstore='keyring'"
         );
         let mut connection: Connection = toml_edit::de::from_str(&text).unwrap();
         if store == "environment"

@@ -545,21 +545,20 @@ fn appsmith_requires_an_empty_repository() {
 fn fleet(sandbox: &Sandbox, server: &Server, count: usize) {
     std::fs::write(sandbox.path("token"), API).unwrap();
     let token_command = print_command("token");
-    let origin = server.cloud().replace("/2.0", "");
     let connection = |number: usize| {
-        let (base, origin) = if number + 1 == count {
-            ("http://127.0.0.1:1/2.0".to_owned(), "http://127.0.0.1:1")
+        let base = if number + 1 == count {
+            "http://127.0.0.1:1/2.0".to_owned()
         } else {
-            (server.cloud(), origin.as_str())
+            server.cloud()
         };
         format!(
             "[connections.c{number:03}]\ndeployment = \"cloud\"\nbase_url = \"{base}\"\nauth = \"api-token\"\n\
              email = \"jane@acme.example\"\nstore = \"command\"\ntoken_command = \"{token_command}\"\n\
-             secret_origin = \"{origin}\"\nexpires_on = \"2099-01-01\"\n"
+             expires_on = \"2099-01-01\"\n"
         )
     };
     let text = (0..count).map(connection).collect::<Vec<_>>().concat();
-    sandbox.write_connections(&text);
+    sandbox.write_confirmed_connections(&text);
 }
 
 #[test]

@@ -246,23 +246,15 @@ fn a_command_is_run_only_as_it_was_given() {
     add(&sandbox, Store::Command, "work", &url, &[]);
     let path = connections(&sandbox);
     let touch = "touch executed && echo x";
-    // Another command, another connection with that command, and one in the format of an earlier version.
+    // Another command, and another connection with that command.
     replace_in_file(&path, &format!("echo {TOKEN}"), touch);
     let text = fs::read_to_string(&path).unwrap();
-    let origin = url.trim_end_matches("/bitbucket");
-    let more = |name: &str, lines: &str| {
-        format!(
-            "[connections.{name}]\ndeployment = \"datacenter\"\nbase_url = \"{url}\"\nauth = \"http-access-token\"\n\
-             store = \"command\"\ntoken_command = \"{touch}\"\n{lines}\n"
-        )
-    };
-    let earlier = format!("secret_origin = \"{origin}\"\nsecret_website = \"{origin}\"");
-    fs::write(
-        &path,
-        [text, more("new", ""), more("old", &earlier)].concat(),
-    )
-    .unwrap();
-    for name in ["work", "new", "old"] {
+    let more = format!(
+        "[connections.new]\ndeployment = \"datacenter\"\nbase_url = \"{url}\"\nauth = \"http-access-token\"\n\
+             store = \"command\"\ntoken_command = \"{touch}\"\n"
+    );
+    fs::write(&path, [text, more].concat()).unwrap();
+    for name in ["work", "new"] {
         let ran = sandbox.run(["check", name]).exits_with(3);
         let shown = format!("{}{}", ran.stdout, ran.stderr);
         assert!(shown.contains("token_command was"), "{shown}");
@@ -293,40 +285,22 @@ fn the_record_of_a_command_is_private_and_goes_with_its_connection() {
     assert!(!fs::read_to_string(&path).unwrap().contains("\"work\""));
 }
 
-/// A connection as an earlier version wrote it, with the file of its secrets.
-fn earlier(sandbox: &Sandbox, url: &str, origin: &str) {
-    let dir = sandbox.path(".config/bbconnect");
-    fs::create_dir_all(&dir).unwrap();
-    fs::write(sandbox.path("passphrase"), "pass\n").unwrap();
-    fs::write(
-        dir.join("secrets.json"),
-        include_str!("../data/secrets-v1.json"),
-    )
-    .unwrap();
-    let text = format!(
-        "default = \"work\"\n\n[connections.work]\ndeployment = \"datacenter\"\nbase_url = \"{url}\"\n\
-         auth = \"http-access-token\"\nstore = \"file\"\nsecret_origin = \"{origin}\"\nsecret_website = \"{origin}\"\n"
-    );
-    fs::write(dir.join("connections.toml"), text).unwrap();
-}
-
 #[test]
-fn a_secret_of_an_earlier_version_is_bound_at_its_first_use() {
-    let (server, other) = (server(), server());
-    server.update(|state| state.credentials[0].secret = "one".to_owned());
+fn secrets_of_another_format_are_to_be_stored_again() {
+    let server = server();
     let sandbox = Sandbox::with_file_store();
-    let (url, elsewhere) = (server.datacenter(), other.datacenter());
-    let origin = |url: &str| url.trim_end_matches("/bitbucket").to_owned();
-    // The lines do not agree.
-    earlier(&sandbox, &elsewhere, &origin(&url));
-    sandbox.run(["check", "work"]).exits_with(3);
-    saw_no_secret(&other);
-    earlier(&sandbox, &url, &origin(&url));
+    add(&sandbox, Store::File, "work", &server.datacenter(), &[]);
+    let path = sandbox.path(".config/bbconnect/secrets.json");
+    replace_in_file(&path, "\"version\": 2", "\"version\": 1");
+    let refused = sandbox.run(["check", "work"]).exits_with(3);
+    let shown = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(shown.contains("has format 1"), "{shown}");
+    assert!(shown.contains("--token-stdin"), "{shown}");
+    saw_no_secret(&server);
+    fs::rename(&path, sandbox.path("old")).unwrap();
+    let edit = ["connection", "edit", "work", "--token-stdin"];
+    sandbox.run_with_input(edit, TOKEN).exits_with(0);
     sandbox.run(["check", "work"]).exits_with(0);
-    // From now on both lines together move nothing.
-    replace_in_file(&connections(&sandbox), &origin(&url), &origin(&elsewhere));
-    sandbox.run(["check", "work"]).exits_with(3);
-    saw_no_secret(&other);
 }
 
 #[test]
@@ -418,7 +392,7 @@ fn a_relative_configuration_directory_is_refused() {
     fs::write(
         sandbox.path(".bb/connections.toml"),
         "default = \"x\"\n[connections.x]\ndeployment = \"cloud\"\nbase_url = \"http://127.0.0.1:9/2.0\"\n\
-         auth = \"access-token\"\nstore = \"command\"\nsecret_origin = \"http://127.0.0.1:9\"\n\
+         auth = \"access-token\"\nstore = \"command\"\n\
          token_command = \"touch executed\"\n",
     )
     .unwrap();

@@ -941,7 +941,7 @@ fn unreadable_connections_can_be_removed() {
     let arguments = words("--url https://git.example.com --auth http-access-token --no-verify");
     add(&sandbox, "good", "secret", &arguments).exits_with(0);
     let keyring = "[connections.kept]\ndeployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\nauth='access-token'\n\
-                   store='keyring'\nsecret_origin='https://api.bitbucket.org'\n";
+                   store='keyring'\n";
     let newer = "[connections.newer]\nauth='telepathy'\n";
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{text}\n{newer}\n{keyring}")).unwrap();

@@ -264,7 +264,7 @@ fn broken_proxies() {
 /// A home with one connection, `x`.
 fn stored(connection: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write_connections(&format!("[connections.x]\n{connection}"));
+    sandbox.write_confirmed_connections(&format!("[connections.x]\n{connection}"));
     sandbox
 }
 
@@ -434,9 +434,12 @@ fn refused_credentials() {
     ];
     breaks(signed(&server.cloud(), &cloud), "credential", 3, "--email");
     let sandbox = stored(&format!(
-        "deployment = \"datacenter\"\nbase_url = \"{url}\"\nauth = \"http-access-token\"\nstore = \"command\"\n\
-         token_command = \"echo {TOKEN}\"\nsecret_origin = \"https://elsewhere.example\"\n"
+        "deployment = \"datacenter\"\nbase_url = \"https://elsewhere.example\"\nauth = \"http-access-token\"\n\
+         store = \"command\"\ntoken_command = \"echo {TOKEN}\"\n"
     ));
+    let connections = sandbox.path(".config/bbconnect/connections.toml");
+    let text = fs::read_to_string(&connections).unwrap();
+    fs::write(connections, text.replace("https://elsewhere.example", &url)).unwrap();
     server.update(|state| state.requests.clear());
     breaks(
         sandbox.run(["doctor", "x", "--json"]),
@@ -821,9 +824,8 @@ fn a_report_is_anonymous_and_never_overwrites() {
     let server = Server::start(state());
     let sandbox = stored(&format!(
         "deployment = \"datacenter\"\nbase_url = \"{}\"\nauth = \"http-access-token\"\nstore = \"command\"\n\
-         token_command = \"echo {TOKEN}\"\nsecret_origin = \"{}\"\nusername = \"bob\"\nemail = \"bob@acme.example\"\n",
-        server.datacenter(),
-        server.website()
+         token_command = \"echo {TOKEN}\"\nusername = \"bob\"\nemail = \"bob@acme.example\"\n",
+        server.datacenter()
     ));
     let report = sandbox.path("report.md");
     let run = |more: &[&str]| {
@@ -894,7 +896,8 @@ fn this_machine_comes_first_also_without_a_connection() {
         "",
     );
     assert_eq!(stages(&document)[..5], [&machine[..], &["url"]].concat());
-    let sandbox = stored("deployment = [");
+    let sandbox = Sandbox::new();
+    sandbox.write_connections("[connections.x]\ndeployment = [");
     let document = breaks(sandbox.run(["doctor", "--json"]), "machine.config", 9, "");
     assert_eq!(stages(&document), machine);
 }

@@ -14,14 +14,13 @@ use crate::support::{
 };
 
 /// A connection in the file, whose secret a command prints.
-fn connection(sandbox: &Sandbox, name: &str, text: &str, origin: &str) {
+fn connection(sandbox: &Sandbox, name: &str, text: &str) {
     let path = sandbox.path(".config/bbconnect/connections.toml");
     let before = fs::read_to_string(path).unwrap_or_default();
     let added = format!(
-        "{before}[connections.{name}]\n{text}\nstore = \"command\"\ntoken_command = \"echo {name}-secret\"\n\
-         secret_origin = \"{origin}\"\n\n"
+        "{before}[connections.{name}]\n{text}\nstore = \"command\"\ntoken_command = \"echo {name}-secret\"\n\n"
     );
-    sandbox.write_connections(&added);
+    sandbox.write_confirmed_connections(&added);
 }
 
 /// Git in the sandbox, its messages in English, never asking.
@@ -53,7 +52,6 @@ fn the_helper_serves_only_its_own_servers() {
         &format!(
             "{cloud}auth = \"api-token\"\nemail = \"jane@acme.example\"\nworkspace = \"acme\""
         ),
-        "https://api.bitbucket.org",
     );
     connection(
         &sandbox,
@@ -61,14 +59,12 @@ fn the_helper_serves_only_its_own_servers() {
         &format!(
             "{cloud}auth = \"access-token\"\nlevel = \"repo\"\nworkspace = \"acme\"\nrepository = \"site\""
         ),
-        "https://api.bitbucket.org",
     );
     let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com:8443/ctx\"\n";
     connection(
         &sandbox,
         "token",
         &format!("{server}auth = \"http-access-token\"\nlevel = \"user\"\naccount = \"jane\""),
-        "https://git.example.com:8443",
     );
     for (input, expected) in [
         (
@@ -127,7 +123,7 @@ fn setup_configures_a_named_connection() {
     };
     for name in ["one", "two"] {
         let host = format!("{name}.example.com");
-        connection(&sandbox, name, &server(&host), &format!("https://{host}"));
+        connection(&sandbox, name, &server(&host));
     }
     sandbox.run(["git", "setup", "-c", "nope"]).exits_with(5);
     let output = sandbox
@@ -160,7 +156,7 @@ fn setup_configures_a_named_connection() {
 fn erase_keeps_the_stored_secret() {
     let sandbox = Sandbox::new();
     let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";
-    connection(&sandbox, "api", text, "https://api.bitbucket.org");
+    connection(&sandbox, "api", text);
     let file = sandbox.path(".config/bbconnect/connections.toml");
     let asked = |password: &str| {
         format!("protocol=https\nhost=bitbucket.org\nusername=x\npassword={password}\n\n")
@@ -192,9 +188,9 @@ fn setup_keeps_existing_configuration_and_undo_restores_it() {
     }
     let sandbox = Sandbox::new();
     let text = "deployment = \"cloud\"\nbase_url = \"https://api.bitbucket.org/2.0\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"";
-    connection(&sandbox, "api", text, "https://api.bitbucket.org");
+    connection(&sandbox, "api", text);
     let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com/ctx\"\nauth = \"http-access-token\"";
-    connection(&sandbox, "server", server, "https://git.example.com");
+    connection(&sandbox, "server", server);
     check_output(&mut git(
         &sandbox,
         &["config", "--global", "credential.helper", "cache"],
@@ -287,7 +283,7 @@ fn undo_keeps_the_users_empty_helper_entry() {
         (&[], &["cache"], "\ncache\n"),
     ] {
         let sandbox = Sandbox::new();
-        connection(&sandbox, "server", server, "https://git.example.com");
+        connection(&sandbox, "server", server);
         let add = |value: &&str| {
             check_output(&mut git(
                 &sandbox,
@@ -318,10 +314,9 @@ fn a_credential_is_sent_only_to_its_server() {
         &sandbox,
         "api",
         &format!("{text}\nweb_url = \"http://evil.example\""),
-        "https://api.bitbucket.org",
     );
     let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\nauth = \"password\"\nusername = \"jane\"";
-    connection(&sandbox, "person", server, "https://git.example.com");
+    connection(&sandbox, "person", server);
     for input in [
         // A website that was named after the secret was given.
         "protocol=http\nhost=evil.example\n\n",
@@ -456,7 +451,7 @@ fn git_clones_and_pushes_with_every_kind_of_credential() {
             "deployment = \"{deployment}\"\nbase_url = \"{}/{base}\"\nauth = \"{auth}\"\n{more}",
             server.origin()
         );
-        connection(&sandbox, name, &text, &server.origin());
+        connection(&sandbox, name, &text);
         sandbox.run(["git", "setup"]).exits_with(0);
         clone_and_push(
             &sandbox,
@@ -606,12 +601,7 @@ fn git_env_unset_works_for_any_connection() {
     let server = "deployment = \"datacenter\"\nauth = \"http-access-token\"\n";
     for name in ["one", "two"] {
         let url = format!("https://{name}.example.com");
-        connection(
-            &sandbox,
-            name,
-            &format!("{server}base_url = \"{url}\""),
-            &url,
-        );
+        connection(&sandbox, name, &format!("{server}base_url = \"{url}\""));
     }
     let output = sandbox
         .run(["git", "env", "two", "--json"])
@@ -676,7 +666,7 @@ fn git_reaches_a_server_with_the_certificates_of_the_connection() {
         path("jane.pem"),
         path("jane.key")
     );
-    connection(&sandbox, "s", &text, &server.url());
+    connection(&sandbox, "s", &text);
     let url = format!("{}/scm/web/site.git", server.url());
     let list = |variables: &Value| {
         let mut git = git(&sandbox, &["ls-remote", &url]);
@@ -726,12 +716,12 @@ fn setup_sets_only_what_the_connections_of_a_server_agree_on() {
         let text = format!(
             "deployment = \"datacenter\"\nbase_url = \"https://{host}\"\nauth = \"http-access-token\"\n{more}"
         );
-        connection(&sandbox, name, &text, &format!("https://{host}"));
+        connection(&sandbox, name, &text);
     };
-    let (ca, proxy) = (
-        "ca_cert = \"/c/ca.pem\"\n",
-        "proxy = \"http://p.example.com:3128\"\n",
-    );
+    let ca_path = sandbox.path("ca.pem").display().to_string();
+    fs::write(&ca_path, "").unwrap();
+    let ca = &format!("ca_cert = \"{ca_path}\"\n");
+    let proxy = "proxy = \"http://p.example.com:3128\"\n";
     add("a", "one.example.com", &[ca, proxy].concat());
     add("b", "one.example.com", ca);
     add("c", "two.example.com", proxy);
@@ -749,7 +739,7 @@ fn setup_sets_only_what_the_connections_of_a_server_agree_on() {
     );
     assert_eq!(
         global("http.https://one.example.com.sslCAInfo"),
-        "/c/ca.pem\n"
+        format!("{ca_path}\n")
     );
     assert_eq!(global("http.https://one.example.com.proxy"), "");
     assert_eq!(
@@ -780,7 +770,7 @@ fn setup_sets_only_what_the_connections_of_a_server_agree_on() {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(
         &file,
-        text.replace("/c/ca.pem", "/c/new.pem").replace(proxy, ""),
+        text.replace(&ca_path, "/c/new.pem").replace(proxy, ""),
     )
     .unwrap();
     let updated = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
@@ -811,7 +801,7 @@ fn programs_in_the_configuration_have_absolute_paths() {
     }
     let sandbox = Sandbox::new();
     let server = "deployment = \"datacenter\"\nbase_url = \"https://git.example.com\"\nauth = \"http-access-token\"";
-    connection(&sandbox, "server", server, "https://git.example.com");
+    connection(&sandbox, "server", server);
     fs::create_dir(sandbox.path("bin")).unwrap();
     fs::copy(
         env!("CARGO_BIN_EXE_bbconnect"),

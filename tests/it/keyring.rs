@@ -67,8 +67,7 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
         echo > "$HOME/token"
         for line in 's,git.example.com,127.0.0.1:1,' '/^store/i proxy = "http://127.0.0.1:1"' \
             '/^store/i web_url = "http://127.0.0.1:1"' '/^store/i client_cert = "/c"\nclient_key = "/k"' \
-            "/^store/i ca_cert = \"$HOME/token\"" '/^store/i allow_http = true' \
-            's,git.example.com,127.0.0.1:1,; /^store/i secret_origin = "https://127.0.0.1:1"'; do
+            "/^store/i ca_cert = \"$HOME/token\"" '/^store/i allow_http = true'; do
             cp "$toml" "$HOME/saved"
             sed -i "$line" "$toml"
             for command in "check work" "project list -c work" "connection export work --format env"; do
@@ -93,13 +92,11 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
         done
         cp "$HOME/saved" "$toml"
         "$BB" connection remove other --yes
-        # An entry of an earlier version is bound at its first use.
+        # An entry that another program wrote is not used.
         printf %s "$SECRET" | secret-tool store --label bbconnect service bbconnect username work
-        "$BB" check work --timeout 5 || true
-        [ "$(secret-tool lookup service bbconnect username work)" = "$SECRET" ]
-        sed -i '/^store/i secret_origin = "https://git.example.com"' "$toml"
-        "$BB" check work --timeout 5 || true
-        secret-tool lookup service bbconnect username work | grep -q '"origin":"https://git.example.com"'
+        status=0
+        "$BB" check work --timeout 5 || status=$?
+        [ "$status" = 3 ]
         # A long one, as OAuth has them.
         head -c 6000 /dev/zero | tr '\0' x | "$BB" connection edit work --no-verify --token-stdin
         "$BB" connection rename work acme

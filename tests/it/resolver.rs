@@ -58,24 +58,23 @@ impl Fixture {
     }
 
     fn write(&self, connections: &str) {
-        self.sandbox.write_connections(connections);
+        self.sandbox.write_confirmed_connections(connections);
     }
 
     fn cloud(&self, name: &str, token: &str) -> String {
-        let (url, origin) = (self.server.cloud(), self.server.website());
+        let url = self.server.cloud();
         format!(
             "[connections.{name}]\ndeployment = \"cloud\"\nbase_url = \"{url}\"\nauth = \"api-token\"\n\
              email = \"jane@acme.example\"\nworkspace = \"acme\"\nrepository = \"web-app\"\nstore = \"command\"\n\
-             token_command = \"echo {token}\"\nsecret_origin = \"{origin}\"\nsecret_website = \"{origin}\"\n"
+             token_command = \"echo {token}\"\n"
         )
     }
 
     fn datacenter(&self) -> String {
-        let (url, origin) = (self.server.datacenter(), self.server.website());
+        let url = self.server.datacenter();
         format!(
             "[connections.server]\ndeployment = \"datacenter\"\nbase_url = \"{url}\"\nauth = \"http-access-token\"\n\
-             project = \"WEB\"\nrepository = \"site\"\nstore = \"command\"\ntoken_command = \"echo {TOKEN}\"\n\
-             secret_origin = \"{origin}\"\n"
+             project = \"WEB\"\nrepository = \"site\"\nstore = \"command\"\ntoken_command = \"echo {TOKEN}\"\n"
         )
     }
 

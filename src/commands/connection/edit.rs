@@ -11,8 +11,7 @@ use crate::config::{Connections, ConnectionsError};
 use crate::error::Error;
 use crate::types::action::Action;
 use crate::types::connection::{
-    AuthMethod, BoundSetting, Connection, ConnectionName, EarlierBinding, RequiredField,
-    SecretSource, StoredSecret,
+    AuthMethod, BoundSetting, Connection, ConnectionName, RequiredField, SecretSource, StoredSecret,
 };
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;
@@ -292,11 +291,8 @@ fn save(
     app.connection_file().update(|connections| {
         if let Some(secret) = secret {
             app.store_secret(name, after, secret)?;
-        } else if app.confirm_settings(name, after, &args.bound_settings(), false)?
-            && let Some(stored) = &mut after.secret
-        {
-            // The binding is stored with the secret now.
-            stored.earlier = EarlierBinding::default();
+        } else {
+            app.confirm_settings(name, after, &args.bound_settings(), false)?;
         }
         connections.replace(name, after)?;
         if args.default {

@@ -118,16 +118,6 @@ impl Binding {
         }
     }
 
-    /// The binding of the earlier format, which recorded two origins beside the settings.
-    pub(crate) fn with_recorded(self, origin: Origin, website: Option<Origin>) -> Self {
-        Self {
-            origin,
-            // Without `web_url` the origin of the product's own website was recorded.
-            website: self.website.is_some().then_some(website).flatten(),
-            ..self
-        }
-    }
-
     /// The settings that differ from those with which the secret was given.
     pub(crate) fn changed_settings(&self, now: &Self) -> Vec<BoundSetting> {
         let path = |ca: &Option<CaFile>| ca.as_ref().map(|ca| ca.path.clone());

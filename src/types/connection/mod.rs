@@ -16,7 +16,7 @@ pub(crate) use binding::{Binding, BoundSetting, CaFile, confirming_flags};
 pub(crate) use credential::{Credential, CredentialFields, MissingField, RequiredField};
 pub(crate) use detect::DetectedServer;
 pub(crate) use name::ConnectionName;
-pub(crate) use stored_secret::{EarlierBinding, SecretSource, StoreKind, StoredSecret};
+pub(crate) use stored_secret::{SecretSource, StoreKind, StoredSecret};
 
 pub(crate) use super::token_prefix::{TokenPrefix, contains_token};
 

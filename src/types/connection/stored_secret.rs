@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::base_url::Origin;
 use crate::types::date::Date;
 
 /// Where a secret is stored.
@@ -74,27 +73,14 @@ impl SecretSource {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredSecret {
     pub source: SecretSource,
-    /// What an earlier version recorded. It counts only for a secret that is stored without its binding.
-    pub earlier: EarlierBinding,
     /// The date on which a server rejected the secret that git sent, until one accepts it again.
     pub rejected_on: Option<Date>,
 }
 
-/// The binding of the earlier format, in the file of connections itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct EarlierBinding {
-    /// The origin of the base URL when the secret was given.
-    pub origin: Option<Origin>,
-    /// The origin of the website when the secret was given.
-    pub website: Option<Origin>,
-}
-
 impl StoredSecret {
-    /// A secret that is stored with its binding.
     pub(crate) fn new(source: SecretSource) -> Self {
         Self {
             source,
-            earlier: EarlierBinding::default(),
             rejected_on: None,
         }
     }

@@ -67,6 +67,28 @@ impl Sandbox {
         std::fs::write(dir.join("connections.toml"), text).expect("a file");
     }
 
+    /// The same, and confirms the token commands, which are run.
+    pub(crate) fn write_confirmed_connections(&self, text: &str) {
+        self.write_connections(text);
+        let document: toml::Table = text.parse().expect("TOML");
+        for (name, connection) in document["connections"].as_table().expect("a table") {
+            if let Some(command) = connection.get("token_command") {
+                let command = command.as_str().expect("a command");
+                let edit = [
+                    "connection",
+                    "edit",
+                    name,
+                    "--no-verify",
+                    "--token-command",
+                    command,
+                ];
+                self.run(edit).exits_with(0);
+            }
+        }
+        // A new secret resets what was known of its account.
+        self.write_connections(text);
+    }
+
     /// The program, not yet started: stdin is empty, output is captured.
     pub(crate) fn command<S: AsRef<OsStr>>(
         &self,
