@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains, words};
 
 const TOKEN: &str = "ATATT-api-marker";
 
@@ -104,7 +104,7 @@ fn the_method_defaults_to_get() {
     let (method, path, _) = last(&server);
     assert_eq!((method.as_str(), path.as_str()), ("GET", "/2.0/user?a=b"));
     let missing = run(&server, true, &["DELETE"]).exits_with(2);
-    assert!(missing.stderr.contains("no path after DELETE"));
+    assert_contains(&missing.stderr, "no path after DELETE");
 }
 
 #[test]
@@ -162,16 +162,8 @@ fn fields_and_files_become_the_request_body() {
     let server = server();
     run(&server, true, &["GET", "user", "-f", "a=b c", "-f", "n=1"]).exits_with(0);
     assert_eq!(last(&server).1, "/2.0/user?a=b+c&n=1");
-    let post = [
-        "POST",
-        "workspaces/{workspace}/projects",
-        "-f",
-        "type=project",
-        "-f",
-        "key=APP",
-        "-f",
-        "is_private=true",
-    ];
+    let post =
+        words("POST workspaces/{workspace}/projects -f type=project -f key=APP -f is_private=true");
     let planned = run(&server, true, &[&post[..], &["--dry-run"]].concat())
         .exits_with(0)
         .json();
@@ -201,11 +193,7 @@ fn fields_and_files_become_the_request_body() {
 fn http_errors_set_the_exit_status_and_the_body_is_printed() {
     let server = server();
     let missing = run(&server, true, &["GET", "repositories/acme/other"]).exits_with(5);
-    assert!(
-        missing.stdout.contains("no longer exists"),
-        "{}",
-        missing.stdout
-    );
+    assert_contains(&missing.stdout, "no longer exists");
     assert!(missing.stderr.starts_with("error: "), "{}", missing.stderr);
     let document = run(&server, true, &["GET", "repositories/acme/other", "--json"])
         .exits_with(5)
@@ -301,9 +289,9 @@ fn a_repository_placeholder_without_a_repository_is_a_usage_error() {
             .exits_with(2)
     };
     let unnamed = run(&[("BBCONNECT_WORKSPACE", "acme")]).stderr;
-    assert!(unnamed.contains("replace {repo} by its value"), "{unnamed}");
+    assert_contains(&unnamed, "replace {repo} by its value");
     assert!(!unnamed.contains("--repo"), "{unnamed}");
     // What else is wrong keeps its own words.
     let elsewhere = run(&[("BBCONNECT_DEPLOYMENT", "datacenter")]).stderr;
-    assert!(elsewhere.contains("BBCONNECT_URL"), "{elsewhere}");
+    assert_contains(&elsewhere, "BBCONNECT_URL");
 }

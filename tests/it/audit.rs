@@ -14,7 +14,7 @@ use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::tokens::Token;
 use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
 use crate::support::responder::{Responder, response};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains};
 
 const TOKEN: &str = "ATATT-audit-marker";
 
@@ -162,8 +162,8 @@ fn what_refuses_is_named_and_the_rest_is_printed() {
         server.update(|state| state.store.repo("acme", "api").unwrap().hooks.clear());
         refuse(&server, "/acme/site/hooks", status);
         let ran = run(&server, true, arguments).exits_with(exit);
-        assert!(ran.stderr.contains("acme/site: "), "{}", ran.stderr);
-        assert!(ran.stdout.contains("1 owner could not be read"));
+        assert_contains(&ran.stderr, "acme/site: ");
+        assert_contains(&ran.stdout, "1 owner could not be read");
     }
     refuse(&server, "/workspaces/acme/projects", 403);
     let ran = run(&server, true, "--workspace acme --json").exits_with(4);
@@ -272,7 +272,7 @@ fn a_run_that_is_interrupted_is_resumed() {
     let second = run_in(&sandbox, &server, true, &arguments["audit ".len()..]).exits_with(0);
     assert_eq!(second.json()["repositories"], 30);
     assert_eq!(second.json()["incomplete"], json!([]));
-    assert!(second.stderr.contains("continuing the audit of"));
+    assert_contains(&second.stderr, "continuing the audit of");
     let asked = server.requests();
     for line in &recorded[1..] {
         let line: Value = serde_json::from_str(line).unwrap();
@@ -451,7 +451,7 @@ fn each_planted_fault_among_many_repositories_has_its_finding_and_no_other() {
                 found.push((number, text.join(" ")));
                 // The command of the finding parses.
                 let next = finding["next"].as_str().unwrap();
-                assert!(next.contains(&format!(" --repo {owner}")), "{next}");
+                assert_contains(&next, &format!(" --repo {owner}"));
                 let words = shell_words::split(next).unwrap();
                 let help = words.iter().skip(1).map(String::as_str).chain(["--help"]);
                 Sandbox::new().run(help).exits_with(0);
@@ -674,11 +674,8 @@ fn api_tokens_of_an_organization_are_listed_and_fill_expiry_dates() {
             ["bob", "ci", "would-update"]
         ]
     );
-    assert!(ran.stderr.contains("pass --set-expiry"), "{}", ran.stderr);
-    assert!(
-        ran.stderr
-            .contains("bbconnect connection edit other --expires")
-    );
+    assert_contains(&ran.stderr, "pass --set-expiry");
+    assert_contains(&ran.stderr, "bbconnect connection edit other --expires");
     assert_eq!(fs::read_to_string(&file).unwrap(), saved.concat());
     let updated = audit(" --set-expiry").exits_with(0).json();
     assert_eq!(
@@ -733,7 +730,7 @@ fn the_key_of_an_organization_goes_to_its_own_origin_alone() {
     fs::write(sandbox.path("organization-key"), "wrong-organization-key").unwrap();
     let words = format!("audit --what tokens {arguments}");
     let ran = sandbox.run(words.split(' ')).exits_with(3);
-    assert!(ran.stdout.contains("read:tokens:admin"), "{}", ran.stdout);
+    assert_contains(&ran.stdout, "read:tokens:admin");
     assert!(!ran.stdout.contains("wrong-organization-key"));
 }
 

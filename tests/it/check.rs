@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, print_command};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains, print_command};
 
 const API: &str = "ATATT-check-marker";
 const REPO_TOKEN: &str = "ATCTT-check-marker";
@@ -50,6 +50,13 @@ fn check(url: &str, variables: &[(&str, &str)], arguments: &[&str]) -> RunOutput
         .env("BBCONNECT_URL", url)
         .envs(variables.iter().copied());
     command.finish()
+}
+
+/// The JSON report of a run that ends with this status.
+#[track_caller]
+fn report(url: &str, variables: &[(&str, &str)], arguments: &[&str], status: i32) -> Value {
+    let ran = check(url, variables, &[&["--json"], arguments].concat());
+    ran.exits_with(status).json()
 }
 
 const API_TOKEN: [(&str, &str); 3] = [
@@ -114,7 +121,7 @@ fn a_valid_api_token_passes_with_one_request() {
     );
     assert_eq!(server.requests().len(), 1);
     let text = check(&server.cloud(), &API_TOKEN, &[]).exits_with(0);
-    assert!(text.stdout.contains("credential.valid"), "{}", text.stdout);
+    assert_contains(&text.stdout, "credential.valid");
     assert!(
         check(&server.cloud(), &API_TOKEN, &["-q"])
             .exits_with(0)
@@ -157,11 +164,7 @@ fn missing_scopes_use_the_names_of_the_credential_type() {
         &["--require", "repository:read"],
     )
     .exits_with(2);
-    assert!(
-        refused.stderr.contains("read:repository:bitbucket"),
-        "{}",
-        refused.stderr
-    );
+    assert_contains(&refused.stderr, "read:repository:bitbucket");
 }
 
 #[test]
@@ -170,9 +173,7 @@ fn scopes_are_read_from_a_403_response() {
         "read:repository:bitbucket",
         "write:repository:bitbucket",
     ]));
-    let document = check(&server.cloud(), &API_TOKEN, &["--json", "--for", "write"])
-        .exits_with(0)
-        .json();
+    let document = report(&server.cloud(), &API_TOKEN, &["--for", "write"], 0);
     assert!(document["connections"][0]["account"].is_null());
     assert_levels(
         &document,
@@ -219,12 +220,10 @@ fn unnecessary_scopes_are_a_warning() {
         "read:repository:bitbucket",
         "admin:repository:bitbucket",
     ]));
-    let document = check(&server.cloud(), &API_TOKEN, &["--json", "--for", "read"])
-        .exits_with(0)
-        .json();
+    let document = report(&server.cloud(), &API_TOKEN, &["--for", "read"], 0);
     let (level, message) = finding(&document, "credential.excess").unwrap();
     assert_eq!(level, "warn");
-    assert!(message.contains("admin:repository:bitbucket"), "{message}");
+    assert_contains(&message, "admin:repository:bitbucket");
     check(&server.cloud(), &API_TOKEN, &["--for", "read", "--strict"]).exits_with(11);
 }
 
@@ -235,28 +234,23 @@ fn rejected_credentials_and_unreachable_servers_differ() {
         ("BBCONNECT_TOKEN", "ATATT-wrong"),
         ("BBCONNECT_EMAIL", "jane@acme.example"),
     ];
-    let document = check(&server.cloud(), &wrong, &["--json"])
-        .exits_with(3)
-        .json();
+    let document = report(&server.cloud(), &wrong, &[], 3);
     assert_levels(
         &document,
         &[("server.reachable", "pass"), ("credential.valid", "fail")],
     );
-    let document = check(
+    let document = report(
         &server.datacenter(),
         &[("BBCONNECT_TOKEN", "wrong")],
-        &["--json"],
-    )
-    .exits_with(3)
-    .json();
+        &[],
+        3,
+    );
     assert_levels(
         &document,
         &[("server.version", "pass"), ("credential.valid", "fail")],
     );
     let dead = "http://127.0.0.1:1/2.0";
-    let document = check(dead, &API_TOKEN, &["--json", "--for", "read"])
-        .exits_with(7)
-        .json();
+    let document = report(dead, &API_TOKEN, &["--for", "read"], 7);
     assert_levels(
         &document,
         &[
@@ -319,13 +313,12 @@ fn anonymous_access_does_not_hide_an_invalid_token() {
 fn data_center_tokens_report_permissions_and_expiry() {
     let server = Server::start(state(&["REPO_ADMIN", "PROJECT_READ"]));
     let token = [("BBCONNECT_TOKEN", USER_TOKEN)];
-    let document = check(
+    let document = report(
         &server.datacenter(),
         &token,
-        &["--json", "--for", "webhook", "--repo", "WEB/site"],
-    )
-    .exits_with(0)
-    .json();
+        &["--for", "webhook", "--repo", "WEB/site"],
+        0,
+    );
     assert_eq!(document["connections"][0]["expires_on"], "2027-09-21");
     assert_eq!(document["connections"][0]["version"], "9.4.1");
     assert_levels(
@@ -367,13 +360,12 @@ fn account_permissions_limit_the_token() {
             "write:repository:bitbucket",
         ])
     });
-    let document = check(
+    let document = report(
         &server.datacenter(),
         &[("BBCONNECT_TOKEN", USER_TOKEN)],
-        &["--json", "--for", "webhook", "--repo", "WEB/site"],
-    )
-    .exits_with(4)
-    .json();
+        &["--for", "webhook", "--repo", "WEB/site"],
+        4,
+    );
     assert_levels(
         &document,
         &[
@@ -381,13 +373,12 @@ fn account_permissions_limit_the_token() {
             ("repository.visible", "fail"),
         ],
     );
-    let document = check(
+    let document = report(
         &server.cloud(),
         &API_TOKEN,
-        &["--json", "--for", "write", "--repo", "acme/site"],
-    )
-    .exits_with(4)
-    .json();
+        &["--for", "write", "--repo", "acme/site"],
+        4,
+    );
     assert_levels(
         &document,
         &[
@@ -419,13 +410,12 @@ fn undisclosed_permissions_are_probed_for_a_repository() {
         ("BBCONNECT_TOKEN", PASSWORD),
         ("BBCONNECT_USERNAME", "jane"),
     ];
-    let document = check(
+    let document = report(
         &server.datacenter(),
         &password,
-        &["--json", "--for", "write", "--repo", "WEB/site"],
-    )
-    .exits_with(0)
-    .json();
+        &["--for", "write", "--repo", "WEB/site"],
+        0,
+    );
     assert_eq!(level(&document, "credential.expiry"), None);
 }
 
@@ -437,20 +427,12 @@ fn unsupported_versions_and_wrong_base_urls_are_findings() {
         configured_base_url: Some("http://localhost:7990".to_owned()),
         ..state(&["REPO_READ"])
     });
-    let document = check(&server.datacenter(), &token, &["--json"])
-        .exits_with(8)
-        .json();
+    let document = report(&server.datacenter(), &token, &[], 8);
     assert_levels(
         &document,
         &[("server.version", "fail"), ("server.base-url", "warn")],
     );
-    let document = check(
-        &server.datacenter(),
-        &token,
-        &["--json", "--min-version", "7.0"],
-    )
-    .exits_with(0)
-    .json();
+    let document = report(&server.datacenter(), &token, &["--min-version", "7.0"], 0);
     assert_levels(&document, &[("server.version", "warn")]);
     check(
         &server.datacenter(),
@@ -463,38 +445,24 @@ fn unsupported_versions_and_wrong_base_urls_are_findings() {
         ("BBCONNECT_TOKEN", PASSWORD),
         ("BBCONNECT_USERNAME", "jane"),
     ];
-    let blocked = check(&server.datacenter(), &password, &["--json"])
-        .exits_with(3)
-        .json();
-    assert!(
-        finding(&blocked, "credential.valid")
-            .unwrap()
-            .1
-            .contains("Basic")
-    );
+    let blocked = report(&server.datacenter(), &password, &[], 3);
+    assert_contains(&finding(&blocked, "credential.valid").unwrap().1, "Basic");
 }
 
 #[test]
 fn a_repository_access_token_cannot_register_keys() {
     let server = Server::start(state(&["repository:write", "webhook"]));
-    let document = check(
+    let document = report(
         &server.cloud(),
         &ACCESS_TOKEN,
-        &["--json", "--for", "webhook,write"],
-    )
-    .exits_with(0)
-    .json();
+        &["--for", "webhook,write"],
+        0,
+    );
     assert_levels(
         &document,
         &[("credential.reach", "pass"), ("repository.visible", "pass")],
     );
-    let document = check(
-        &server.cloud(),
-        &ACCESS_TOKEN,
-        &["--json", "--for", "deploy-key"],
-    )
-    .exits_with(4)
-    .json();
+    let document = report(&server.cloud(), &ACCESS_TOKEN, &["--for", "deploy-key"], 4);
     assert_levels(&document, &[("credential.kind", "fail")]);
 }
 
@@ -505,9 +473,7 @@ fn a_working_app_password_is_a_warning() {
         ("BBCONNECT_TOKEN", APP_PASSWORD),
         ("BBCONNECT_USERNAME", "jane"),
     ];
-    let document = check(&server.cloud(), &alive, &["--json"])
-        .exits_with(0)
-        .json();
+    let document = report(&server.cloud(), &alive, &[], 0);
     assert_levels(
         &document,
         &[("credential.kind", "warn"), ("credential.valid", "pass")],
@@ -516,9 +482,7 @@ fn a_working_app_password_is_a_warning() {
         ("BBCONNECT_TOKEN", "ATBBdead"),
         ("BBCONNECT_USERNAME", "jane"),
     ];
-    let document = check(&server.cloud(), &dead, &["--json"])
-        .exits_with(3)
-        .json();
+    let document = report(&server.cloud(), &dead, &[], 3);
     assert_levels(
         &document,
         &[("credential.valid", "fail"), ("credential.kind", "warn")],
@@ -529,13 +493,12 @@ fn a_working_app_password_is_a_warning() {
 fn appsmith_requires_an_empty_repository() {
     let server = Server::start(state(&["read:user:bitbucket", "read:repository:bitbucket"]));
     let run = |repo: &str| {
-        check(
+        report(
             &server.cloud(),
             &API_TOKEN,
-            &["--json", "--for", "appsmith", "--repo", repo],
+            &["--for", "appsmith", "--repo", repo],
+            0,
         )
-        .exits_with(0)
-        .json()
     };
     assert_levels(&run("acme/site"), &[("repository.empty", "pass")]);
     assert_levels(&run("acme/docs"), &[("repository.empty", "warn")]);
@@ -637,7 +600,7 @@ fn shards_are_disjoint_and_complete() {
     sandbox
         .run(["check", "--all", "--shard", "4/3"])
         .exits_with(2);
-    sandbox.run(["check", "nobody"]).exits_with(5);
+    sandbox.run(["check", "absent"]).exits_with(5);
 }
 
 #[test]
@@ -651,9 +614,9 @@ fn junit_and_markdown_reports_are_valid() {
     .exits_with(4)
     .stdout;
     assert!(junit.starts_with("<?xml"), "{junit}");
-    assert!(
-        junit.contains("<failure message=\"missing read:repository:bitbucket\" type=\"fail\">"),
-        "{junit}"
+    assert_contains(
+        &junit,
+        "<failure message=\"missing read:repository:bitbucket\" type=\"fail\">",
     );
     assert_eq!(
         junit.matches("<testcase").count(),
@@ -667,9 +630,9 @@ fn junit_and_markdown_reports_are_valid() {
     )
     .exits_with(4)
     .stdout;
-    assert!(
-        markdown.contains("**FAILED: missing read:repository:bitbucket** (exit 4)"),
-        "{markdown}"
+    assert_contains(
+        &markdown,
+        "**FAILED: missing read:repository:bitbucket** (exit 4)",
     );
     let json = check(
         &server.cloud(),
@@ -711,16 +674,12 @@ fn only_named_connections_are_checked() {
     let users_are = |answer: Fault| ("GET", "/users", answer);
     let bad = [("BBCONNECT_TOKEN", "bad-token")];
     server.update(|state| state.targeted_faults = vec![users_are(json(401, refusal))]);
-    let document = check(&server.datacenter(), &bad, &["--json"])
-        .exits_with(3)
-        .json();
+    let document = report(&server.datacenter(), &bad, &[], 3);
     assert_levels(&document, &[("credential.valid", "fail")]);
     // A server that shows everybody everything.
     let users = "{\"values\":[],\"isLastPage\":true}";
     server.update(|state| state.targeted_faults = vec![users_are(json(200, users)); 2]);
-    let document = check(&server.datacenter(), &bad, &["--json", "--for", "read"])
-        .exits_with(1)
-        .json();
+    let document = report(&server.datacenter(), &bad, &["--for", "read"], 1);
     assert_levels(
         &document,
         &[
@@ -756,14 +715,13 @@ fn a_password_is_sent_once() {
 fn an_empty_secret_variable_is_reported_as_missing() {
     let server = Server::start(state(&[]));
     let empty = check(&server.cloud(), &[("BBCONNECT_TOKEN", "")], &[]).exits_with(3);
-    assert!(empty.stderr.contains("BBCONNECT_TOKEN"), "{}", empty.stderr);
-    let blank = check(
+    assert_contains(&empty.stderr, "BBCONNECT_TOKEN");
+    let blank = report(
         &server.cloud(),
         &[("BBCONNECT_TOKEN", " "), ("BBCONNECT_EMAIL", "x")],
-        &["--json"],
-    )
-    .exits_with(3)
-    .json();
+        &[],
+        3,
+    );
     assert_levels(&blank, &[("credential.present", "fail")]);
     assert!(server.requests().is_empty());
     let server = Server::start(state(&["read:user:bitbucket"]));
@@ -925,10 +883,9 @@ fn documented_ci_recipes_work() {
             .unwrap()
             .starts_with("<?xml")
     );
-    assert!(
-        std::fs::read_to_string(sandbox.path("report.txt"))
-            .unwrap()
-            .contains("connections")
+    assert_contains(
+        &std::fs::read_to_string(sandbox.path("report.txt")).unwrap(),
+        "connections",
     );
 }
 
@@ -950,19 +907,19 @@ fn one_invalid_entry_does_not_affect_other_connections() {
         (&finding["id"], &finding["level"]),
         (&json!("credential.present"), &json!("fail"))
     );
-    assert!(finding["message"].as_str().unwrap().contains("odd"));
+    assert_contains(finding["message"].as_str().unwrap(), "odd");
     assert_eq!(rows[1]["findings"][0]["level"], "pass");
     for format in ["text", "junit", "markdown"] {
         let ran = sandbox
             .run(["check", "--all", "--format", format])
             .exits_with(9);
-        assert!(ran.stdout.contains("odd"), "{}", ran.stdout);
+        assert_contains(&ran.stdout, "odd");
         let quiet = sandbox
             .run(["check", "--all", "-q", "--format", format])
             .exits_with(9);
         assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
     }
-    // What the hint says mends it.
+    // The command of the hint fixes it.
     sandbox
         .run(["connection", "remove", "odd", "--yes"])
         .exits_with(0);

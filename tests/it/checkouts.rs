@@ -5,8 +5,8 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::{
-    CommandExt as _, RunOutput, Sandbox, check_output, env_var, is_installed, program, words,
-    write_script,
+    CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, env_var, is_installed,
+    program, words, write_script,
 };
 
 /// A sandbox with the connections `first`, the default one, and `cloud`, and the repositories `one` and `two`, each with
@@ -65,7 +65,7 @@ fn a_directory_argument_is_resolved_in_place() {
         .env("GIT_PREFIX", "");
     hook.finish().exits_with(0);
     let text = configuration(&sandbox, "one");
-    assert!(text.contains("[bbconnect \"sub\"]"), "{text}");
+    assert_contains(&text, "[bbconnect \"sub\"]");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_directory_of_another_repository_is_refused() {
     let use_it = format!("connection use cloud --service {}", full.to_str().unwrap());
     let use_it = words(&use_it);
     run(&sandbox, "one/sub", &use_it).exits_with(0);
-    assert!(configuration(&sandbox, "one").contains("[bbconnect \"sub\"]"));
+    assert_contains(&configuration(&sandbox, "one"), "[bbconnect \"sub\"]");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn renaming_a_connection_updates_this_repository_only() {
         &["connection", "rename", "cloud", "nimbus"],
     )
     .exits_with(9);
-    assert!(refused.stdout.contains("File exists"), "{}", refused.stdout);
+    assert_contains(&refused.stdout, "File exists");
     let hint = "connection use nimbus --here";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     fs::remove_file(lock).unwrap();
@@ -155,7 +155,7 @@ fn git_errors_are_reported_verbatim() {
     fs::write(sandbox.path(".gitconfig.lock"), "").unwrap();
     let refused = run(&sandbox, "one", &["git", "setup"]).exits_with(9);
     let message = refused.json()["error"]["message"].to_string();
-    assert!(message.contains(".gitconfig: File exists"), "{message}");
+    assert_contains(&message, ".gitconfig: File exists");
 }
 
 #[test]
@@ -242,10 +242,7 @@ fn a_git_that_hangs_ends_at_the_timeout() {
     let started = std::time::Instant::now();
     let error = which.finish().exits_with(9).json()["error"].clone();
     let message = error["message"].as_str().unwrap();
-    assert!(
-        message.contains("git did not finish within 1 seconds"),
-        "{message}"
-    );
+    assert_contains(&message, "git did not finish within 1 seconds");
     assert!(started.elapsed().as_secs() < 9, "{:?}", started.elapsed());
 }
 

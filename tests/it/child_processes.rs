@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{CommandExt as _, Sandbox, env_var, write_script};
+use crate::support::{CommandExt as _, Sandbox, assert_contains, env_var, write_script};
 
 /// The variables with secrets, or with the way to them.
 const SECRETS: [(&str, &str); 2] = [
@@ -60,7 +60,7 @@ fn programs_do_not_inherit_secrets() {
     with_secrets(&mut which, &sandbox).finish().exits_with(0);
     for name in ["xdg-open", "git"] {
         let inherited = wait_for(&sandbox.path(&format!("{name}.env")));
-        assert!(inherited.contains("HOME="), "{inherited}");
+        assert_contains(&inherited, "HOME=");
         for (variable, value) in SECRETS {
             assert!(!inherited.contains(variable), "{name}: {inherited}");
             assert!(!inherited.contains(value), "{name}: {inherited}");
@@ -104,7 +104,7 @@ fn nothing_of_a_token_command_is_left_after_its_time_limit() {
     let ran = ran.exits_with(9);
     assert!(started.elapsed() < Duration::from_secs(5));
     let shown = format!("{}{}", ran.stdout, ran.stderr);
-    assert!(shown.contains("within 2 seconds"), "{shown}");
+    assert_contains(&shown, "within 2 seconds");
     thread::sleep(Duration::from_secs(5));
     assert!(!sandbox.path("left").exists());
 }
@@ -147,18 +147,14 @@ fn the_first_line_of_a_token_command_is_enough() {
     for command in ["echo x; sleep 300", "echo x; sleep 300 &", "echo x; yes"] {
         let started = Instant::now();
         let ran = check(&sandbox, command, "60").finish().exits_with(7);
-        assert!(
-            ran.stdout.contains("HTTP access token found"),
-            "{}",
-            ran.stdout
-        );
+        assert_contains(&ran.stdout, "HTTP access token found");
         assert!(started.elapsed() < Duration::from_secs(40), "{command}");
     }
     // A line without its end may be a part of the secret.
     let ran = check(&sandbox, "printf x; sleep 300", "1")
         .finish()
         .exits_with(9);
-    assert!(ran.stdout.contains("within 1 seconds"), "{}", ran.stdout);
+    assert_contains(&ran.stdout, "within 1 seconds");
 }
 
 #[test]

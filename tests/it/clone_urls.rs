@@ -4,7 +4,7 @@ use bbconnect::internals::Deployment;
 use bbconnect::internals::{CloneUrl, CloneUrlError};
 use proptest::prelude::*;
 
-use crate::support::{Sandbox, invariants, is_installed, property};
+use crate::support::{Sandbox, assert_contains, invariants, is_installed, property};
 
 /// The rows of a table: what stands left and right of the arrow, escapes resolved on the left.
 fn rows(table: &'static str) -> impl Iterator<Item = (String, &'static str)> {
@@ -274,11 +274,7 @@ fn a_host_that_looks_like_another_is_not_saved_by_a_script() {
         let refused = add("work", url).exits_with(2);
         let message = "the host of this URL is";
         assert!(refused.stderr.contains(message), "{}", refused.stderr);
-        assert!(
-            refused.stderr.contains("evil.example"),
-            "{}",
-            refused.stderr
-        );
+        assert_contains(&refused.stderr, "evil.example");
         let has_user = url.contains('@');
         assert_eq!(
             refused.stderr.contains("without a user name"),
@@ -295,13 +291,7 @@ fn a_host_that_looks_like_another_is_not_saved_by_a_script() {
     add("other", "https://git.acme.example.evil.example").exits_with(2);
     // The other commands note it, and are silent where the file of connections is damaged.
     let look_alike = "ssh://git@git.acme.example.evil.example:7999/web/site.git";
-    let shown = || {
-        sandbox
-            .run(["url", look_alike, "--json"])
-            .exits_with(0)
-            .json()["notes"]
-            .clone()
-    };
+    let shown = || sandbox.run_json(["url", look_alike, "--json"])["notes"].clone();
     let message = "the host of this URL is git.acme.example.evil.example, not git.acme.example";
     let note = serde_json::json!([{"id": "look-alike", "message": message}]);
     assert_eq!(shown(), note);

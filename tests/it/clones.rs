@@ -7,7 +7,8 @@ use std::path::Path;
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState, git};
 use crate::support::{
-    CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, words,
+    CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, is_installed, program,
+    words,
 };
 
 const TOKEN: &str = "clone-token-marker";
@@ -145,13 +146,9 @@ fn options_are_those_of_git() {
         let options = ["--", "--depth", "1", "--branch", "feature"];
         let arguments = [&[fixture.repository, "shallow dir"][..], &options].concat();
         let ran = fixture.clone(&arguments).exits_with(0);
-        assert!(ran.stderr.contains("git clone "), "{}", ran.stderr);
-        assert!(
-            ran.stderr.contains("--depth 1 --branch feature -- http://"),
-            "{}",
-            ran.stderr
-        );
-        assert!(ran.stderr.contains("'shallow dir'"), "{}", ran.stderr);
+        assert_contains(&ran.stderr, "git clone ");
+        assert_contains(&ran.stderr, "--depth 1 --branch feature -- http://");
+        assert_contains(&ran.stderr, "'shallow dir'");
         let dir = "shallow dir";
         assert_eq!(
             fixture.git(dir, &["rev-parse", "--is-shallow-repository"]),
@@ -182,7 +179,7 @@ fn nothing_is_left_behind_by_a_failure() {
         fs::create_dir(path("empty")).unwrap();
         for dir in ["new", "empty", "deep/below/new"] {
             let failed = fixture.clone(&[fixture.repository, dir, "--", "--branch", "nowhere"]);
-            assert!(failed.exits_with(5).stderr.contains("nowhere"));
+            assert_contains(&failed.exits_with(5).stderr, "nowhere");
         }
         assert!(!path("new").exists() && !path("deep").exists());
         assert_eq!(fs::read_dir(path("empty")).unwrap().count(), 0);
@@ -251,7 +248,7 @@ fn text_of_the_server_is_escaped_on_a_terminal() {
         // It works again, and shows what git does on one line.
         let mut terminal = fixture.sandbox.terminal_with(&variables, &arguments);
         let shown = terminal.exp_eof().unwrap();
-        assert!(shown.contains("cloned"), "{shown:?}");
+        assert_contains(&shown, "cloned");
     }
 }
 
@@ -272,6 +269,6 @@ fn an_exported_netrc_is_used_by_real_git() {
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_TERMINAL_PROMPT", "0");
         let listed = check_output(&mut git);
-        assert!(listed.contains("refs/heads/main"), "{listed}");
+        assert_contains(&listed, "refs/heads/main");
     }
 }

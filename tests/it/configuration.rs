@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program, words};
+use crate::support::{
+    CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, program, words,
+};
 
 const TOKEN: &str = "sealed-token-marker";
 
@@ -157,9 +159,9 @@ fn a_changed_setting_keeps_the_secret_until_it_is_confirmed() {
             let refused = sandbox.run(["project", "list"]).exits_with(3);
             let confirm = hinted_command(&refused);
             let confirmed = sandbox.run(&confirm).exits_with(0);
-            assert!(confirmed.stderr.contains("updated"), "{}", confirmed.stderr);
+            assert_contains(&confirmed.stderr, "updated");
             let again = sandbox.run(&confirm).exits_with(0);
-            assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
+            assert_contains(&again.stderr, "unchanged");
             let ran = sandbox.run(["project", "list"]);
             assert_ne!(ran.status, 3, "{key}: {}", ran.stderr);
             sandbox
@@ -257,7 +259,7 @@ fn a_command_is_run_only_as_it_was_given() {
     for name in ["work", "new"] {
         let ran = sandbox.run(["check", name]).exits_with(3);
         let shown = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(shown.contains("token_command was"), "{shown}");
+        assert_contains(&shown, "token_command was");
         sandbox.run(["project", "list", "-c", name]).exits_with(3);
     }
     assert!(!sandbox.path("executed").exists());
@@ -294,8 +296,8 @@ fn secrets_of_another_format_are_to_be_stored_again() {
     replace_in_file(&path, "\"version\": 2", "\"version\": 1");
     let refused = sandbox.run(["check", "work"]).exits_with(3);
     let shown = format!("{}{}", refused.stdout, refused.stderr);
-    assert!(shown.contains("has format 1"), "{shown}");
-    assert!(shown.contains("--token-stdin"), "{shown}");
+    assert_contains(&shown, "has format 1");
+    assert_contains(&shown, "--token-stdin");
     saw_no_secret(&server);
     fs::rename(&path, sandbox.path("old")).unwrap();
     let edit = ["connection", "edit", "work", "--token-stdin"];
@@ -312,16 +314,10 @@ fn the_content_of_a_ca_file_of_the_user_is_bound() {
     add(&sandbox, Store::File, "work", &server.datacenter(), &more);
     fs::write(sandbox.path("ca.pem"), "another authority").unwrap();
     let refused = sandbox.run(["project", "list"]).exits_with(3);
-    assert!(
-        refused
-            .stderr
-            .contains("the content of ca_cert was changed"),
-        "{}",
-        refused.stderr
-    );
+    assert_contains(&refused.stderr, "the content of ca_cert was changed");
     fs::remove_file(sandbox.path("ca.pem")).unwrap();
     let missing = sandbox.run(["project", "list"]).exits_with(9);
-    assert!(missing.stderr.contains("ca.pem"), "{}", missing.stderr);
+    assert_contains(&missing.stderr, "ca.pem");
     saw_no_secret(&server);
 }
 
@@ -407,7 +403,7 @@ fn a_relative_configuration_directory_is_refused() {
         &["connection", "use", "x"],
     ] {
         let ran = run(arguments).exits_with(9);
-        assert!(ran.stderr.contains("absolute path"), "{}", ran.stderr);
+        assert_contains(&ran.stderr, "absolute path");
     }
     let ran = run(&["git", "credential", "get"]).exits_with(0);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
@@ -455,7 +451,7 @@ fn a_lock_that_is_not_released_is_an_error_within_the_time_limit() {
         if cfg!(target_os = "linux") {
             let holder = format!("process {} (", std::process::id());
             assert!(ran.stderr.contains(&holder), "{}", ran.stderr);
-            assert!(ran.stderr.contains("running since 20"), "{}", ran.stderr);
+            assert_contains(&ran.stderr, "running since 20");
         }
         // Readers do not wait.
         sandbox
@@ -478,11 +474,7 @@ fn names_that_differ_by_letter_case_are_the_same() {
     ]
     .concat();
     let ran = sandbox.run(add).exits_with(6);
-    assert!(
-        ran.stderr.contains("connection work already exists"),
-        "{}",
-        ran.stderr
-    );
+    assert_contains(&ran.stderr, "connection work already exists");
     sandbox
         .run(["connection", "rename", "other", "WORK"])
         .exits_with(6);
@@ -548,14 +540,7 @@ fn a_client_certificate_that_cannot_be_read_is_not_saved() {
         ("fifo", "file"),
         ("file", "fifo"),
     ] {
-        let add = [
-            "connection",
-            "add",
-            "work",
-            "--url",
-            "https://git.example.com",
-            "--no-verify",
-        ];
+        let add = words("connection add work --url https://git.example.com --no-verify");
         let more = ["--auth", "http-access-token", "--token-command", "echo x"];
         let identity = ["--client-cert", certificate, "--client-key", key];
         let ran = run_at_once(&sandbox, &[&add[..], &more, &identity].concat()).exits_with(9);
@@ -629,7 +614,7 @@ fn a_token_file_may_be_a_pipe_that_is_written_in_time() {
     ]
     .concat();
     let ran = run_at_once(&sandbox, &never).exits_with(9);
-    assert!(ran.stderr.contains("within 1 seconds"), "{}", ran.stderr);
+    assert_contains(&ran.stderr, "within 1 seconds");
 }
 
 #[test]
@@ -673,7 +658,7 @@ fn secrets_that_others_can_read_get_a_warning() {
         .env("BBCONNECT_DEPLOYMENT", "datacenter")
         .env("BBCONNECT_TOKEN_FILE", "token");
     let ran = check.finish().exits_with(0);
-    assert!(ran.stderr.contains("chmod go-rwx token"), "{}", ran.stderr);
+    assert_contains(&ran.stderr, "chmod go-rwx token");
 }
 
 #[test]
@@ -697,7 +682,7 @@ fn a_token_command_that_contains_a_token_is_refused() {
             .concat(),
         )
         .exits_with(2);
-    assert!(ran.stderr.contains("--token-stdin"), "{}", ran.stderr);
+    assert_contains(&ran.stderr, "--token-stdin");
     assert!(!ran.stderr.contains(token), "{}", ran.stderr);
     assert!(!connections(&sandbox).exists());
 }
@@ -745,5 +730,5 @@ fn byte_order_marks_are_taken_off_and_utf16_is_named() {
     );
     let command = [&add[..], &["--token-command", "cat utf16"]].concat();
     let ran = sandbox.run(command).exits_with(9);
-    assert!(ran.stderr.contains("UTF-16"), "{}", ran.stderr);
+    assert_contains(&ran.stderr, "UTF-16");
 }

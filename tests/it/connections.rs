@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
 use crate::support::{
-    CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, words,
+    CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, is_installed, program,
+    words,
 };
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
@@ -126,18 +127,12 @@ fn every_credential_type_is_verified_and_saved() {
         );
         add(&sandbox, name, "another", arguments).exits_with(6);
     }
-    let shown = sandbox
-        .run(["connection", "show", "user", "--json"])
-        .exits_with(0)
-        .json();
+    let shown = sandbox.run_json(["connection", "show", "user", "--json"]);
     assert_eq!(
         shown["connection"]["expires_on"], "2026-12-20",
         "the token's own record tells it"
     );
-    let listed = sandbox
-        .run(["connection", "list", "--json"])
-        .exits_with(0)
-        .json();
+    let listed = sandbox.run_json(["connection", "list", "--json"]);
     let names: Vec<_> = listed["connections"]
         .as_array()
         .unwrap()
@@ -245,33 +240,18 @@ fn a_refused_credential_is_not_saved() {
     }
     server.update(|state| state.basic_auth_disabled = true);
     let blocked = add(&sandbox, "x", PASSWORD, &password).exits_with(3).json();
-    assert!(
-        blocked["error"]["hint"]
-            .as_str()
-            .unwrap()
-            .contains("--auth http-access-token"),
-        "{blocked}"
+    assert_contains(
+        blocked["error"]["hint"].as_str().unwrap(),
+        "--auth http-access-token",
     );
     server.update(|state| (state.basic_auth_disabled, state.requires_captcha) = (false, true));
     let captcha = add(&sandbox, "x", PASSWORD, &password).exits_with(3).json();
-    assert!(
-        captcha["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("CAPTCHA"),
-        "{captcha}"
-    );
+    assert_contains(captcha["error"]["message"].as_str().unwrap(), "CAPTCHA");
     // A token of a project that everybody may see: neither yes nor no.
     let open = format!("--url {datacenter} --auth http-access-token --level repo --repo OPEN/site");
     let open = words(&open);
     let undecided = add(&sandbox, "x", "unknown", &open).exits_with(1).json();
-    assert!(
-        undecided["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("unknown"),
-        "{undecided}"
-    );
+    assert_contains(undecided["error"]["message"].as_str().unwrap(), "unknown");
     assert!(!sandbox.path(".config/bbconnect").exists());
 }
 
@@ -368,23 +348,11 @@ fn missing_values_name_their_flag() {
     }
     // Plain http to another machine.
     fs::write(sandbox.path("token"), "secret\n").unwrap();
-    let plain = [
-        "connection",
-        "add",
-        "x",
-        "--url",
-        "http://git.example.com",
-        "--auth",
-        "http-access-token",
-        "--token-file",
-        "token",
-    ];
-    let refused = sandbox.run(plain).exits_with(2);
-    assert!(
-        refused.stderr.contains("--allow-http"),
-        "{}",
-        refused.stderr
+    let plain = words(
+        "connection add x --url http://git.example.com --auth http-access-token --token-file token",
     );
+    let refused = sandbox.run(plain).exits_with(2);
+    assert_contains(&refused.stderr, "--allow-http");
 }
 
 #[test]
@@ -403,7 +371,7 @@ fn edit_rename_and_remove_include_the_secret() {
     )
     .unwrap();
     let edit = words("connection edit work --workspace acme --expires 2027-03-31 --json");
-    let edited = sandbox.run(&edit).exits_with(0).json();
+    let edited = sandbox.run_json(&edit);
     assert_eq!(
         (
             edited["action"].as_str(),
@@ -411,12 +379,9 @@ fn edit_rename_and_remove_include_the_secret() {
         ),
         (Some("updated"), Some("acme"))
     );
-    assert_eq!(
-        sandbox.run(edit).exits_with(0).json()["action"],
-        "unchanged"
-    );
+    assert_eq!(sandbox.run_json(edit)["action"], "unchanged");
     let forget = ["connection", "edit", "work", "--expires", "", "--json"];
-    let forgotten = sandbox.run(forget).exits_with(0).json();
+    let forgotten = sandbox.run_json(forget);
     assert!(
         forgotten["connection"]["expires_on"].is_null(),
         "{forgotten}"
@@ -436,7 +401,7 @@ fn edit_rename_and_remove_include_the_secret() {
     }
     // The secret went along.
     let verified = words("connection edit acme --email narrow@acme.example --json");
-    assert_eq!(sandbox.run(verified).exits_with(0).json()["verified"], true);
+    assert_eq!(sandbox.run_json(verified)["verified"], true);
     sandbox
         .run(["connection", "rename", "acme", "acme"])
         .exits_with(0);
@@ -454,7 +419,7 @@ fn edit_rename_and_remove_include_the_secret() {
         .run(["connection", "remove", "second", "--yes"])
         .exits_with(0);
     sandbox
-        .run(["connection", "rename", "nobody", "x"])
+        .run(["connection", "rename", "absent", "x"])
         .exits_with(5);
     sandbox.run(["connection", "remove", "acme"]).exits_with(2);
     sandbox
@@ -464,7 +429,7 @@ fn edit_rename_and_remove_include_the_secret() {
         .run(["connection", "remove", "acme", "--yes"])
         .exits_with(5);
     let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
-    assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
+    assert_contains(&secrets, "\"secrets\": {}");
 }
 
 #[test]
@@ -584,14 +549,7 @@ fn connection_precedence_is_as_documented() {
         .finish()
         .exits_with(0);
     assert_eq!(which("work", &environment, &[]), "first");
-    let mut service = sandbox.command([
-        "connection",
-        "use",
-        "acme",
-        "--service",
-        "services/api",
-        "--json",
-    ]);
+    let mut service = sandbox.command(words("connection use acme --service services/api --json"));
     let used = service
         .current_dir(sandbox.path("work"))
         .finish()
@@ -615,7 +573,7 @@ fn connection_precedence_is_as_documented() {
         which("work", &[("BBCONNECT_CONNECTION", "site")], &["-c", "acme"]),
         "acme"
     );
-    assert_eq!(which("work", &[], &["-c", "nobody"]), "5");
+    assert_eq!(which("work", &[], &["-c", "absent"]), "5");
     let mut outside = sandbox.command(["connection", "use", "acme", "--here"]);
     outside.finish().exits_with(5);
     sandbox.run(["connection", "use", "acme"]).exits_with(0);
@@ -759,10 +717,7 @@ fn fifty_concurrent_writers_lose_no_connection() {
     for child in children {
         RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
     }
-    let listed = sandbox
-        .run(["connection", "list", "--json"])
-        .exits_with(0)
-        .json();
+    let listed = sandbox.run_json(["connection", "list", "--json"]);
     assert_eq!(listed["connections"].as_array().unwrap().len(), 50);
 }
 
@@ -841,10 +796,7 @@ fn concurrent_adds_of_one_name_do_not_mix_secrets() {
             "{ended:?}"
         );
         let before = server.requests().len();
-        let shown = sandbox
-            .run(["connection", "show", &name, "--json"])
-            .exits_with(0)
-            .json();
+        let shown = sandbox.run_json(["connection", "show", &name, "--json"]);
         let project = shown["connection"]["project"].as_str().unwrap().to_owned();
         sandbox.run(["project", "list", "-c", &name]);
         let sent = server.requests()[before..]
@@ -886,15 +838,9 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
     )
     .exits_with(0);
     fs::write(sandbox.path("token"), PROJECT_TOKEN).unwrap();
-    let mut edit = sandbox.command([
-        "connection",
-        "edit",
-        "work",
-        "--no-verify",
-        "--token-file",
-        "token",
-        "--json",
-    ]);
+    let mut edit = sandbox.command(words(
+        "connection edit work --no-verify --token-file token --json",
+    ));
     // The default would be the keyring.
     let edited = edit
         .env_remove("BBCONNECT_STORE")
@@ -908,10 +854,7 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
     );
     // The same once more is no change.
     let again = words("connection edit work --no-verify --token-file token --json");
-    assert_eq!(
-        sandbox.run(again).exits_with(0).json()["action"],
-        "unchanged"
-    );
+    assert_eq!(sandbox.run_json(again)["action"], "unchanged");
     let command = [
         "connection",
         "edit",
@@ -921,16 +864,10 @@ fn a_new_secret_replaces_the_old_one_in_its_store() {
         "echo x",
         "--json",
     ];
-    assert_eq!(
-        sandbox.run(command).exits_with(0).json()["action"],
-        "updated"
-    );
-    assert_eq!(
-        sandbox.run(command).exits_with(0).json()["action"],
-        "unchanged"
-    );
+    assert_eq!(sandbox.run_json(command)["action"], "updated");
+    assert_eq!(sandbox.run_json(command)["action"], "unchanged");
     let secrets = fs::read_to_string(sandbox.path(".config/bbconnect/secrets.json")).unwrap();
-    assert!(secrets.contains("\"secrets\": {}"), "{secrets}");
+    assert_contains(&secrets, "\"secrets\": {}");
 }
 
 #[cfg(target_os = "linux")]
@@ -956,14 +893,8 @@ fn unreadable_connections_can_be_removed() {
     sandbox
         .run(["connection", "remove", "newer", "--yes"])
         .exits_with(0);
-    let removed = sandbox
-        .run(["connection", "remove", "kept", "--yes", "--json"])
-        .exits_with(0)
-        .json();
-    assert!(
-        removed["secret_left"].as_str().unwrap().contains("keyring"),
-        "{removed}"
-    );
+    let removed = sandbox.run_json(["connection", "remove", "kept", "--yes", "--json"]);
+    assert_contains(removed["secret_left"].as_str().unwrap(), "keyring");
     assert!(!fs::read_to_string(&file).unwrap().contains("kept"));
 }
 
@@ -974,11 +905,7 @@ fn an_unreadable_file_is_not_treated_as_empty() {
     let file = sandbox.path(".config/bbconnect/connections.toml");
     fs::write(&file, "connections = 3\n").unwrap();
     let listed = sandbox.run(["connection", "list"]).exits_with(9);
-    assert!(
-        listed.stderr.contains("`connections` is not a table"),
-        "{}",
-        listed.stderr
-    );
+    assert_contains(&listed.stderr, "`connections` is not a table");
     assert_eq!(fs::read_to_string(&file).unwrap(), "connections = 3\n");
 }
 
@@ -1070,7 +997,7 @@ fn no_configuration_is_read_from_the_current_directory() {
         assert_eq!(listed.json()["connections"], serde_json::json!([]));
         relative(home, config, &["project", "list"]).exits_with(5);
         let kept = relative(home, config, &add("echo secret")).exits_with(9);
-        assert!(kept.stderr.contains("set HOME"), "{}", kept.stderr);
+        assert_contains(&kept.stderr, "set HOME");
     }
     assert!(!sandbox.path("planted").exists());
     // A pipeline needs no home.
@@ -1125,11 +1052,7 @@ fn base_url_and_repository_are_normalised() {
     environment(&[in_acme, ("BBCONNECT_WORKSPACE", "Acme")]).exits_with(0);
     environment(&[in_acme, ("BBCONNECT_WORKSPACE", "other")]).exits_with(2);
     let nowhere = environment(&[("BBCONNECT_DEPLOYMENT", "datacenter")]).exits_with(2);
-    assert!(
-        nowhere.stdout.contains("BBCONNECT_URL"),
-        "{}",
-        nowhere.stdout
-    );
+    assert_contains(&nowhere.stdout, "BBCONNECT_URL");
 }
 
 #[test]
@@ -1186,11 +1109,7 @@ fn a_new_connection_takes_the_secret_from_the_environment() {
     list.env("BBCONNECT_URL", &url)
         .env("BBCONNECT_TOKEN", "ATATT3x-nobodys");
     let listed = list.finish().exits_with(3);
-    assert!(
-        listed.stderr.contains("BBCONNECT_EMAIL"),
-        "{}",
-        listed.stderr
-    );
+    assert_contains(&listed.stderr, "BBCONNECT_EMAIL");
     // What describes no connection need not be text.
     #[cfg(unix)]
     {
@@ -1214,10 +1133,7 @@ fn line_ends_of_the_configuration_are_kept() {
     sandbox.run(edit).exits_with(0);
     let edited = fs::read_to_string(&file).unwrap();
     assert!(edited.starts_with("# of mine\r\n"), "{edited}");
-    assert!(
-        edited.contains("expires_on = \"2099-01-01\"\r\n"),
-        "{edited}"
-    );
+    assert_contains(&edited, "expires_on = \"2099-01-01\"\r\n");
     assert_eq!(edited.matches('\n').count(), edited.matches("\r\n").count());
 }
 

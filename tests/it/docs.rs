@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Sandbox, env_var};
+use crate::support::{Sandbox, assert_contains, env_var};
 
 fn document(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -39,7 +39,7 @@ fn help_has_topics() {
         assert!(page.contains(part), "{topic}: {page}");
     }
     let add = sandbox.run(["help", "connection", "add"]).exits_with(0);
-    assert!(add.stdout.contains("--token-command"), "{}", add.stdout);
+    assert_contains(&add.stdout, "--token-command");
     sandbox.run(["help", "nonsense"]).exits_with(2);
 }
 

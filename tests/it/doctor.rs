@@ -13,7 +13,8 @@ use crate::support::bitbucket::{CONTEXT_PATH, Credential, Fault, Kind, Server, S
 use crate::support::sshd::Sshd;
 use crate::support::tls::{TlsServer, certificates};
 use crate::support::{
-    self, CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program, unused_port,
+    self, CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, is_installed,
+    program, unused_port,
 };
 
 const TOKEN: &str = "BBDC-doctor-marker";
@@ -103,7 +104,7 @@ fn holds(ran: RunOutput, id: &str, level: &str, said: &str) -> Value {
     document
 }
 
-/// Somebody who listens, and says this to everybody who has said something; nothing for the silent.
+/// A server that responds with this text to every client that has sent something.
 fn listener(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -470,11 +471,9 @@ fn untrusted_certificates() {
     let good = TlsServer::start(sandbox.home(), "good", &[]);
     let url = good.url();
     let document = breaks(doctor(&[&url]), "tls", 7, "acme-authority");
-    assert!(
-        stage(&document, "tls")["next"]
-            .as_str()
-            .unwrap()
-            .contains("--ca-cert FILE")
+    assert_contains(
+        stage(&document, "tls")["next"].as_str().unwrap(),
+        "--ca-cert FILE",
     );
     assert!(stage(&document, "http").is_null());
     let document = breaks(
@@ -494,11 +493,9 @@ fn untrusted_certificates() {
         8,
         "not a Bitbucket",
     );
-    assert!(
-        stage(&document, "git")["next"]
-            .as_str()
-            .unwrap()
-            .contains("`bbconnect git setup`")
+    assert_contains(
+        stage(&document, "git")["next"].as_str().unwrap(),
+        "`bbconnect git setup`",
     );
     // Plain http on a port that speaks TLS.
     breaks(
@@ -654,9 +651,7 @@ fn host_keys_and_user_keys() {
 
 #[test]
 fn ssh_config_is_used_and_jump_hosts_are_not_checked() {
-    let Some(over) = OverSsh::set() else {
-        return;
-    };
+    let Some(over) = OverSsh::set() else { return };
     let (port, user) = (over.sshd.port, &over.sshd.user);
     fs::remove_dir_all(over.sandbox.path(".config")).unwrap();
     over.know(&over.host_key(), ".ssh/known_hosts");
@@ -716,9 +711,7 @@ fn ssh_config_is_used_and_jump_hosts_are_not_checked() {
 
 #[test]
 fn whatever_leads_git_another_way_is_a_warning() {
-    let Some(over) = OverSsh::set() else {
-        return;
-    };
+    let Some(over) = OverSsh::set() else { return };
     let config = over.sandbox.path(".gitconfig");
     let doctor = |variable: (&str, &str)| {
         let mut command = over.sandbox.command(["doctor", &over.url, "--json"]);
@@ -750,7 +743,7 @@ fn whatever_leads_git_another_way_is_a_warning() {
         let document = holds(doctor(variable), "git", "warn", said);
         if !text.is_empty() && !text.contains("[url") {
             let evidence = stage(&document, "git")["evidence"].to_string();
-            assert!(evidence.contains(".gitconfig"), "{evidence}");
+            assert_contains(&evidence, ".gitconfig");
         }
     }
     fs::write(&config, "").unwrap();
@@ -833,8 +826,8 @@ fn a_report_is_anonymous_and_never_overwrites() {
         sandbox.run(arguments)
     };
     let ran = run(&[]).exits_with(0);
-    assert!(ran.stderr.contains("report written to"), "{}", ran.stderr);
-    assert!(ran.stdout.contains("jane"), "{}", ran.stdout);
+    assert_contains(&ran.stderr, "report written to");
+    assert_contains(&ran.stdout, "jane");
     let text = fs::read_to_string(&report).unwrap();
     assert!(
         text.starts_with("# Report of `bbconnect doctor`\n\nThis report was redacted"),
@@ -852,11 +845,7 @@ fn a_report_is_anonymous_and_never_overwrites() {
     run(&[]).exits_with(6);
     assert_eq!(fs::read_to_string(&report).unwrap(), "mine");
     run(&["--force"]).exits_with(0);
-    assert!(
-        fs::read_to_string(&report)
-            .unwrap()
-            .contains("## Hosts and ports")
-    );
+    assert_contains(&fs::read_to_string(&report).unwrap(), "## Hosts and ports");
     let nowhere = sandbox.path("no/such/folder/report.md");
     sandbox
         .run(["doctor", "x", "--report", nowhere.to_str().unwrap()])

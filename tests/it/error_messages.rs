@@ -5,7 +5,9 @@ use std::fs;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{self, CommandExt as _, RunOutput, Sandbox, is_installed, words};
+use crate::support::{
+    self, CommandExt as _, RunOutput, Sandbox, assert_contains, is_installed, words,
+};
 
 const TOKEN: &str = "token-of-words-marker";
 
@@ -63,7 +65,7 @@ fn hints_name_the_selected_connection() {
         .run([&remove[..], &["-c", "server", "--json"]].concat())
         .json();
     let hint = json["error"]["hint"].as_str().unwrap();
-    assert!(hint.contains("-c server"), "{hint}");
+    assert_contains(&hint, "-c server");
 }
 
 #[test]
@@ -161,10 +163,7 @@ fn a_dry_run_for_many_repositories_says_would() {
     ]
     .concat();
     let planned = sandbox.run(&plan).exits_with(0).stdout;
-    assert!(
-        planned.contains("1 would be created, 0 would be updated"),
-        "{planned}"
-    );
+    assert_contains(&planned, "1 would be created, 0 would be updated");
 }
 
 #[test]
@@ -337,11 +336,7 @@ fn a_missing_browser_is_reported_without_details() {
     let ran = command.env("PATH", sandbox.path("nothing")).finish();
     if cfg!(target_os = "linux") {
         assert!(ran.stdout.starts_with("https://"), "{}", ran.stdout);
-        assert!(
-            ran.stderr.contains("no browser could be opened"),
-            "{}",
-            ran.stderr
-        );
+        assert_contains(&ran.stderr, "no browser could be opened");
         assert!(!ran.stderr.contains("Launcher"), "{}", ran.stderr);
     }
 }
@@ -391,7 +386,7 @@ fn editing_the_url_keeps_the_facts_about_the_secret() {
     add(&sandbox, "server", &server);
     let edit = |flags: &[&str]| {
         let edit = [&["connection", "edit", "server", "--json"][..], flags].concat();
-        sandbox.run(&edit).exits_with(0).json()["connection"].clone()
+        sandbox.run_json(&edit)["connection"].clone()
     };
     let before = edit(&["--expires", "2031-03-31"]);
     assert!(before["level"].is_string(), "{before}");

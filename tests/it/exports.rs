@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{RunOutput, Sandbox, print_command};
+use crate::support::{RunOutput, Sandbox, assert_contains, print_command};
 
 const TOKEN: &str = "ATATT-export marker: \"quoted\" # 'and' more";
 
@@ -136,7 +136,7 @@ fn json_lists_names_and_a_file_is_private() {
         assert_eq!(mode & 0o777, 0o600);
     }
     let refused = export(&sandbox, &arguments).exits_with(2);
-    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    assert_contains(&refused.stderr, "--yes");
     export(&sandbox, &format!("{arguments} --yes")).exits_with(0);
 }
 
@@ -144,7 +144,7 @@ fn json_lists_names_and_a_file_is_private() {
 fn what_a_product_cannot_use_is_refused() {
     let cloud = sandbox("work", &CLOUD.replace(" --repo site", ""));
     let refused = export(&cloud, "work --format argocd").exits_with(2);
-    assert!(refused.stderr.contains("--url"), "{}", refused.stderr);
+    assert_contains(&refused.stderr, "--url");
     for arguments in [
         "work --format flux --url nonsense",
         "work --format flux --namespace Acme",
@@ -157,7 +157,7 @@ fn what_a_product_cannot_use_is_refused() {
     export(&cloud, "other --format env").exits_with(5);
     let server = sandbox("s", &format!("{SERVER} --level project"));
     let refused = export(&server, "s --format netrc").exits_with(2);
-    assert!(refused.stderr.contains("Bearer"), "{}", refused.stderr);
+    assert_contains(&refused.stderr, "Bearer");
 }
 
 #[cfg(unix)]
@@ -217,11 +217,7 @@ fn a_key_keeps_its_final_line_break_and_brings_its_host_keys() {
             .stdout,
     );
     assert_eq!(values["sshPrivateKey"], private);
-    assert!(
-        values["url"].contains("ssh.bitbucket.org"),
-        "{}",
-        values["url"]
-    );
+    assert_contains(&values["url"], "ssh.bitbucket.org");
     let (secret, _) = parsed(
         &export(&sandbox, "site --format kubernetes")
             .exits_with(0)

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::git_server::GitServer;
 use crate::support::tls::{TlsServer, certificates};
 use crate::support::{
-    self, CommandExt as _, RunOutput, Sandbox, check_output, is_installed, program,
+    self, CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, is_installed, program,
 };
 
 /// A connection in the file, whose secret a command prints.
@@ -126,10 +126,7 @@ fn setup_configures_a_named_connection() {
         connection(&sandbox, name, &server(&host));
     }
     sandbox.run(["git", "setup", "-c", "nope"]).exits_with(5);
-    let output = sandbox
-        .run(["git", "setup", "-c", "two", "--json"])
-        .exits_with(0)
-        .json();
+    let output = sandbox.run_json(["git", "setup", "-c", "two", "--json"]);
     assert_eq!(output["helpers"].as_array().unwrap().len(), 1);
     assert_eq!(output["helpers"][0]["url"], "https://two.example.com");
     let asked = "protocol=https\nhost=two.example.com\n\n";
@@ -139,11 +136,7 @@ fn setup_configures_a_named_connection() {
     let mut child = fill.spawn().unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), asked.as_bytes()).unwrap();
     let answered = RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
-    assert!(
-        answered.stdout.contains("password=two-secret"),
-        "{}",
-        answered.stdout
-    );
+    assert_contains(&answered.stdout, "password=two-secret");
     // What a pipeline describes is not written anywhere, so it cannot be set up.
     let pipeline = Sandbox::new();
     let mut command = pipeline.command(["git", "setup", "--json"]);
@@ -165,17 +158,13 @@ fn erase_keeps_the_stored_secret() {
     assert_eq!(other.stderr, "");
     assert!(!fs::read_to_string(&file).unwrap().contains("refused_on"));
     let erased = helper(&sandbox, "erase", &asked("api-secret")).exits_with(0);
-    assert!(
-        erased.stderr.contains("bbconnect check api"),
-        "{}",
-        erased.stderr
-    );
-    assert!(fs::read_to_string(&file).unwrap().contains("refused_on"));
-    assert!(
-        helper(&sandbox, "get", "protocol=https\nhost=bitbucket.org\n")
+    assert_contains(&erased.stderr, "bbconnect check api");
+    assert_contains(&fs::read_to_string(&file).unwrap(), "refused_on");
+    assert_contains(
+        &helper(&sandbox, "get", "protocol=https\nhost=bitbucket.org\n")
             .exits_with(0)
-            .stdout
-            .contains("api-secret")
+            .stdout,
+        "api-secret",
     );
     helper(&sandbox, "store", &asked("api-secret")).exits_with(0);
     assert!(!fs::read_to_string(&file).unwrap().contains("refused_on"));
@@ -205,11 +194,11 @@ fn setup_keeps_existing_configuration_and_undo_restores_it() {
         ],
     ));
     let before = fs::read_to_string(sandbox.path(".gitconfig")).unwrap();
-    let first = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
+    let first = sandbox.run_json(["git", "setup", "--json"]);
     assert_eq!(first["action"], "created");
     assert_eq!(first["helpers"][0]["url"], "https://bitbucket.org");
     assert_eq!(
-        sandbox.run(["git", "setup", "--json"]).exits_with(0).json()["action"],
+        sandbox.run_json(["git", "setup", "--json"])["action"],
         "unchanged"
     );
     let listed = |key: &str| {
@@ -227,15 +216,12 @@ fn setup_keeps_existing_configuration_and_undo_restores_it() {
     );
     assert!(listed("credential.https://bitbucket.org.helper").starts_with("\n!"));
     let filled = git_fill(&sandbox, "protocol=https\nhost=bitbucket.org\n\n");
-    assert!(filled.contains("password=api-secret"), "{filled}");
+    assert_contains(&filled, "password=api-secret");
     sandbox
         .run(["git", "setup", "--host", "nowhere.example"])
         .exits_with(5);
     assert_eq!(
-        sandbox
-            .run(["git", "setup", "--undo", "--json"])
-            .exits_with(0)
-            .json()["action"],
+        sandbox.run_json(["git", "setup", "--undo", "--json"])["action"],
         "removed"
     );
     let without_empty_sections = |text: &str| {
@@ -254,18 +240,11 @@ fn setup_keeps_existing_configuration_and_undo_restores_it() {
         without_empty_sections(&before)
     );
     assert_eq!(
-        sandbox
-            .run(["git", "setup", "--undo", "--json"])
-            .exits_with(0)
-            .json()["action"],
+        sandbox.run_json(["git", "setup", "--undo", "--json"])["action"],
         "unchanged"
     );
     let output = sandbox.run(["git", "setup", "--undo"]).exits_with(0);
-    assert!(
-        output.stderr.contains("nothing to undo"),
-        "{}",
-        output.stderr
-    );
+    assert_contains(&output.stderr, "nothing to undo");
 }
 
 #[test]
@@ -323,7 +302,7 @@ fn a_credential_is_sent_only_to_its_server() {
         "protocol=https\nhost=evil.example\n\n",
         // Another port, whatever the path says.
         "protocol=https\nhost=bitbucket.org:444\npath=/bitbucket.org/acme/site.git\n\n",
-        // Somebody else's.
+        // That of another program.
         "protocol=https\nhost=git.example.com\nusername=carol\n\n",
         "protocol=https\nhost=bit\tbucket.org\n\n",
     ] {
@@ -591,7 +570,7 @@ fn git_env_writes_in_the_words_of_a_shell() {
         let text = command.finish().exits_with(0).stdout;
         assert!(text.contains(unset), "{text}");
     }
-    assert!(print(&[]).contains("export GIT_CONFIG_COUNT=4\n"));
+    assert_contains(&print(&[]), "export GIT_CONFIG_COUNT=4\n");
     sandbox.run(["git", "env", "--shell", "csh"]).exits_with(2);
 }
 
@@ -603,10 +582,7 @@ fn git_env_unset_works_for_any_connection() {
         let url = format!("https://{name}.example.com");
         connection(&sandbox, name, &format!("{server}base_url = \"{url}\""));
     }
-    let output = sandbox
-        .run(["git", "env", "two", "--json"])
-        .exits_with(0)
-        .json();
+    let output = sandbox.run_json(["git", "env", "two", "--json"]);
     let variables = output["variables"].as_object().unwrap();
     assert_eq!(variables["GIT_CONFIG_COUNT"], "3");
     let unset = |more: &[&str], own: &[(&str, &str)]| {
@@ -677,20 +653,17 @@ fn git_reaches_a_server_with_the_certificates_of_the_connection() {
         String::from_utf8(output.stdout).unwrap()
     };
     assert_eq!(list(&Value::Null), "");
-    let env = sandbox
-        .run(["git", "env", "s", "--json"])
-        .exits_with(0)
-        .json();
-    assert!(list(&env["variables"]).contains("refs/heads/main"));
-    let set = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
+    let env = sandbox.run_json(["git", "env", "s", "--json"]);
+    assert_contains(&list(&env["variables"]), "refs/heads/main");
+    let set = sandbox.run_json(["git", "setup", "--json"]);
     let expected = serde_json::json!({
         "sslCAInfo": path("ca.pem"),
         "sslCert": path("jane.pem"),
         "sslKey": path("jane.key"),
     });
     assert_eq!(set["helpers"][0]["settings"], expected);
-    assert!(list(&Value::Null).contains("refs/heads/main"));
-    let again = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
+    assert_contains(&list(&Value::Null), "refs/heads/main");
+    let again = sandbox.run_json(["git", "setup", "--json"]);
     assert_eq!(again["action"], "unchanged");
     sandbox.run(["git", "setup", "--undo"]).exits_with(0);
     assert_eq!(list(&Value::Null), "");
@@ -732,11 +705,7 @@ fn setup_sets_only_what_the_connections_of_a_server_agree_on() {
     };
     let global = |key: &str| get(sandbox.home(), key);
     let set = sandbox.run(["git", "setup"]).exits_with(0);
-    assert!(
-        set.stderr.contains("different values for proxy"),
-        "{}",
-        set.stderr
-    );
+    assert_contains(&set.stderr, "different values for proxy");
     assert_eq!(
         global("http.https://one.example.com.sslCAInfo"),
         format!("{ca_path}\n")
@@ -773,7 +742,7 @@ fn setup_sets_only_what_the_connections_of_a_server_agree_on() {
         text.replace(&ca_path, "/c/new.pem").replace(proxy, ""),
     )
     .unwrap();
-    let updated = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
+    let updated = sandbox.run_json(["git", "setup", "--json"]);
     assert_eq!(updated["action"], "updated");
     assert_eq!(
         global("http.https://one.example.com.sslCAInfo"),
@@ -786,7 +755,7 @@ fn setup_sets_only_what_the_connections_of_a_server_agree_on() {
         &sandbox,
         &["config", "--global", key, "/mine.pem"],
     ));
-    let kept = sandbox.run(["git", "setup", "--json"]).exits_with(0).json();
+    let kept = sandbox.run_json(["git", "setup", "--json"]);
     assert_eq!(kept["helpers"][0]["kept"], serde_json::json!(["sslCAInfo"]));
     sandbox.run(["git", "setup", "--undo"]).exits_with(0);
     assert_eq!(global(key), "/mine.pem\n");

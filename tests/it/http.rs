@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 #[cfg(unix)]
 use crate::support::tls::{TlsServer, certificates, self_signed};
-use crate::support::{self, CommandExt as _, RunOutput, Sandbox, is_installed, unused_port, words};
+use crate::support::{
+    self, CommandExt as _, RunOutput, Sandbox, assert_contains, is_installed, unused_port, words,
+};
 
 const TOKEN: &str = "token-marker";
 
@@ -102,11 +104,7 @@ fn transient_errors_are_retried_and_others_are_not() {
     let started = Instant::now();
     let output = run(&server.datacenter(), &["--timeout", "60"]).exits_with(8);
     assert!(started.elapsed() < Duration::from_secs(10));
-    assert!(
-        output.stdout.contains("in 3600 seconds"),
-        "{}",
-        output.stdout
-    );
+    assert_contains(&output.stdout, "in 3600 seconds");
 }
 
 #[test]
@@ -224,11 +222,7 @@ fn a_server_that_accepts_everything_is_not_bitbucket() {
     let server = server();
     server.update(|state| state.faults.extend(vec![json(200, "{}"); 2]));
     let ran = run(&server.datacenter(), &[]).exits_with(8);
-    assert!(
-        ran.stdout.contains("neither a product nor a version"),
-        "{}",
-        ran.stdout
-    );
+    assert_contains(&ran.stdout, "neither a product nor a version");
     let cloud = |faults: Vec<Fault>| {
         server.update(|state| state.faults.extend(faults));
         let sandbox = Sandbox::new();
@@ -255,7 +249,7 @@ fn a_gzip_bomb_is_not_decompressed() {
     ];
     server.update(|state| state.faults.push_back(Fault::new(200, &headers, &bomb)));
     let ran = run(&server.datacenter(), &[]).exits_with(8);
-    assert!(ran.stdout.contains("larger than"), "{}", ran.stdout);
+    assert_contains(&ran.stdout, "larger than");
 }
 
 #[test]
@@ -344,7 +338,7 @@ fn connection_failures_name_their_reason() {
         "{:?}",
         started.elapsed()
     );
-    assert!(ran.stdout.contains("within 1 seconds"), "{}", ran.stdout);
+    assert_contains(&ran.stdout, "within 1 seconds");
 }
 
 #[test]
@@ -397,19 +391,14 @@ fn this_machine_is_reached_directly() {
     assert!(proxy.accept().is_err());
     let elsewhere = ["--proxy", "http://192.0.2.1:3128"];
     let ran = run(&server.datacenter(), &elsewhere).exits_with(2);
-    assert!(ran.stdout.contains("--allow-http"), "{}", ran.stdout);
+    assert_contains(&ran.stdout, "--allow-http");
 }
 
 #[test]
 fn verbose_output_shows_requests_without_secrets() {
     let server = server();
     let ran = run(&server.datacenter(), &["-v"]).exits_with(0);
-    assert!(
-        ran.stderr
-            .contains("rest/api/latest/users?limit=1 -> 200 in "),
-        "{}",
-        ran.stderr
-    );
+    assert_contains(&ran.stderr, "rest/api/latest/users?limit=1 -> 200 in ");
     assert!(!ran.stderr.contains(TOKEN), "{}", ran.stderr);
 }
 
@@ -494,7 +483,7 @@ fn ca_cert_trusts_a_private_authority() {
     let server = TlsServer::start(sandbox.home(), "server", &[]);
     let path = |name: &str| sandbox.path(name).to_str().unwrap().to_owned();
     let unknown = run(&server.url(), &[]).exits_with(7);
-    assert!(unknown.stdout.contains("--ca-cert"), "{}", unknown.stdout);
+    assert_contains(&unknown.stdout, "--ca-cert");
     // TLS was passed, and no Bitbucket answers.
     run(&server.url(), &["--ca-cert", &path("ca.pem")]).exits_with(8);
     fs::write(sandbox.path("none.pem"), "nothing\n").unwrap();
@@ -580,7 +569,7 @@ fn a_self_signed_certificate_is_accepted_where_it_is_named() {
     assert!(message.to_lowercase().contains(unknown), "{message}");
     let (level, message) = doctor(&elsewhere.url(), "elsewhere.pem");
     assert_eq!(level, "fail");
-    assert!(message.contains("is for another host"), "{message}");
+    assert_contains(&message, "is for another host");
 }
 
 #[cfg(unix)]

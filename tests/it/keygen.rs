@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Sandbox, check_output, is_installed, program};
+use crate::support::{Sandbox, assert_contains, check_output, is_installed, program};
 
 const SITE: &str = "git@bitbucket.org:acme/site.git";
 
@@ -39,7 +39,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_key_for_a_url_is_named_after_the_repository() {
     let sandbox = Sandbox::new();
-    let document = sandbox.run(["keygen", SITE, "--json"]).exits_with(0).json();
+    let document = sandbox.run_json(["keygen", SITE, "--json"]);
     assert_eq!(document["schema"], "bbconnect/keygen@1");
     assert_eq!(
         document["register_at"],
@@ -87,16 +87,13 @@ fn key_names_for_other_urls() {
             "bbconnect__0b1c__site_ed25519",
         ),
     ] {
-        let document = sandbox
-            .run(["keygen", "--type", "ed25519", "--json", url])
-            .exits_with(0)
-            .json();
+        let document = sandbox.run_json(["keygen", "--type", "ed25519", "--json", url]);
         assert_eq!(
             key_of(&document)["private_key_path"],
             sandbox.path(".ssh").join(name).to_str().unwrap()
         );
     }
-    let document = sandbox.run(["keygen", "--json"]).exits_with(0).json();
+    let document = sandbox.run_json(["keygen", "--json"]);
     assert_eq!(
         key_of(&document)["private_key_path"],
         sandbox
@@ -111,10 +108,7 @@ fn key_names_for_other_urls() {
 #[test]
 fn type_both_creates_ecdsa_and_rsa_keys() {
     let sandbox = Sandbox::new();
-    let document = sandbox
-        .run(["keygen", "--type", "both", "--out", "deploy", "--json"])
-        .exits_with(0)
-        .json();
+    let document = sandbox.run_json(["keygen", "--type", "both", "--out", "deploy", "--json"]);
     let types: Vec<_> = document["keys"]
         .as_array()
         .unwrap()
@@ -143,12 +137,7 @@ fn existing_files_are_not_overwritten_without_force() {
         .exits_with(6)
         .json();
     assert_eq!(refused["error"]["kind"], "conflict");
-    assert!(
-        refused["error"]["hint"]
-            .as_str()
-            .unwrap()
-            .contains("--force")
-    );
+    assert_contains(refused["error"]["hint"].as_str().unwrap(), "--force");
     assert_eq!(fs::read(sandbox.path("key")).unwrap(), before);
     // A public key alone is in the way as well, and so is one half of a pair of pairs.
     fs::remove_file(sandbox.path("key")).unwrap();
@@ -159,10 +148,7 @@ fn existing_files_are_not_overwritten_without_force() {
         .exits_with(6);
     assert_eq!(names_in(sandbox.home()), ["key.pub", "pair_rsa-4096"]);
 
-    let replaced = sandbox
-        .run(["keygen", "--out", "key", "--force", "--json"])
-        .exits_with(0)
-        .json();
+    let replaced = sandbox.run_json(["keygen", "--out", "key", "--force", "--json"]);
     let public = fs::read_to_string(sandbox.path("key.pub")).unwrap();
     assert_eq!(public.trim_end(), key_of(&replaced)["public_key"]);
 }
@@ -248,17 +234,9 @@ fn stdout_prints_the_private_key_without_writing_files() {
         "{}",
         ran.stderr
     );
-    let document = sandbox
-        .run(["keygen", "--stdout", "--type", "both", "--json"])
-        .exits_with(0)
-        .json();
+    let document = sandbox.run_json(["keygen", "--stdout", "--type", "both", "--json"]);
     for key in document["keys"].as_array().unwrap() {
-        assert!(
-            key["private_key"]
-                .as_str()
-                .unwrap()
-                .contains("OPENSSH PRIVATE KEY")
-        );
+        assert_contains(key["private_key"].as_str().unwrap(), "OPENSSH PRIVATE KEY");
         assert_eq!(key["private_key_path"], Value::Null);
     }
     assert_eq!(names_in(sandbox.home()), [] as [&str; 0]);
@@ -272,18 +250,14 @@ fn the_passphrase_is_read_from_stdin_only() {
         ["keygen", "--passphrase=hunter2", "--out=k"],
     ] {
         let refused = sandbox.run(arguments).exits_with(2);
-        assert!(
-            refused.stderr.contains("--passphrase-stdin"),
-            "{}",
-            refused.stderr
-        );
+        assert_contains(&refused.stderr, "--passphrase-stdin");
         assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
     }
     for input in ["", "\n", "\r\n", "\n hunter2"] {
         let refused = sandbox
             .run_with_input(["keygen", "--out", "k", "--passphrase-stdin"], input)
             .exits_with(2);
-        assert!(refused.stderr.contains("is empty"), "{}", refused.stderr);
+        assert_contains(&refused.stderr, "is empty");
     }
     assert_eq!(names_in(sandbox.home()), [] as [&str; 0]);
 }
@@ -389,7 +363,7 @@ fn check_with_openssl(sandbox: &Sandbox, passphrase: &str, expected: &str) {
             .args(["pkey", "-in", "key", "-check", "-noout", "-text"])
             .current_dir(sandbox.home()),
     );
-    assert!(checked.contains("Key is valid"), "{checked}");
+    assert_contains(&checked, "Key is valid");
     assert!(checked.contains(expected), "{checked}");
 }
 

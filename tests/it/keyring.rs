@@ -4,7 +4,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Sandbox, env_var, is_installed, program, words};
+use crate::support::{Sandbox, assert_contains, env_var, is_installed, program, words};
 
 const SECRET: &str = "keyring-marker";
 
@@ -110,11 +110,7 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
     "#;
     let output = in_session(&sandbox, UNLOCK, script);
     assert!(output.status.success(), "{}", text(&output));
-    assert!(
-        text(&output).contains("\"store\":\"keyring\""),
-        "{}",
-        text(&output)
-    );
+    assert_contains(&text(&output), "\"store\":\"keyring\"");
     assert!(!text(&output).contains(SECRET), "{}", text(&output));
     let file = std::fs::read_to_string(sandbox.path(".config/bbconnect/connections.toml")).unwrap();
     assert!(
@@ -130,7 +126,7 @@ fn gnome_keyring_stores_renames_and_deletes_secrets() {
     "#;
     let output = in_session(&sandbox, LOCKED, script);
     assert!(output.status.success(), "{}", text(&output));
-    assert!(text(&output).contains("--store file"), "{}", text(&output));
+    assert_contains(&text(&output), "--store file");
 }
 
 /// Adds a connection whose secret is to go into the keyring.
@@ -197,18 +193,10 @@ fn on_a_desktop_the_unlock_prompt_is_waited_for() {
 fn zbus_is_built_without_tokio() {
     // With zbus on tokio every call from within our runtime would panic.
     let tree = program("cargo")
-        .args([
-            "tree",
-            "--locked",
-            "--offline",
-            "-e",
-            "features",
-            "-i",
-            "zbus",
-        ])
+        .args(words("tree --locked --offline -e features -i zbus"))
         .output()
         .unwrap();
     let tree = String::from_utf8_lossy(&tree.stdout);
-    assert!(tree.contains("zbus v"), "{tree}");
+    assert_contains(&tree, "zbus v");
     assert!(!tree.contains("zbus feature \"tokio\""), "{tree}");
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::support::bitbucket::{Credential, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains};
 
 const TOKEN: &str = "ATATT-key-marker";
 const JANE: Option<&str> = Some("jane@acme.example");
@@ -83,7 +83,7 @@ fn add_list_and_remove_are_idempotent() {
             let public = format!("{path}.pub");
             let line = text(&public);
             let material: Vec<_> = line.split(' ').take(2).collect();
-            std::fs::write(&public, format!("{} somebody else\n", material.join(" "))).unwrap();
+            std::fs::write(&public, format!("{} another comment\n", material.join(" "))).unwrap();
             let add = [
                 "key", "add", "--json", "--key", &public, "--repo", repository,
             ];
@@ -94,7 +94,7 @@ fn add_list_and_remove_are_idempotent() {
             // It is not renamed, and that is said.
             let titled = [&add[..], &["--title", "another"]].concat();
             let note = run(&titled).exits_with(0).json()["note"].to_string();
-            assert!(note.contains("not renamed"), "{note}");
+            assert_contains(&note, "not renamed");
         }
         let listed = run(&["key", "list", "--json", "--repo", repository])
             .exits_with(0)
@@ -119,12 +119,7 @@ fn add_list_and_remove_are_idempotent() {
         let id = keys[1]["id"].as_str().unwrap();
         let remove = ["key", "remove", id, "--repo", repository, "--json"];
         let unasked = run(&remove).exits_with(2);
-        assert!(
-            unasked.json()["error"]["hint"]
-                .as_str()
-                .unwrap()
-                .contains("--yes")
-        );
+        assert_contains(unasked.json()["error"]["hint"].as_str().unwrap(), "--yes");
         run(&[&remove[..], &["--dry-run"]].concat()).exits_with(0);
         let left = |count| {
             let listed = run(&["key", "list", "--json", "--repo", repository])
@@ -179,11 +174,7 @@ fn a_key_registered_with_other_access_is_exit_6() {
     assert_eq!(added["key"]["access"], "write");
     let taken = ["key", "add", "--key", &other, "--repo", "acme/site"];
     let taken = run(&sandbox, &cloud, JANE, &taken).exits_with(6);
-    assert!(
-        taken.stderr.contains("already registered"),
-        "{}",
-        taken.stderr
-    );
+    assert_contains(&taken.stderr, "already registered");
     let write = [
         "key",
         "add",
@@ -287,16 +278,12 @@ fn a_key_that_cannot_expire_is_not_registered() {
         ["--user", "--dry-run"],
     ] {
         let old = add(&server.datacenter(), None, owner).exits_with(8);
-        assert!(old.stderr.contains("8.7"), "{}", old.stderr);
+        assert_contains(&old.stderr, "8.7");
     }
     let before = server.requests().len();
     for owner in [["--repo", "acme/site"], ["--project", "acme/WEB"]] {
         let deploy_key = add(&server.cloud(), JANE, owner).exits_with(2);
-        assert!(
-            deploy_key.stderr.contains("--user"),
-            "{}",
-            deploy_key.stderr
-        );
+        assert_contains(&deploy_key.stderr, "--user");
     }
     assert_eq!(server.requests().len(), before);
     assert!(server.requests().iter().all(|seen| seen.method == "GET"));
@@ -441,12 +428,7 @@ fn missing_scopes_for_keys_are_named() {
     let output = run(&sandbox, &server.cloud(), None, &add)
         .exits_with(4)
         .json();
-    assert!(
-        output["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("access token")
-    );
+    assert_contains(output["error"]["message"].as_str().unwrap(), "access token");
     assert_eq!(server.requests().len(), before);
 }
 
@@ -494,8 +476,5 @@ fn a_named_connection_selects_the_repositorys_key() {
         assert!(stderr.contains(expected), "{stderr}");
     }
     let stderr = of(&["key", "test", "--repo", "acme/other"], None);
-    assert!(
-        stderr.contains("no connection has a private key for acme/other"),
-        "{stderr}"
-    );
+    assert_contains(&stderr, "no connection has a private key for acme/other");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains};
 
 const TOKEN: &str = "ATATT-list-marker";
 
@@ -141,22 +141,14 @@ fn workspaces_of_the_account_are_listed() {
     );
     assert!(workspace["name"].is_null());
     let none = run(&server.datacenter(), None, &["workspace", "list"]).exits_with(2);
-    assert!(
-        none.stderr.contains("bbconnect project list"),
-        "{}",
-        none.stderr
-    );
+    assert_contains(&none.stderr, "bbconnect project list");
     let refused = run(
         &server.cloud(),
         Some("other@acme.example"),
         &["workspace", "list"],
     )
     .exits_with(3);
-    assert!(
-        refused.stderr.contains("has Bitbucket scopes"),
-        "{}",
-        refused.stderr
-    );
+    assert_contains(&refused.stderr, "has Bitbucket scopes");
 }
 
 #[test]
@@ -193,9 +185,5 @@ fn pagination_stays_on_the_origin_and_terminates() {
             .push_back(page("{\"values\":[{\"name\":\"no key\"}]}".to_owned()));
     });
     let unreadable = run(&server.cloud(), JANE, &["project", "list"]).exits_with(8);
-    assert!(
-        unreadable.stderr.contains("values[0]"),
-        "{}",
-        unreadable.stderr
-    );
+    assert_contains(&unreadable.stderr, "values[0]");
 }

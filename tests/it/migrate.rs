@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{self, Sandbox, check_output, is_installed, program};
+use crate::support::{self, Sandbox, assert_contains, check_output, is_installed, program};
 
 const OLD_RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEAubiN81eDcafrgMeLzaFPsw2kNvEcqTKl/VqLat/MaB33pZy0y3rJZtnqwR2qOOvb\
                        wKZYKiEO1O6VqNEBxKvJJelCq0dTXWT5pbO2gDXC6h6QDXCaHo6pOHGPUy+YBaGQRGuSusMEASYiWunYN0vCAI8QaXnWMXNMdFP3\
@@ -202,14 +202,11 @@ impl Tree {
             assert_eq!(url(sandbox, dir), new);
         }
         let remotes = git(sandbox, plain, &["remote", "-v"]);
-        assert!(
-            remotes.contains("ssh://git@ssh.bitbucket.org:22/acme/site.git (push)"),
-            "{remotes}"
+        assert_contains(
+            &remotes,
+            "ssh://git@ssh.bitbucket.org:22/acme/site.git (push)",
         );
-        assert!(
-            remotes.contains("git@github.com:acme/site.git (fetch)"),
-            "{remotes}"
-        );
+        assert_contains(&remotes, "git@github.com:acme/site.git (fetch)");
         assert_eq!(
             url(sandbox, with_module),
             "https://bitbucket.org/acme/app.git"
@@ -270,10 +267,7 @@ fn all_repository_layouts_are_migrated_once() {
     let sandbox = Sandbox::new();
     let tree = Tree::grow(&sandbox);
     let before = everything(&sandbox.path("src"));
-    let dry = sandbox
-        .run(["migrate", "src", "--dry-run", "--json"])
-        .exits_with(0)
-        .json();
+    let dry = sandbox.run_json(["migrate", "src", "--dry-run", "--json"]);
     assert_eq!(everything(&sandbox.path("src")), before);
     assert_eq!(
         (count(&dry, "ssh-remote"), count(&dry, "submodule")),
@@ -288,13 +282,10 @@ fn all_repository_layouts_are_migrated_once() {
     assert_eq!(dry["repositories"], 4);
     sandbox.run(["migrate", "src", "--check"]).exits_with(1);
     let refused = sandbox.run(["migrate", "src"]).exits_with(2);
-    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    assert_contains(&refused.stderr, "--yes");
     assert_eq!(everything(&sandbox.path("src")), before);
 
-    let done = sandbox
-        .run(["migrate", "src", "--yes", "--json"])
-        .exits_with(0)
-        .json();
+    let done = sandbox.run_json(["migrate", "src", "--yes", "--json"]);
     assert!(
         items(&done).iter().all(|(_, action)| action == "updated"),
         "{done:#}"
@@ -303,10 +294,7 @@ fn all_repository_layouts_are_migrated_once() {
     tree.check_updated(&sandbox);
     let after = everything(&sandbox.path("src"));
     check_kept(&before, &after, &done);
-    let again = sandbox
-        .run(["migrate", "src", "--yes", "--json"])
-        .exits_with(0)
-        .json();
+    let again = sandbox.run_json(["migrate", "src", "--yes", "--json"]);
     assert_eq!(again["items"], serde_json::json!([]));
     sandbox.run(["migrate", "src", "--check"]).exits_with(0);
     assert_eq!(everything(&sandbox.path("src")), after);
@@ -354,10 +342,7 @@ fn user_files_are_migrated_and_git_and_ssh_read_them() {
     symlink("dotfiles/gitconfig", sandbox.path(".gitconfig")).unwrap();
     let checkout = repository(&sandbox, "src/site", "work:site.git");
 
-    let done = sandbox
-        .run(["migrate", "src", "--yes", "--json"])
-        .exits_with(0)
-        .json();
+    let done = sandbox.run_json(["migrate", "src", "--yes", "--json"]);
     let found = (
         count(&done, "known-host"),
         count(&done, "ssh-config"),
@@ -409,10 +394,7 @@ fn user_files_are_migrated_and_git_and_ssh_read_them() {
         let mut command = program("ssh");
         command.arg("-F").arg(ssh.join("config")).args(["-G", name]);
         let settings = check_output(&mut command);
-        assert!(
-            settings.contains("hostname ssh.bitbucket.org\n"),
-            "{settings}"
-        );
+        assert_contains(&settings, "hostname ssh.bitbucket.org\n");
         assert_eq!(settings.contains(".ssh/bb\n"), name != "bb", "{settings}");
     }
     sandbox.run(["migrate", "src", "--check"]).exits_with(0);
@@ -445,25 +427,15 @@ fn app_passwords_are_removed_or_listed_and_never_shown() {
     .unwrap();
 
     let shown = sandbox.run(["migrate", "src", "--dry-run"]).exits_with(0);
-    assert!(
-        shown
-            .stdout
-            .contains("https://jane:***@bitbucket.org/acme/site.git"),
-        "{}",
-        shown.stdout
+    assert_contains(
+        &shown.stdout,
+        "https://jane:***@bitbucket.org/acme/site.git",
     );
-    assert!(
-        shown
-            .stderr
-            .contains("bbconnect connection edit work --auth api-token"),
-        "{}",
-        shown.stderr
+    assert_contains(
+        &shown.stderr,
+        "bbconnect connection edit work --auth api-token",
     );
-    assert!(
-        shown.stderr.contains("bbconnect token scopes"),
-        "{}",
-        shown.stderr
-    );
+    assert_contains(&shown.stderr, "bbconnect token scopes");
     let ran = sandbox
         .run(["migrate", "src", "--yes", "--json"])
         .exits_with(0);
@@ -483,13 +455,7 @@ fn app_passwords_are_removed_or_listed_and_never_shown() {
     assert_eq!(fs::read_to_string(sandbox.path(".netrc")).unwrap(), netrc);
     // A manual step needs no confirmation, and counts for --check.
     assert_eq!(
-        items(
-            &sandbox
-                .run(["migrate", "src", "--json"])
-                .exits_with(0)
-                .json()
-        )
-        .len(),
+        items(&sandbox.run_json(["migrate", "src", "--json"])).len(),
         2
     );
     sandbox.run(["migrate", "src", "--check"]).exits_with(1);
@@ -539,10 +505,7 @@ fn files_outside_the_directory_are_unchanged() {
         &["config", "--add", "include.path", "../../inside.inc"],
     );
     let before = everything(&sandbox.path("outside"));
-    let done = sandbox
-        .run(["migrate", "src", "--yes", "--json"])
-        .exits_with(0)
-        .json();
+    let done = sandbox.run_json(["migrate", "src", "--yes", "--json"]);
     assert_eq!(everything(&sandbox.path("outside")), before);
     assert_eq!(count(&done, "ssh-remote"), 2, "{done:#}");
     let output = done["outside"].as_array().unwrap();
@@ -556,7 +519,7 @@ fn files_outside_the_directory_are_unchanged() {
         )]
     );
     let included = fs::read_to_string(sandbox.path("src/inside.inc")).unwrap();
-    assert!(included.contains("git@ssh.bitbucket.org:a/b"), "{included}");
+    assert_contains(&included, "git@ssh.bitbucket.org:a/b");
 }
 
 #[test]
@@ -565,7 +528,7 @@ fn a_missing_directory_is_reported_without_errno() {
     let output = sandbox
         .run(["migrate", "nowhere", "--dry-run"])
         .exits_with(9);
-    assert!(output.stdout.contains("nowhere: cannot be read"));
+    assert_contains(&output.stdout, "nowhere: cannot be read");
     assert!(!output.stdout.contains("os error"), "{}", output.stdout);
 }
 
@@ -867,11 +830,7 @@ fn files_named_after_the_host_are_listed_until_they_exist() {
     found.sort();
     assert_eq!(found, ["manual", "updated"], "{done:#}");
     let shown = sandbox.run(["migrate", "--check"]).exits_with(1);
-    assert!(
-        shown.stderr.contains("keys/ssh.bitbucket.org"),
-        "{}",
-        shown.stderr
-    );
+    assert_contains(&shown.stderr, "keys/ssh.bitbucket.org");
     fs::copy(&key, sandbox.path(".ssh/keys/ssh.bitbucket.org")).unwrap();
     sandbox.run(["migrate", "--check"]).exits_with(0);
 }
@@ -918,10 +877,7 @@ fn known_hosts_elsewhere_and_under_other_names_are_updated() {
         let mut find = program("ssh-keygen");
         find.args(["-l", "-F", looked_for, "-f"]).arg(&known);
         let found = check_output(&mut find);
-        assert!(
-            found.contains("SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM"),
-            "{found}"
-        );
+        assert_contains(&found, "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM");
         sandbox.run(["migrate", "--check"]).exits_with(0);
     }
 }
@@ -949,7 +905,7 @@ fn user_files_are_listed_apart_and_can_be_left_alone() {
     let stored = format!("https://jane:{marker}@bitbucket.org\nhttps://j:x@git.example.com\n");
     fs::write(sandbox.path(".git-credentials"), &stored).unwrap();
     let dry = sandbox.run(["migrate", "src", "--dry-run"]).exits_with(0);
-    assert!(dry.stdout.contains("--no-user-config"), "{}", dry.stdout);
+    assert_contains(&dry.stdout, "--no-user-config");
     assert!(!format!("{}{}", dry.stdout, dry.stderr).contains("marker"));
     let found = sandbox.run(["migrate", "src", "--check", "--json"]);
     let found = found.exits_with(1).json();
@@ -1107,11 +1063,7 @@ fn pipes_in_place_of_files_are_reported() {
     let modules = "[submodule \"x\"]\n\tpath = x\n\turl = git@bitbucket.org:acme/x.git\n";
     fs::write(sandbox.path("src/.gitmodules"), modules).unwrap();
     let shown = sandbox.run(["migrate", "src", "--dry-run"]).exits_with(9);
-    assert!(
-        shown.stdout.contains("not a regular file"),
-        "{}",
-        shown.stdout
-    );
+    assert_contains(&shown.stdout, "not a regular file");
 }
 
 #[test]
@@ -1139,11 +1091,7 @@ fn includes_are_followed_as_deep_as_git_does() {
     assert_eq!(count(&done.exits_with(0).json(), "ssh-remote"), 1);
     fs::write(site.join(".git/12.inc"), "[include]\n\tpath = 13.inc\n").unwrap();
     let failed = sandbox.run(["migrate", "src", "--dry-run"]).exits_with(9);
-    assert!(
-        failed.stdout.contains("10 levels of includes"),
-        "{}",
-        failed.stdout
-    );
+    assert_contains(&failed.stdout, "10 levels of includes");
 }
 
 #[test]
@@ -1192,14 +1140,8 @@ fn tracked_files_are_updated_on_request() {
     let before = everything(&site);
 
     let without = sandbox.run(["migrate", "src", "--check"]).exits_with(0);
-    assert!(
-        without
-            .stderr
-            .contains("5 tracked files name the old SSH host"),
-        "{}",
-        without.stderr
-    );
-    assert!(without.stderr.contains("bbconnect migrate --files"));
+    assert_contains(&without.stderr, "5 tracked files name the old SSH host");
+    assert_contains(&without.stderr, "bbconnect migrate --files");
     let dry = sandbox.run(["migrate", "src", "--files", "--dry-run", "--json"]);
     let dry = dry.exits_with(0).json();
     let mut found = actions(&dry, "file-mention");
@@ -1224,7 +1166,7 @@ fn tracked_files_are_updated_on_request() {
     let done = sandbox
         .run(["migrate", "src", "--files", "--yes"])
         .exits_with(0);
-    assert!(done.stderr.contains("npm install"), "{}", done.stderr);
+    assert_contains(&done.stderr, "npm install");
     let read = |name: &str| fs::read(site.join(name)).unwrap();
     assert_eq!(
         read("docs/README"),

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use crate::support::bitbucket::oauth::OAuthState;
 use crate::support::bitbucket::{Server, ServerState};
-use crate::support::{RunOutput, Sandbox, unused_port, words};
+use crate::support::{RunOutput, Sandbox, assert_contains, unused_port, words};
 
 fn server(lifetime: i64) -> Server {
     Server::start(ServerState {
@@ -128,7 +128,7 @@ fn browser_sign_in_works_on_both_products() {
         let (sandbox, port) = (sandbox(), unused_port().to_string());
         let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
         let back = location(&get(&sign_in.address));
-        // Somebody else's answer is turned away and waited past.
+        // The redirect of another sign-in is rejected, and waiting continues.
         let wrong = get(&back.replace("state=", "state=x"));
         assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
         assert!(get(&format!("http://127.0.0.1:{port}/favicon.ico")).starts_with("HTTP/1.1 400"));
@@ -142,21 +142,11 @@ fn browser_sign_in_works_on_both_products() {
             "{page}"
         );
         let added = sign_in.end().exits_with(0);
-        assert!(
-            added.stderr.contains("saved, credential verified"),
-            "{}",
-            added.stderr
-        );
-        let shown = sandbox
-            .run(["connection", "show", "work", "--json"])
-            .exits_with(0)
-            .json();
+        assert_contains(&added.stderr, "saved, credential verified");
+        let shown = sandbox.run_json(["connection", "show", "work", "--json"]);
         assert_eq!(shown["connection"]["account"], "jane");
         assert_eq!(shown["connection"]["auth"], "oauth");
-        let check = sandbox
-            .run(["check", "work", "--json"])
-            .exits_with(0)
-            .json();
+        let check = sandbox.run_json(["check", "work", "--json"]);
         assert_eq!(check["connections"][0]["account"], "jane");
         for file in ["connections.toml", "secrets.json"] {
             let kept =
@@ -264,7 +254,7 @@ fn the_browser_gets_a_url_that_only_it_can_use() {
     let back = location(&get(&location(&page)));
     assert!(get(&back).starts_with("HTTP/1.1 400"));
     let answer = get_with(&back, format!("Cookie: other=1; {cookie}\r\n").as_bytes());
-    assert!(answer.contains("Signed in"), "{answer}");
+    assert_contains(&answer, "Signed in");
     drop(silent);
     let added = RunOutput::from(child.wait_with_output().unwrap()).exits_with(0);
     let (account, saved) = (
@@ -281,7 +271,7 @@ fn large_cookies_of_other_programs_are_ignored() {
     let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     let back = location(&get(&sign_in.address));
     let cookies = [b"Cookie: a=\xff; b=", &vec![b'x'; 40_000][..], b"\r\n"].concat();
-    assert!(get_with(&back, &cookies).contains("200 OK"));
+    assert_contains(&get_with(&back, &cookies), "200 OK");
     sign_in.end().exits_with(0);
 }
 
@@ -293,9 +283,9 @@ fn denial_invalid_client_and_timeout_differ_and_save_nothing() {
     let port = unused_port().to_string();
     let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     let page = get(&location(&get(&sign_in.address)));
-    assert!(page.contains("Access was not granted"), "{page}");
+    assert_contains(&page, "Access was not granted");
     let denied = sign_in.end().exits_with(3);
-    assert!(denied.stderr.contains("access_denied"), "{}", denied.stderr);
+    assert_contains(&denied.stderr, "access_denied");
     server.update(|state| {
         state.oauth.denies_consent = false;
         state.oauth.clients = vec![("consumer", "another secret")];
@@ -304,19 +294,11 @@ fn denial_invalid_client_and_timeout_differ_and_save_nothing() {
     let sign_in = SignIn::begin(&sandbox, &add(&url, &website, &port));
     get(&location(&get(&sign_in.address)));
     let refused = sign_in.end().exits_with(3);
-    assert!(
-        refused.stderr.contains("invalid_client"),
-        "{}",
-        refused.stderr
-    );
+    assert_contains(&refused.stderr, "invalid_client");
     let refused = sandbox
         .run([&add(&url, &website, &port)[..], &["--no-input"]].concat())
         .exits_with(2);
-    assert!(
-        refused.stderr.contains("--no-browser"),
-        "{}",
-        refused.stderr
-    );
+    assert_contains(&refused.stderr, "--no-browser");
     let silent = sandbox
         .run(
             [
@@ -336,10 +318,7 @@ fn denial_invalid_client_and_timeout_differ_and_save_nothing() {
     let busy = sandbox.run(add(&url, &website, &port)).exits_with(9);
     assert!(busy.stderr.contains(&port), "{}", busy.stderr);
     assert_eq!(
-        sandbox
-            .run(["connection", "list", "--json"])
-            .exits_with(0)
-            .json()["connections"],
+        sandbox.run_json(["connection", "list", "--json"])["connections"],
         serde_json::json!([])
     );
 }
@@ -409,7 +388,7 @@ fn another_account_must_be_confirmed_on_a_terminal() {
     signed_in(&server, &sandbox);
     let file = sandbox.path(".config/bbconnect/connections.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    assert!(text.contains("account = \"jane\""), "{text}");
+    assert_contains(&text, "account = \"jane\"");
     std::fs::write(&file, text.replace("\"jane\"", "\"bob\"")).unwrap();
     let passphrase = sandbox.path("passphrase");
     let passphrase = passphrase.to_str().unwrap();
@@ -513,7 +492,7 @@ fn a_token_erased_by_git_is_refreshed() {
     server.update(|state| state.oauth.refresh_tokens.clear());
     let third = asked("get", "");
     assert_eq!(third.stdout, "");
-    assert!(third.stderr.contains("--reauthorize"), "{}", third.stderr);
+    assert_contains(&third.stderr, "--reauthorize");
 }
 
 #[test]
@@ -584,6 +563,6 @@ fn client_credentials_give_git_fresh_tokens() {
         answer.starts_with("username=x-token-auth\npassword=oauth-access-"),
         "{answer}"
     );
-    assert!(answer.contains("\npassword_expiry_utc="), "{answer}");
+    assert_contains(&answer, "\npassword_expiry_utc=");
     server.update(|state| assert_eq!(state.oauth.refresh_count, 2));
 }

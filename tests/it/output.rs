@@ -1,7 +1,7 @@
 //! Output of every command: one value of the JSON document, and what a failing command prints instead.
 
 use crate::support::bitbucket::{Credential, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains};
 
 const TOKEN: &str = "ATATT-output-marker";
 
@@ -134,15 +134,11 @@ fn web_opens_the_page_in_the_browser_of_the_environment() {
         let opened: Vec<_> = opened.lines().collect();
         assert_eq!(opened[0], format!("--new {web}"));
         assert!(opened[1].ends_with("/pull-requests"), "{opened:?}");
-        assert!(list.stderr.contains("opened http"), "{}", list.stderr);
+        assert_contains(&list.stderr, "opened http");
         // Without the flag nothing is opened; without a browser the page is named.
         run(&quoted, &["repo", "view", repository]);
         let none = run("/nowhere/browser", &["repo", "view", repository, "--web"]);
-        assert!(
-            none.stderr.contains(&format!("open {web}")),
-            "{}",
-            none.stderr
-        );
+        assert_contains(&none.stderr, &format!("open {web}"));
         assert_eq!(
             fs::read_to_string(sandbox.path("opened"))
                 .unwrap()

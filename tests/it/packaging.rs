@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, check_output, env_var, program};
+use crate::support::{CommandExt as _, RunOutput, assert_contains, check_output, env_var, program};
 
 const REPOSITORY: &str = "https://git.example.com/Acme/bbconnect";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -247,7 +247,7 @@ fn files_are_rendered_for_the_repository_of_the_manifest_only() {
     ] {
         let checkout = checkout(repository);
         let refused = render(checkout.path(), &["out"]).exits_with(1);
-        assert!(refused.stderr.contains("Cargo.toml"), "{}", refused.stderr);
+        assert_contains(&refused.stderr, "Cargo.toml");
         assert!(!checkout.path().join("out").exists());
     }
 }
@@ -370,11 +370,7 @@ fn an_archive_is_installed_only_with_its_checksum() {
     let run = || install(checkout.path(), &url, &prefix).finish();
 
     let installed = run().exits_with(0);
-    assert!(
-        installed.stdout.contains("is not in PATH"),
-        "{}",
-        installed.stdout
-    );
+    assert_contains(&installed.stdout, "is not in PATH");
     let binary = prefix.join("bin/bbconnect");
     let version = check_output(program(binary.to_str().unwrap()).arg("--version"));
     assert_eq!(version.trim(), format!("bbconnect {VERSION}"));
@@ -462,7 +458,7 @@ fn the_recipe_of_the_documentation_installs_the_program() {
     let page = fs::read_to_string(source("docs/ci.md")).unwrap();
     let block = page.split("```sh\n").nth(1).unwrap();
     let recipe = block.split("```").next().unwrap();
-    assert!(recipe.contains("$BBCONNECT_INSTALLER"), "{recipe}");
+    assert_contains(&recipe, "$BBCONNECT_INSTALLER");
     let mut shell = program("sh");
     let shell = shell
         .arg("-euc")
@@ -566,7 +562,7 @@ fn the_github_action_checks_a_credential() {
         drop(fs::remove_file(path("github-output")));
         let checked = run(&steps[1], &given(token, purposes)).exits_with(status);
         let report = fs::read_to_string(path("test-results/bbconnect.xml")).unwrap();
-        assert!(report.contains("<testsuite"), "{report}");
+        assert_contains(&report, "<testsuite");
         assert_eq!(report.contains("<failure"), status != 0, "{report}");
         // The findings are in the log as well, without the token.
         assert!(checked.stdout.contains(&report), "{}", checked.stdout);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains};
 
 const TOKEN: &str = "ATATT-pipelines-marker";
 const VALUE: &str = "pipelines-value-marker";
@@ -145,7 +145,7 @@ fn variables_of_workspaces_and_environments_are_their_own() {
     }
     assert_eq!(variables(&server, "acme/site"), [Value::Null; 0]);
     let unknown = run(&server, "variable list --environment production", "");
-    assert!(unknown.exits_with(5).stdout.contains("Test, Production"));
+    assert_contains(&unknown.exits_with(5).stdout, "Test, Production");
     for conflicting in [
         "variable list --workspace acme --environment Test",
         "variable list --workspace beta --repo acme/site",
@@ -178,7 +178,7 @@ fn bad_input_is_refused_before_a_request_and_not_repeated() {
     }
     assert!(server.requests().is_empty());
     let hint = run(&server, &format!("variable set KEY --value {VALUE}"), "");
-    assert!(hint.stdout.contains("--value-stdin"), "{}", hint.stdout);
+    assert_contains(&hint.stdout, "--value-stdin");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_data_center_has_no_pipelines() {
             .env("BBCONNECT_TOKEN", TOKEN)
             .env("BBCONNECT_URL", server.datacenter());
         let ran = command.finish().exits_with(2);
-        assert!(ran.stderr.contains("Bitbucket Cloud"), "{}", ran.stderr);
+        assert_contains(&ran.stderr, "Bitbucket Cloud");
     }
     assert!(server.requests().is_empty());
 }
@@ -246,7 +246,7 @@ fn the_key_of_the_builds_is_generated_in_bitbucket_only() {
         (&json!("would-create"), &Value::Null)
     );
     let created = run("ssh-key ensure --type ed25519").exits_with(0).json();
-    assert!(created["note"].as_str().unwrap().contains("was sent"));
+    assert_contains(created["note"].as_str().unwrap(), "was sent");
     let mut sent = Value::Null;
     server.update(|state| sent = state.pipelines.keys["acme/site"].clone());
     let private = sent["private_key"].as_str().unwrap();
@@ -263,7 +263,7 @@ fn the_key_of_the_builds_is_generated_in_bitbucket_only() {
         );
     }
     let other = run("ssh-key ensure --type rsa-4096").exits_with(6);
-    assert!(other.stdout.contains("--replace"), "{}", other.stdout);
+    assert_contains(&other.stdout, "--replace");
     let replaced = run("ssh-key ensure --replace --type ecdsa-256")
         .exits_with(0)
         .json();

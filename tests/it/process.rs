@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::support::Sandbox;
 #[cfg(unix)]
-use crate::support::{check_output, env_var, is_installed, program, words};
+use crate::support::{assert_contains, check_output, env_var, is_installed, program, words};
 
 #[test]
 fn help_of_every_command_starts_with_examples() {
@@ -48,16 +48,13 @@ fn help_of_every_command_starts_with_examples() {
 fn no_arguments_print_help_and_exit_2() {
     let ran = Sandbox::new().run([""; 0]).exits_with(2);
     assert_eq!(ran.stdout, "");
-    assert!(ran.stderr.contains("Usage: bbconnect"), "{}", ran.stderr);
+    assert_contains(&ran.stderr, "Usage: bbconnect");
 }
 
 #[test]
 fn man_writes_one_page_per_command() {
     let sandbox = Sandbox::new();
-    let first = sandbox
-        .run(["man", "pages/man1", "--json"])
-        .exits_with(0)
-        .json();
+    let first = sandbox.run_json(["man", "pages/man1", "--json"]);
     assert_eq!(first["schema"], "bbconnect/man@1");
     assert_eq!(first["action"], "written");
     let mut names: Vec<_> = fs::read_dir(sandbox.path("pages/man1"))
@@ -112,10 +109,7 @@ fn man_writes_one_page_per_command() {
         assert!(page.contains(part), "{part} is missing: {page}");
     }
     assert_eq!(
-        sandbox
-            .run(["man", "pages/man1", "--json"])
-            .exits_with(0)
-            .json()["action"],
+        sandbox.run_json(["man", "pages/man1", "--json"])["action"],
         "unchanged"
     );
     fs::write(sandbox.path("file"), "").unwrap();
@@ -135,16 +129,8 @@ fn completions_are_printed_for_every_shell() {
             "{shell}: {script}"
         );
     }
-    let document = sandbox
-        .run(["completions", "fish", "--json"])
-        .exits_with(0)
-        .json();
-    assert!(
-        document["script"]
-            .as_str()
-            .unwrap()
-            .contains("--command bbconnect")
-    );
+    let document = sandbox.run_json(["completions", "fish", "--json"]);
+    assert_contains(document["script"].as_str().unwrap(), "--command bbconnect");
 }
 
 /// A `PATH` on which the program is first.
@@ -517,14 +503,7 @@ mod unix {
             key.display()
         );
         fs::write(dir.join("connections.toml"), &text).unwrap();
-        let dry = sandbox.run([
-            "connection",
-            "remove",
-            "site",
-            "--with-key",
-            "--dry-run",
-            "--json",
-        ]);
+        let dry = sandbox.run(words("connection remove site --with-key --dry-run --json"));
         let dry = dry.exits_with(0).json();
         assert_eq!(dry["action"], "would-remove");
         assert_eq!(dry["key"]["file_deleted"], true);
@@ -581,12 +560,12 @@ mod unix {
             rest
         };
         let renamed = rest(&["connection", "rename", "one", "first"], &["open sesame"]);
-        assert!(renamed.contains("renamed one to first"), "{renamed}");
+        assert_contains(&renamed, "renamed one to first");
         let refused = rest(
             &["connection", "rename", "two", "second"],
             &["open", "open", "open"],
         );
-        assert!(refused.contains("wrong passphrase"), "{refused}");
+        assert_contains(&refused, "wrong passphrase");
         // It is asked for once for all connections.
         let checked = rest(&["check", "--all"], &["open", "open sesame"]);
         assert!(!checked.contains("wrong passphrase"), "{checked}");
@@ -669,10 +648,7 @@ mod unix {
             rest.contains("api.bitbucket.org/2.0") && !rest.contains("form-marker"),
             "{rest}"
         );
-        let shown = sandbox
-            .run(["connection", "show", "bitbucket-cloud", "--json"])
-            .exits_with(0)
-            .json();
+        let shown = sandbox.run_json(["connection", "show", "bitbucket-cloud", "--json"]);
         assert_eq!(shown["connection"]["auth"], "api-token");
         assert_eq!(shown["connection"]["account"], "jane@acme.example");
     }
@@ -685,7 +661,7 @@ mod unix {
             let mut terminal =
                 sandbox.terminal(&["keygen", "--out", "key", "--passphrase-stdin", flag]);
             let shown = terminal.exp_eof().unwrap();
-            assert!(shown.contains("pass --passphrase-stdin"), "{shown}");
+            assert_contains(&shown, "pass --passphrase-stdin");
             assert!(started.elapsed() < Duration::from_secs(10));
             assert!(!sandbox.path("key").exists());
         }
@@ -695,15 +671,15 @@ mod unix {
     fn terminals_get_colours_unless_disabled() {
         let sandbox = Sandbox::new();
         let shown = |arguments: &[&str]| sandbox.terminal(arguments).exp_eof().unwrap();
-        assert!(shown(&["url", "git@ssh.bitbucket.org:a/b"]).contains("\u{1b}[2m"));
+        assert_contains(&shown(&["url", "git@ssh.bitbucket.org:a/b"]), "\u{1b}[2m");
         assert!(
             !shown(&["url", "--color", "never", "git@ssh.bitbucket.org:a/b"]).contains('\u{1b}')
         );
         assert!(!shown(&["--color=never", "--help"]).contains('\u{1b}'));
         // JSON is spread over lines for a reader, and is one line for a program.
-        assert!(
-            shown(&["url", "--json", "git@ssh.bitbucket.org:a/b"])
-                .contains("\n  \"deployment\": \"cloud\"")
+        assert_contains(
+            &shown(&["url", "--json", "git@ssh.bitbucket.org:a/b"]),
+            "\n  \"deployment\": \"cloud\"",
         );
     }
 }

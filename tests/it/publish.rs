@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Kind, RecordedRequest, Server, ServerState};
-use crate::support::{RunOutput, Sandbox, check_output, is_installed, program, write_script};
+use crate::support::{
+    RunOutput, Sandbox, assert_contains, check_output, is_installed, program, words, write_script,
+};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
@@ -131,6 +133,10 @@ impl Fixture {
         let ran = RunOutput::from(command.output().unwrap());
         assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN));
         ran
+    }
+
+    fn run_json(&self, more: &[&str]) -> Value {
+        self.run(more).exits_with(0).json()
     }
 
     /// The message of a run that is a conflict.
@@ -287,7 +293,7 @@ fn lists(done: &Value) -> (&Value, &Value, &Value) {
 #[test]
 fn directory_becomes_a_commit_and_a_pull_request() {
     for fixture in fixtures() {
-        let planned = fixture.run(&["--dry-run"]).exits_with(0).json();
+        let planned = fixture.run_json(&["--dry-run"]);
         assert_eq!(
             (
                 planned["action"].as_str(),
@@ -299,7 +305,7 @@ fn directory_becomes_a_commit_and_a_pull_request() {
         assert_eq!(planned["added"], json!(FIRST));
         assert_eq!(fixture.files("main").len(), 1);
         assert!(fixture.files("bbconnect").is_empty());
-        let done = fixture.run(&["--message", "Build 1"]).exits_with(0).json();
+        let done = fixture.run_json(&["--message", "Build 1"]);
         assert_eq!(
             (done["schema"].as_str(), done["action"].as_str()),
             (Some("bbconnect/publish@1"), Some("created"))
@@ -325,7 +331,7 @@ fn directory_becomes_a_commit_and_a_pull_request() {
             fixture.files("bbconnect"),
             expected.map(|(path, mode)| (path.to_owned(), mode.to_owned()))
         );
-        let again = fixture.run(&["--message", "Build 1"]).exits_with(0).json();
+        let again = fixture.run_json(&["--message", "Build 1"]);
         assert_eq!(
             (again["action"].as_str(), &again["commit"]),
             (Some("unchanged"), &done["commit"])
@@ -334,7 +340,7 @@ fn directory_becomes_a_commit_and_a_pull_request() {
         assert_eq!(again["pull_request"]["id"], done["pull_request"]["id"]);
         assert_eq!(again["pull_request"]["differs"], json!([]));
         let other = ["--title", "Another", "--draft"];
-        let other = fixture.run(&other).exits_with(0).json();
+        let other = fixture.run_json(&other);
         assert_eq!(other["pull_request"]["differs"], json!(["title", "draft"]));
         assert_eq!(fixture.pull_requests().len(), 1);
     }
@@ -353,9 +359,9 @@ fn commits_only_the_difference() {
             fs::Permissions::from_mode(0o644),
         )
         .unwrap();
-        let planned = fixture.run(&["--dry-run"]).exits_with(0).json();
+        let planned = fixture.run_json(&["--dry-run"]);
         assert_eq!(planned["action"], "would-update");
-        let done = fixture.run(&[]).exits_with(0).json();
+        let done = fixture.run_json(&[]);
         assert_eq!(done["action"], "updated");
         let expected = (
             &json!(["new"]),
@@ -365,11 +371,11 @@ fn commits_only_the_difference() {
         assert_eq!(lists(&done), expected);
         assert_eq!(lists(&planned), expected);
         assert_eq!(done["pull_request"]["action"], "unchanged");
-        let done = fixture.run(&["--delete-removed"]).exits_with(0).json();
+        let done = fixture.run_json(&["--delete-removed"]);
         assert_eq!(lists(&done), (&json!([]), &json!([]), &json!(["theirs"])));
         assert!(!fixture.paths("bbconnect").contains(&"message".to_owned()));
         assert_eq!(
-            fixture.run(&["--delete-removed"]).exits_with(0).json()["action"],
+            fixture.run_json(&["--delete-removed"])["action"],
             "unchanged"
         );
         let mode = ("run.sh".to_owned(), "100644".to_owned());
@@ -390,15 +396,15 @@ fn files_of_earlier_runs_are_removed_and_others_stay() {
             .exits_with(0);
         // An earlier run of another directory, or of another branch, wrote other files.
         fixture.remove("message");
-        let done = fixture.run(&["--no-pr"]).exits_with(0).json();
+        let done = fixture.run_json(&["--no-pr"]);
         assert_eq!(done["removed"], json!([]));
         fixture.remove("later");
-        let done = fixture.run(&["--into", "docs"]).exits_with(0).json();
+        let done = fixture.run_json(&["--into", "docs"]);
         assert_eq!(done["removed"], json!(["docs/later", "docs/message"]));
         // A file that was removed and added again by another process belongs to that process.
         fixture.push("bbconnect", "By hand", ("docs/later", "x"));
         let args = ["--into", "docs", "--onto-foreign"];
-        let done = fixture.run(&args).exits_with(0).json();
+        let done = fixture.run_json(&args);
         assert_eq!(done["action"], "unchanged");
         let paths = fixture.paths("bbconnect");
         for kept in [
@@ -412,7 +418,7 @@ fn files_of_earlier_runs_are_removed_and_others_stay() {
         }
         // An ignored file is not lacking.
         fixture.write(".gitignore", "*.log\nrun.sh\n");
-        let done = fixture.run(&args).exits_with(0).json();
+        let done = fixture.run_json(&args);
         assert_eq!(done["removed"], json!([]));
     }
 }
@@ -439,10 +445,10 @@ fn files_of_merged_runs_are_removed_as_well() {
             fixture.git(&["update-ref", "-d", "refs/heads/bbconnect"]);
             fixture.push("main", "Elsewhere", (&format!("theirs-{number}"), "x"));
             fixture.remove(&name);
-            let done = fixture.run(&["--dry-run"]).exits_with(0).json();
+            let done = fixture.run_json(&["--dry-run"]);
             assert_eq!(done["removed"], json!([name]), "{merge}");
             let other = ["--branch", "other", "--dry-run"];
-            let done = fixture.run(&other).exits_with(0).json();
+            let done = fixture.run_json(&other);
             assert_eq!(done["removed"], json!([]), "{merge}");
         }
     }
@@ -451,15 +457,8 @@ fn files_of_merged_runs_are_removed_as_well() {
 #[test]
 fn into_a_directory_leaves_the_rest_alone() {
     for fixture in fixtures() {
-        let into = [
-            "--into",
-            "docs/site/",
-            "--branch",
-            "docs/next",
-            "--delete-removed",
-            "--no-pr",
-        ];
-        let done = fixture.run(&into).exits_with(0).json();
+        let into = words("--into docs/site/ --branch docs/next --delete-removed --no-pr");
+        let done = fixture.run_json(&into);
         assert_eq!(
             (done["branch"].as_str(), &done["pull_request"]),
             (Some("docs/next"), &Value::Null)
@@ -470,10 +469,7 @@ fn into_a_directory_leaves_the_rest_alone() {
         for path in ["README.md", "docs/site/README.md"] {
             assert!(paths.contains(&path.to_owned()), "{paths:?}");
         }
-        assert_eq!(
-            fixture.run(&into).exits_with(0).json()["action"],
-            "unchanged"
-        );
+        assert_eq!(fixture.run_json(&into)["action"], "unchanged");
         fixture.run(&["--into", "../out"]).exits_with(2);
         fixture.run(&["--branch", "a..b"]).exits_with(2);
     }
@@ -490,17 +486,17 @@ fn foreign_commits_are_a_conflict_until_they_are_accepted() {
             message.contains("A fix by hand") && message.contains("Bob"),
             "{message}"
         );
-        let done = fixture.run(&["--onto-foreign"]).exits_with(0).json();
+        let done = fixture.run_json(&["--onto-foreign"]);
         assert_eq!(done["added"], json!(["new"]));
         // It stays accepted, and what others added stays.
         fixture.write("new", "2");
-        let done = fixture.run(&[]).exits_with(0).json();
+        let done = fixture.run_json(&[]);
         assert_eq!(lists(&done), (&json!([]), &json!(["new"]), &json!([])));
         assert!(fixture.paths("bbconnect").contains(&"by-hand".to_owned()));
         // A second one is not.
         fixture.push("bbconnect", "Another fix", ("by-hand", "y"));
         let message = fixture.conflict(&["--dry-run"]);
-        assert!(message.contains("Another fix"), "{message}");
+        assert_contains(&message, "Another fix");
         // Commits on the base do not matter.
         fixture.run(&["--branch", "other"]).exits_with(0);
         fixture.push("main", "Elsewhere", ("elsewhere", "x"));
@@ -533,7 +529,7 @@ fn long_histories_are_fetched_as_far_as_needed() {
         fixture.run(&["--branch", "published"]).exits_with(0);
         fixture.push("behind", "By hand", ("by-hand", "x"));
         let message = fixture.conflict(&["--branch", "behind"]);
-        assert!(message.contains("By hand"), "{message}");
+        assert_contains(&message, "By hand");
     }
 }
 
@@ -549,7 +545,7 @@ fn amended_commits_are_foreign() {
             let before = fixture.tip("bbconnect");
             for more in [&[][..], &["--dry-run"], &["--delete-removed"]] {
                 let message = fixture.conflict(more);
-                assert!(message.contains("that was changed"), "{message}");
+                assert_contains(&message, "that was changed");
                 assert!(message.contains(&before[..12]), "{message}");
             }
             assert_eq!(fixture.tip("bbconnect"), before);
@@ -569,7 +565,7 @@ fn amended_commits_are_foreign() {
         )
         .unwrap();
         fixture.run(&other).exits_with(0);
-        let again = fixture.run(&other).exits_with(0).json();
+        let again = fixture.run_json(&other);
         assert_eq!(again["action"], "unchanged");
     }
 }
@@ -643,7 +639,7 @@ fn without_a_base_the_whole_branch_is_checked() {
         let before = fixture.tip("develop");
         let develop = ["--branch", "develop", "--no-pr"];
         let message = fixture.conflict(&develop);
-        assert!(message.contains("did not create"), "{message}");
+        assert_contains(&message, "did not create");
         assert_eq!(fixture.tip("develop"), before);
         fixture
             .run(&[&develop[..], &["--onto-foreign"]].concat())
@@ -685,7 +681,7 @@ fn branch_that_changes_in_the_meantime_is_a_conflict() {
             run.env("PATH", format!("{}:{}", path.0, path.1));
             let refused = RunOutput::from(run.output().unwrap()).exits_with(6).json();
             let message = refused["error"]["message"].as_str().unwrap();
-            assert!(message.contains("in the meantime"), "{message}");
+            assert_contains(&message, "in the meantime");
             assert_eq!(fixture.tip("bbconnect"), faster);
         }
     }
@@ -701,7 +697,7 @@ fn branch_name_that_is_a_prefix_of_another_is_a_conflict() {
             let error = &refused["error"];
             let message = error["message"].as_str().unwrap();
             assert!(message.contains(other), "{message}");
-            assert!(error["hint"].as_str().unwrap().contains("--branch"));
+            assert_contains(error["hint"].as_str().unwrap(), "--branch");
         }
     }
 }
@@ -717,7 +713,7 @@ fn protected_branch_is_a_missing_permission() {
         );
         let refused = fixture.run(&[]).exits_with(4).json();
         let message = refused["error"]["message"].as_str().unwrap();
-        assert!(message.contains("only be modified"), "{message}");
+        assert_contains(&message, "only be modified");
         assert_eq!(fixture.pull_requests(), [Value::Null; 0]);
     }
 }
@@ -738,8 +734,8 @@ fn sign_in_page_instead_of_git_is_an_unusable_response() {
                 let refused = fixture.run(more).exits_with(8).json();
                 let error = &refused["error"];
                 let message = error["message"].as_str().unwrap();
-                assert!(message.contains("unusable response to git"), "{message}");
-                assert!(error["hint"].as_str().unwrap().contains("sign-in page"));
+                assert_contains(&message, "unusable response to git");
+                assert_contains(error["hint"].as_str().unwrap(), "sign-in page");
             }
             fixture.server.update(|state| state.targeted_faults.clear());
         }
@@ -762,7 +758,7 @@ fn missing_bases_repositories_and_directories() {
         symlink("/etc/passwd", fixture.sandbox.path("site/out")).unwrap();
         let refused = fixture.run(&[]).exits_with(1).json();
         let message = refused["error"]["message"].as_str().unwrap();
-        assert!(message.contains("outside the directory"), "{message}");
+        assert_contains(&message, "outside the directory");
     }
 }
 
@@ -779,8 +775,8 @@ fn files_in_the_way_are_a_conflict() {
         for into in ["README.md", "README.md/deep"] {
             for more in [&[][..], &["--delete-removed"], &["--dry-run"]] {
                 let (message, hint) = said(fixture.run(&[&["--into", into][..], more].concat()));
-                assert!(message.contains("the file README.md,"), "{message}");
-                assert!(hint.contains("--into"), "{hint}");
+                assert_contains(&message, "the file README.md,");
+                assert_contains(&hint, "--into");
             }
         }
         // A directory on the branch that is a file here, and the other way round.
@@ -788,8 +784,8 @@ fn files_in_the_way_are_a_conflict() {
         fixture.push("main", "Elsewhere", ("log", "x"));
         fixture.write("docs", "a file");
         let (message, hint) = said(fixture.run(&[]));
-        assert!(message.contains("docs/old.txt"), "{message}");
-        assert!(hint.contains("--delete-removed"), "{hint}");
+        assert_contains(&message, "docs/old.txt");
+        assert_contains(&hint, "--delete-removed");
         fs::remove_file(fixture.sandbox.path("site/docs")).unwrap();
         fs::create_dir(fixture.sandbox.path("site/log")).unwrap();
         fixture.write("log/new", "y");
@@ -799,10 +795,10 @@ fn files_in_the_way_are_a_conflict() {
             "{message}"
         );
         fixture.write("docs", "a file");
-        let done = fixture.run(&["--delete-removed"]).exits_with(0).json();
+        let done = fixture.run_json(&["--delete-removed"]);
         assert_eq!(done["action"], "created");
         assert_eq!(done["removed"], json!(["docs/old.txt", "log"]));
-        let again = fixture.run(&["--delete-removed"]).exits_with(0).json();
+        let again = fixture.run_json(&["--delete-removed"]);
         assert_eq!(again["action"], "unchanged");
     }
 }
@@ -821,12 +817,12 @@ fn unusual_names() {
             " ",
         ] {
             fixture.write(name, "x");
-            let done = fixture.run(&[]).exits_with(0).json();
+            let done = fixture.run_json(&[]);
             assert!(done["added"].as_array().unwrap().contains(&json!(name)));
-            let again = fixture.run(&[]).exits_with(0).json();
+            let again = fixture.run_json(&[]);
             assert_eq!(again["action"], "unchanged", "{name:?}");
             fixture.write(name, "y");
-            let done = fixture.run(&[]).exits_with(0).json();
+            let done = fixture.run_json(&[]);
             assert_eq!(done["changed"], json!([name]));
         }
     }
@@ -842,12 +838,12 @@ fn number_and_size_of_files_do_not_matter() {
     }
     let large = fs::File::create(fixture.sandbox.path("site/large")).unwrap();
     large.set_len(150 * 1024 * 1024).unwrap();
-    let done = fixture.run(&[]).exits_with(0).json();
+    let done = fixture.run_json(&[]);
     assert_eq!(done["added"].as_array().unwrap().len(), 501);
     assert!(fixture.server.requests().len() <= few * 2);
     let size = fixture.git(&["cat-file", "-s", "bbconnect:large"]);
     assert_eq!(size.trim(), "157286400");
-    assert_eq!(fixture.run(&[]).exits_with(0).json()["action"], "unchanged");
+    assert_eq!(fixture.run_json(&[])["action"], "unchanged");
 }
 
 #[test]
@@ -864,7 +860,7 @@ fn contents_of_git_lfs_files_are_not_committed() {
         // The content that the pointer stands for, and a pointer.
         fixture.write("same.bin", "x");
         fixture.write("pages/pointer.bin", pointer);
-        let done = fixture.run(&[]).exits_with(0).json();
+        let done = fixture.run_json(&[]);
         assert_eq!(done["changed"], json!([]));
         assert_eq!(
             fixture.git(&["show", "bbconnect:pages/pointer.bin"]),
@@ -874,19 +870,16 @@ fn contents_of_git_lfs_files_are_not_committed() {
         for more in [&[][..], &["--dry-run"]] {
             let refused = fixture.run(more).exits_with(1).json();
             let message = refused["error"]["message"].as_str().unwrap();
-            assert!(
-                message.contains("same.bin is stored with Git LFS"),
-                "{message}"
-            );
+            assert_contains(&message, "same.bin is stored with Git LFS");
         }
         // Attributes of the directory apply as well.
         fixture.write(".gitattributes", "*.bin !filter\n*.dat filter=lfs\n");
         fixture.write("new.dat", "x");
         let refused = fixture.run(&[]).exits_with(1).json();
         let message = refused["error"]["message"].as_str().unwrap();
-        assert!(message.contains("new.dat"), "{message}");
+        assert_contains(&message, "new.dat");
         fixture.remove("new.dat");
-        let done = fixture.run(&[]).exits_with(0).json();
+        let done = fixture.run_json(&[]);
         assert_eq!(done["changed"], json!([".gitattributes", "same.bin"]));
     }
 }
@@ -904,7 +897,7 @@ fn servers_with_partial_clone_send_no_blobs() {
         fixture.run(&[]).exits_with(0);
         fixture.write("message", "other");
         fixture.remove("run.sh");
-        let done = fixture.run(&[]).exits_with(0).json();
+        let done = fixture.run_json(&[]);
         let expected = (&json!([]), &json!(["message"]), &json!(["run.sh"]));
         assert_eq!(lists(&done), expected);
         fixture.git(&["fsck", "--strict"]);
@@ -923,17 +916,17 @@ fn names_on_the_branch_that_are_not_utf8_are_reported() {
         .exits_with(1)
         .json();
     let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains(r"remove caf\xe9.txt"), "{message}");
+    assert_contains(&message, r"remove caf\xe9.txt");
     assert_eq!(fixture.git(&["for-each-ref", "refs/heads/bbconnect"]), "");
     // In another directory, or where nothing is removed, it does not matter.
     fixture
         .run(&["--no-pr", "--delete-removed", "--into", "docs"])
         .exits_with(0);
-    let done = fixture.run(&["--no-pr"]).exits_with(0).json();
+    let done = fixture.run_json(&["--no-pr"]);
     assert_eq!(done["removed"], json!([]));
     let listed = fixture.git(&["ls-tree", "-r", "bbconnect"]);
-    assert!(listed.contains(r"caf\351.txt"), "{listed}");
-    assert!(listed.contains("\tdocs/run.sh"), "{listed}");
+    assert_contains(&listed, r"caf\351.txt");
+    assert_contains(&listed, "\tdocs/run.sh");
 }
 
 #[test]
@@ -978,11 +971,11 @@ fn interrupted_run_is_finished_by_the_next() {
             .server
             .update(|state| state.targeted_faults.push(("POST", path, fault)));
         fixture.run(&[]).exits_with(8);
-        let done = fixture.run(&[]).exits_with(0).json();
+        let done = fixture.run_json(&[]);
         assert_eq!(done["added"], json!([]));
         assert_eq!(done["pull_request"]["action"], "created");
         assert_eq!(done["action"], "updated");
-        assert_eq!(fixture.run(&[]).exits_with(0).json()["action"], "unchanged");
+        assert_eq!(fixture.run_json(&[])["action"], "unchanged");
     }
 }
 
@@ -991,11 +984,11 @@ fn push_whose_response_breaks_off_is_recognised() {
     for fixture in fixtures() {
         // Git sends the push again, and finds that the branch has changed.
         fixture.trap_git("git-receive-pack", 0, b"", 1);
-        let done = fixture.run(&[]).exits_with(0).json();
+        let done = fixture.run_json(&[]);
         assert_eq!(done["added"], json!(FIRST));
         assert_eq!(done["commit"], fixture.tip("bbconnect"));
         assert_eq!(done["pull_request"]["action"], "created");
-        let again = fixture.run(&[]).exits_with(0).json();
+        let again = fixture.run_json(&[]);
         assert_eq!(again["commit"], done["commit"]);
     }
 }
@@ -1005,7 +998,7 @@ fn empty_repository_gets_its_first_branch() {
     for fixture in empty_fixtures() {
         let planned = fixture.run(&["--branch", "main", "--dry-run"]);
         assert_eq!(planned.exits_with(0).json()["action"], "would-create");
-        let done = fixture.run(&["--branch", "main"]).exits_with(0).json();
+        let done = fixture.run_json(&["--branch", "main"]);
         assert_eq!(done["action"], "created");
         assert_eq!(done["added"].as_array().unwrap().len(), 6);
         assert_eq!(
@@ -1074,8 +1067,8 @@ fn difference_is_shown_as_a_tree() {
     let shown = RunOutput::from(command.output().unwrap())
         .exits_with(0)
         .stdout;
-    assert!(shown.contains("  pages/\n+   a b.html\n"), "{shown}");
-    assert!(shown.contains("5 added, 0 changed, 0 removed"), "{shown}");
+    assert_contains(&shown, "  pages/\n+   a b.html\n");
+    assert_contains(&shown, "5 added, 0 changed, 0 removed");
 }
 
 #[test]

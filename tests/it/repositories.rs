@@ -6,7 +6,9 @@ use serde_json::json;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, check_output, program, words};
+use crate::support::{
+    CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, program, words,
+};
 
 const TOKEN: &str = "token-repository-marker";
 
@@ -161,11 +163,7 @@ fn filters_apply_to_the_list() {
     ]);
     let found = cloud(&server, &["repo", "list", "--query", "site", "--json"]).exits_with(0);
     assert_eq!(slugs(&found), ["site", "web-site"]);
-    assert!(
-        server.requests()[0].path.contains("q=name+%7E+%22site%22"),
-        "{:?}",
-        server.requests()[0]
-    );
+    assert_contains(&server.requests()[0].path, "q=name+%7E+%22site%22");
     let none = cloud(&server, &["repo", "list", "--project", "OPS", "--json"]).exits_with(0);
     assert_eq!(slugs(&none), [""; 0]);
     // No call of Cloud lists over workspaces any more.
@@ -227,7 +225,7 @@ fn view_shows_the_accounts_permission() {
     let shown = cloud(&server, &["repo", "view", "acme/site"])
         .exits_with(0)
         .stdout;
-    assert!(shown.contains("permission  admin"), "{shown}");
+    assert_contains(&shown, "permission  admin");
 }
 
 #[test]
@@ -245,20 +243,13 @@ fn a_url_selects_a_connection_outside_its_default_project() {
     sandbox.run(["repo", "select", "site"]).exits_with(0);
     for project in ["WEB", "APP"] {
         let page = format!("{url}/projects/{project}/repos/site");
-        let seen = sandbox
-            .run(["repo", "view", &page, "--json"])
-            .exits_with(0)
-            .json();
+        let seen = sandbox.run_json(["repo", "view", &page, "--json"]);
         assert_eq!(seen["namespace"], project);
     }
     let elsewhere = url.replace("/bitbucket", "/other");
     let page = format!("{elsewhere}/projects/WEB/repos/site");
     let refused = sandbox.run(["repo", "view", &page]).exits_with(5);
-    assert!(
-        refused.stderr.contains("no connection matches"),
-        "{}",
-        refused.stderr
-    );
+    assert_contains(&refused.stderr, "no connection matches");
 }
 
 #[test]
@@ -317,13 +308,7 @@ fn a_refused_repository_without_a_project_leads_to_the_projects() {
         let create = ["repo", "create", "acme/shop", "--json"];
         let refused = cloud(&server, &[&create[..], more].concat());
         let error = refused.json()["error"].clone();
-        assert!(
-            error["message"]
-                .as_str()
-                .unwrap()
-                .contains("project: required"),
-            "{error}"
-        );
+        assert_contains(error["message"].as_str().unwrap(), "project: required");
         assert_eq!(error["hint"].as_str(), expected, "{error}");
     }
 }
@@ -393,7 +378,7 @@ fn creating_what_exists_is_unchanged_or_a_conflict() {
     .exits_with(6);
     server.update(|state| state.store.repo("acme", "site").unwrap().public = true);
     let public = cloud(&server, &["repo", "create", "acme/site"]).exits_with(6);
-    assert!(public.stderr.contains("it is public"), "{}", public.stderr);
+    assert_contains(&public.stderr, "it is public");
 }
 
 #[test]
@@ -426,7 +411,7 @@ fn a_response_that_is_not_what_was_requested_is_not_success() {
     );
     server.update(|state| state.targeted_faults.push(("POST", "/projects", fault)));
     let ran = cloud(&server, &["project", "create", "NEW", "--name", "New"]).exits_with(8);
-    assert!(ran.stderr.contains("its key is OTHER"), "{}", ran.stderr);
+    assert_contains(&ran.stderr, "its key is OTHER");
 }
 
 #[test]
@@ -526,40 +511,15 @@ fn a_selected_repository_is_the_default() {
         "unchanged"
     );
     run("work/services/api", &["webhook", "list"]).exits_with(0);
-    assert!(
-        server
-            .requests()
-            .last()
-            .unwrap()
-            .path
-            .contains("/acme/shop/hooks")
-    );
+    assert_contains(&server.requests().last().unwrap().path, "/acme/shop/hooks");
     run("work", &["webhook", "list"]).exits_with(0);
-    assert!(
-        server
-            .requests()
-            .last()
-            .unwrap()
-            .path
-            .contains("/acme/site/hooks")
-    );
+    assert_contains(&server.requests().last().unwrap().path, "/acme/site/hooks");
     run("work", &["repo", "select", "acme/shop", "--here"]).exits_with(0);
     run("work", &["webhook", "list"]).exits_with(0);
-    assert!(
-        server
-            .requests()
-            .last()
-            .unwrap()
-            .path
-            .contains("/acme/shop/hooks")
-    );
+    assert_contains(&server.requests().last().unwrap().path, "/acme/shop/hooks");
     run("work", &["repo", "select", "acme/other"]).exits_with(5);
     let unasked = run("work", &["repo", "select"]).exits_with(2);
-    assert!(
-        unasked.stderr.contains("repo select NAMESPACE/SLUG"),
-        "{}",
-        unasked.stderr
-    );
+    assert_contains(&unasked.stderr, "repo select NAMESPACE/SLUG");
     run(".", &["repo", "select", "acme/site", "--here"]).exits_with(5);
 }
 
@@ -596,9 +556,6 @@ fn on_a_terminal_a_repository_is_selected_by_search() {
     terminal
         .exp_string("acme/shop is now the repository of connection acme")
         .unwrap();
-    let shown = sandbox
-        .run(["connection", "show", "acme", "--json"])
-        .exits_with(0)
-        .json();
+    let shown = sandbox.run_json(["connection", "show", "acme", "--json"]);
     assert_eq!(shown["connection"]["repository"], "shop");
 }

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Server, ServerState};
 use crate::support::{
-    CommandExt as _, RunOutput, Sandbox, check_output, env_var, is_installed, program, write_script,
+    CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, env_var, is_installed,
+    program, write_script,
 };
 
 const TOKEN: &str = "ATATT-resolver-marker";
@@ -259,7 +260,7 @@ fn git_uses_the_connection_of_the_checkout() {
         assert!(expected.ends_with(name), "{dir}: {which}");
     }
     // A connection that was named is used everywhere.
-    assert!(fill("one", "a").contains("token-of-a"));
+    assert_contains(&fill("one", "a"), "token-of-a");
 }
 
 #[test]
@@ -280,7 +281,7 @@ fn a_checkout_that_git_cannot_read_is_an_error() {
             let failed = fixture.run(dir, &[command, &["--json"]].concat());
             let failed = failed.exits_with(9).json();
             let message = failed["error"]["message"].as_str().unwrap();
-            assert!(message.contains("cannot read this checkout"), "{message}");
+            assert_contains(&message, "cannot read this checkout");
         }
         // Nothing of the checkout is needed.
         let named = ["-c", "work", "--repo", "acme/web-app"];

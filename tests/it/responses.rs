@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::responder::{Head, Responder, json as as_json, response};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, is_installed, words};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains, is_installed, words};
 
 const TOKEN: &str = "SECRETTOKEN1234";
 const JANE: (&str, &str) = ("BBCONNECT_EMAIL", "jane@acme.example");
@@ -64,21 +64,13 @@ fn a_refusal_requests_only_missing_scopes() {
             response(200, &headers, r#"{"values":[]}"#)
         })
     };
-    let ensure = [
-        "webhook",
-        "ensure",
-        "--repo",
-        "acme/web-app",
-        "--url",
-        "https://ci.example.com/f",
-        "--event",
-        "push",
-        "--json",
-    ];
+    let ensure = words(
+        "webhook ensure --repo acme/web-app --url https://ci.example.com/f --event push --json",
+    );
     let all = refusing(const_str(READ, ", write:webhook:bitbucket"));
     let (message, hint) = error(&run(&all.cloud(), &[JANE], &ensure).exits_with(4));
     assert_eq!(message, "permission denied: Forbidden");
-    assert!(hint.contains("the account lacks the permission"), "{hint}");
+    assert_contains(&hint, "the account lacks the permission");
     assert!(!hint.contains(":bitbucket"), "{hint}");
     let some = refusing(READ);
     let (_, hint) = error(&run(&some.cloud(), &[JANE], &ensure).exits_with(4));
@@ -89,7 +81,7 @@ fn a_refusal_requests_only_missing_scopes() {
     // The other vocabulary.
     let classic = refusing("webhook, pullrequest");
     let (_, hint) = error(&run(&classic.cloud(), &[], &ensure).exits_with(4));
-    assert!(hint.contains("the account lacks the permission"), "{hint}");
+    assert_contains(&hint, "the account lacks the permission");
     let classic = refusing("repository");
     let (_, hint) = error(&run(&classic.cloud(), &[], &ensure).exits_with(4));
     assert!(
@@ -265,10 +257,7 @@ fn missing_entries_of_a_list_are_reported() {
     assert_eq!((count, stderr.as_str()), (150, ""));
     let (count, stderr) = list(&["--query", "r"]);
     assert_eq!(count, 149);
-    assert!(
-        stderr.contains("counts 150 entries, but listed 149"),
-        "{stderr}"
-    );
+    assert_contains(&stderr, "counts 150 entries, but listed 149");
     let (count, stderr) = list(&["--query", "r", "--limit", "120"]);
     assert_eq!((count, stderr.as_str()), (120, ""));
 }
@@ -304,16 +293,11 @@ fn one_workspace_that_refuses_does_not_hide_the_others() {
         (&incomplete["owner"], &incomplete["exit"]),
         (&json!("beta"), &json!(4))
     );
-    assert!(
-        incomplete["reason"]
-            .as_str()
-            .unwrap()
-            .contains("whitelist your IP")
-    );
-    assert!(ran.stderr.contains("beta: "), "{}", ran.stderr);
+    assert_contains(incomplete["reason"].as_str().unwrap(), "whitelist your IP");
+    assert_contains(&ran.stderr, "beta: ");
     let text = list(&[]);
-    assert!(text.stdout.contains("gamma/site"), "{}", text.stdout);
-    assert!(text.stderr.contains("beta: "), "{}", text.stderr);
+    assert_contains(&text.stdout, "gamma/site");
+    assert_contains(&text.stderr, "beta: ");
 }
 
 /// A server that sends a page again and again within the limit of a request.
@@ -338,12 +322,9 @@ fn a_list_as_a_whole_ends() {
             scope.spawn(move || {
                 let ran = run(&url, &[JANE, WORKSPACE], arguments).exits_with(8);
                 let (message, hint) = error(&ran);
-                assert!(
-                    message.contains("list incomplete after 20 seconds"),
-                    "{message}"
-                );
-                assert!(message.contains(" pages received"), "{message}");
-                assert!(hint.contains("--timeout"), "{hint}");
+                assert_contains(&message, "list incomplete after 20 seconds");
+                assert_contains(&message, " pages received");
+                assert_contains(&hint, "--timeout");
             });
         }
     });
@@ -511,7 +492,7 @@ fn another_product_gets_no_credential() {
         "--json",
     ];
     let (message, _) = error(&Sandbox::new().run(add).exits_with(8));
-    assert!(message.contains("GitLab, not Bitbucket"), "{message}");
+    assert_contains(&message, "GitLab, not Bitbucket");
     for body in [
         r#"{"version":"9.4.1"}"#,
         r#"{"displayName":"Bitbucket"}"#,
@@ -568,11 +549,8 @@ fn a_redirect_to_https_is_not_a_sign_in_page() {
     for url in [server.cloud(), server.datacenter()] {
         let ran = run(&url, &[JANE, WORKSPACE], &["repo", "list", "--json"]).exits_with(8);
         let (message, hint) = error(&ran);
-        assert!(message.contains("the server requires https"), "{message}");
-        assert!(
-            hint.contains(&format!("--url https://{}", server.address)),
-            "{hint}"
-        );
+        assert_contains(&message, "the server requires https");
+        assert_contains(&hint, &format!("--url https://{}", server.address));
     }
 }
 
@@ -613,6 +591,6 @@ fn sites_of_other_products_lead_to_bitbucket() {
     ] {
         let add = ["connection", "add", "x", "--url", url, "--json"];
         let (_, hint) = error(&Sandbox::new().run(add).exits_with(2));
-        assert!(hint.contains("https://bitbucket.org"), "{hint}");
+        assert_contains(&hint, "https://bitbucket.org");
     }
 }

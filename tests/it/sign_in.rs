@@ -9,7 +9,7 @@ use rexpect::session::PtySession;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, Sandbox, words};
+use crate::support::{CommandExt as _, Sandbox, assert_contains, words};
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
 const REPO_TOKEN: &str = "ATCTT3xFfGN0-repo-token-marker";
@@ -125,11 +125,7 @@ fn without_a_keyring_a_script_fails_before_any_request() {
     let add = format!("connection add a --url {datacenter} --store file");
     let add = words(&add);
     let failed = with_secret(&sandbox, USER_TOKEN, &add).exits_with(9);
-    assert!(
-        failed.stderr.contains("PASSPHRASE_FILE"),
-        "{}",
-        failed.stderr
-    );
+    assert_contains(&failed.stderr, "PASSPHRASE_FILE");
     assert!(server.requests().is_empty());
     assert!(!sandbox.path(".config/bbconnect/connections.toml").exists());
     // A command and SSH need no store.
@@ -181,7 +177,7 @@ fn three_prompts_add_an_api_token_without_a_keyring() {
     answer(&mut terminal, &[("E-mail address", "jane")]);
     answer(&mut terminal, &[("E-mail address", "jane@acme.example")]);
     let rest = ends_with(terminal, 0);
-    assert!(rest.contains("saved, credential verified"), "{rest}");
+    assert_contains(&rest, "saved, credential verified");
     assert!(!rest.contains(API_TOKEN), "{rest}");
     // The only workspace is stored, and names the connection.
     let saved = connection(&sandbox, "acme");
@@ -265,7 +261,7 @@ fn a_wrong_secret_is_prompted_for_three_times() {
     answer(&mut terminal, &[("password", PASSWORD)]);
     terminal.exp_string(hidden).unwrap();
     let rest = ends_with(terminal, 3);
-    assert!(rest.contains("CAPTCHA"), "{rest}");
+    assert_contains(&rest, "CAPTCHA");
 }
 
 #[test]
@@ -286,13 +282,7 @@ fn a_secret_of_another_kind_is_named_and_prompted_for_again() {
         ],
     );
     let failed = failed.exits_with(3);
-    assert!(
-        failed
-            .stderr
-            .contains("an API token, not an HTTP access token"),
-        "{}",
-        failed.stderr
-    );
+    assert_contains(&failed.stderr, "an API token, not an HTTP access token");
     assert!(server.requests().is_empty());
     let sandbox = Sandbox::new();
     let mut terminal = sandbox.terminal(&[
@@ -396,7 +386,7 @@ fn the_prefix_of_a_token_shows_its_kind() {
     assert_eq!(server.requests().len(), before);
     let nowhere = ["connection", "add", "x", "--url", &cloud];
     let failed = with_secret(&sandbox, REPO_TOKEN, &nowhere).exits_with(2);
-    assert!(failed.stderr.contains("--workspace"), "{}", failed.stderr);
+    assert_contains(&failed.stderr, "--workspace");
 }
 
 #[test]
@@ -500,11 +490,7 @@ fn one_of_several_workspaces_is_chosen() {
             .collect::<Vec<_>>()
     };
     let scripted = sandbox.run(add("scripted")).exits_with(0);
-    assert!(
-        scripted.stderr.contains("acme, other"),
-        "{}",
-        scripted.stderr
-    );
+    assert_contains(&scripted.stderr, "acme, other");
     let arguments = add("chosen");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut terminal = sandbox.terminal(&arguments);
@@ -571,7 +557,7 @@ fn a_repository_that_does_not_exist_saves_nothing() {
     ] {
         let add = [&["connection", "add", "x"][..], arguments].concat();
         let failed = with_secret(&sandbox, secret, &add).exits_with(5);
-        assert!(failed.stderr.contains("not found"), "{}", failed.stderr);
+        assert_contains(&failed.stderr, "not found");
         let [.., last] = arguments else { panic!() };
         let exists = last.replace("nosuch", "site");
         let mut add = add;
@@ -600,11 +586,11 @@ fn an_incomplete_connection_can_be_completed() {
     let failed = sandbox.run(["connection", "edit", "work"]).exits_with(9);
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
     let edit = words("connection edit work --json --email jane@acme.example");
-    let edited = sandbox.run(edit).exits_with(0).json();
+    let edited = sandbox.run_json(edit);
     assert_eq!(edited["action"], "updated");
     assert_eq!(edited["verified"], true);
     sandbox.run(["repo", "list", "-c", "work"]).exits_with(0);
-    assert!(fs::read_to_string(&file).unwrap().contains("# lost"));
+    assert_contains(&fs::read_to_string(&file).unwrap(), "# lost");
     // A wrong value is not saved.
     fs::write(&file, &incomplete).unwrap();
     let wrong = ["connection", "edit", "work", "--email", "jo@acme.example"];
@@ -721,7 +707,7 @@ fn connection_use_offers_the_known_ones_on_a_terminal() {
         sandbox.run([&add[..], &secret].concat()).exits_with(0);
     }
     let failed = sandbox.run(["connection", "use"]).exits_with(2);
-    assert!(failed.stderr.contains("one, two"), "{}", failed.stderr);
+    assert_contains(&failed.stderr, "one, two");
     let mut terminal = sandbox.terminal(&["connection", "use"]);
     terminal.exp_string("Connection").unwrap();
     std::thread::sleep(Duration::from_millis(150));

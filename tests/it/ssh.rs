@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::bitbucket::keys::Keys;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::sshd::{Sshd, git};
-use crate::support::{self, CommandExt as _, RunOutput, Sandbox, check_output};
+use crate::support::{self, CommandExt as _, RunOutput, Sandbox, assert_contains, check_output};
 
 const TOKEN: &str = "token-ssh-marker";
 const ALL: [&str; 7] = [
@@ -87,8 +87,18 @@ impl Fixture {
         self.sandbox.run(arguments)
     }
 
+    fn run_json(&self, arguments: &[&str]) -> Value {
+        self.sandbox.run_json(arguments)
+    }
+
     fn connect(&self, url: &str, more: &[&str]) -> RunOutput {
         self.run(&[&["connect", "--json", url][..], more].concat())
+    }
+
+    /// The same, and accepts the host key of the server.
+    fn connect_trusted(&self, url: &str, more: &[&str]) -> RunOutput {
+        let fingerprint = self.sshd.fingerprint();
+        self.connect(url, &[&["--accept-host-key", &fingerprint], more].concat())
     }
 
     /// The path of the key that `connect` makes.
@@ -111,6 +121,11 @@ impl Fixture {
     }
 }
 
+fn ssh_keygen(arguments: &[&str], file: impl AsRef<std::ffi::OsStr>) {
+    let mut command = support::program("ssh-keygen");
+    check_output(command.arg("-q").args(arguments).arg("-f").arg(file));
+}
+
 fn error(ran: &RunOutput) -> String {
     ran.json()["error"]["message"].as_str().unwrap().to_owned()
 }
@@ -123,8 +138,10 @@ fn connect_configures_git_in_one_step() {
     let url = fixture.sshd.url("web/site");
     let fingerprint = fixture.sshd.fingerprint();
 
-    let accept = ["--accept-host-key", &fingerprint, "--dry-run"];
-    let dry = fixture.connect(&url, &accept).exits_with(0).json();
+    let dry = fixture
+        .connect_trusted(&url, &["--dry-run"])
+        .exits_with(0)
+        .json();
     assert_eq!(dry["registration"]["action"], "would-create");
     assert_eq!(dry["key"], Value::Null);
     // The host key is unknown, and nothing was changed by the attempt.
@@ -137,8 +154,8 @@ fn connect_configures_git_in_one_step() {
         .connect(&url, &["--accept-host-key", wrong])
         .exits_with(10);
 
-    let arguments = ["--accept-host-key", &fingerprint, "--clone", "work"];
-    let connected = fixture.connect(&url, &arguments).exits_with(0).json();
+    let connected = fixture.connect_trusted(&url, &["--clone", "work"]);
+    let connected = connected.exits_with(0).json();
     assert_eq!(connected["schema"], "bbconnect/connect@1");
     assert_eq!(connected["registration"]["as"], "access-key");
     assert_eq!(connected["registration"]["access"], "read");
@@ -217,10 +234,7 @@ fn connect_configures_git_in_one_step() {
     let kept = fixture.connect(&url, &[]).exits_with(0).json();
     assert_eq!(kept["registration"]["access"], "write");
     check_output(fixture.git("work").args(["push", "-q", "origin", "HEAD:x"]));
-    let tested = fixture
-        .run(&["key", "test", "--json", "-c", "site"])
-        .exits_with(0)
-        .json();
+    let tested = fixture.run_json(&["key", "test", "--json", "-c", "site"]);
     assert_eq!(tested["access"], "write");
     for seen in fixture.bitbucket.requests() {
         assert!(!String::from_utf8_lossy(&seen.body).contains("PRIVATE"));
@@ -230,12 +244,8 @@ fn connect_configures_git_in_one_step() {
 /// Connects `web/site`, cloned into `work`.
 fn connected(fixture: &Fixture, more: &[&str]) -> Value {
     let url = fixture.sshd.url("web/site");
-    let fingerprint = fixture.sshd.fingerprint();
-    let arguments = ["--accept-host-key", &fingerprint, "--clone", "work"];
-    fixture
-        .connect(&url, &[&arguments[..], more].concat())
-        .exits_with(0)
-        .json()
+    let connected = fixture.connect_trusted(&url, &[&["--clone", "work"], more].concat());
+    connected.exits_with(0).json()
 }
 
 #[test]
@@ -269,7 +279,7 @@ fn repo_clone_uses_the_key_of_the_connection() {
     };
     connected(&fixture, &[]);
     let clone = ["repo", "clone", "-c", "site", "WEB/site", "copy", "--json"];
-    let cloned = fixture.run(&clone).exits_with(0).json();
+    let cloned = fixture.run_json(&clone);
     assert_eq!(cloned["repository"], "WEB/site");
     let url = fixture.sshd.url("web/site");
     for (key, expected) in [
@@ -283,7 +293,7 @@ fn repo_clone_uses_the_key_of_the_connection() {
     // Git in the clone goes on using the key, and no other.
     check_output(fixture.git("copy").args(["fetch", "-q", "origin"]));
     let command = check_output(fixture.git("copy").args(["config", "core.sshCommand"]));
-    assert!(command.contains("bbconnect_"), "{command}");
+    assert_contains(&command, "bbconnect_");
     // A key that the server does not know: nothing is left behind.
     fixture.bitbucket.update(|state| state.keys.all.clear());
     fs::write(fixture.sshd.path("authorized_keys"), "").unwrap();
@@ -300,7 +310,7 @@ fn a_reference_is_connected_at_the_url_that_the_server_reports() {
     let of_server = |repository: &str| fixture.connect(repository, &["-c", "server", "--dry-run"]);
     // The fake server reports a port on which nothing listens.
     let refused = error(&of_server("WEB/site").exits_with(7));
-    assert!(refused.contains("127.0.0.1"), "{refused}");
+    assert_contains(&refused, "127.0.0.1");
     fixture.connect("site", &["-c", "absent"]).exits_with(5);
 }
 
@@ -318,15 +328,14 @@ fn a_renamed_repository_is_connected_under_its_current_name() {
         ("cloud", "acme/former", "acme/site"),
     ] {
         let url = fixture.sshd.url(former);
-        let fingerprint = fixture.sshd.fingerprint();
-        let accept = ["-c", connection, "--accept-host-key", &fingerprint];
-        let dry = fixture.connect(&url, &[&accept[..], &["--dry-run"]].concat());
+        let dry = fixture.connect_trusted(&url, &["-c", connection, "--dry-run"]);
         let dry = dry.exits_with(0).json();
-        let connected = fixture.connect(&url, &accept).exits_with(0).json();
+        let connected = fixture.connect_trusted(&url, &["-c", connection]);
+        let connected = connected.exits_with(0).json();
         for document in [&dry, &connected] {
             assert_eq!(document["repository"]["slug"], "site", "{document}");
             let steps = document["steps"].to_string();
-            assert!(steps.contains("was renamed; using"), "{steps}");
+            assert_contains(&steps, "was renamed; using");
         }
         assert_eq!(connected["ssh"]["verified"], true);
         let clone_url = connected["connection"]["clone_url"].as_str().unwrap();
@@ -386,10 +395,7 @@ fn key_rotation_never_interrupts_git() {
     );
     let rotate = |more: &[&str]| {
         let arguments = ["key", "rotate", "--json", "-c", "site"];
-        let rotated = fixture
-            .run(&[&arguments[..], more].concat())
-            .exits_with(0)
-            .json();
+        let rotated = fixture.run_json(&[&arguments[..], more].concat());
         assert_eq!(rotated["repository"], "WEB/site");
         let rotation = &rotated["rotations"][0];
         assert_eq!(rotation["repositories"], json!(["WEB/site"]));
@@ -498,18 +504,7 @@ fn every_key_type_and_existing_keys_work() {
 
     // A key that is there, with a passphrase: only an agent or a person can open it.
     let own = fixture.sandbox.path("own");
-    let mut make = support::program("ssh-keygen");
-    make.args([
-        "-q",
-        "-t",
-        "ed25519",
-        "-N",
-        "open sesame",
-        "-C",
-        "own",
-        "-f",
-    ]);
-    check_output(make.arg(&own));
+    ssh_keygen(&["-t", "ed25519", "-N", "open sesame", "-C", "own"], &own);
     let with_own = ["--key", own.to_str().unwrap(), "--name", "own"];
     let locked = fixture
         .connect(&url, &[&with_own[..], &accept].concat())
@@ -524,9 +519,7 @@ fn every_key_type_and_existing_keys_work() {
     );
     // One that others may read is none for ssh. Neither was registered.
     let open = fixture.sandbox.path("open");
-    let mut make = support::program("ssh-keygen");
-    make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
-    check_output(make.arg(&open));
+    ssh_keygen(&["-t", "ed25519", "-N", ""], &open);
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
     let with_open = ["--key", open.to_str().unwrap(), "--name", "open"];
     let refused = fixture
@@ -540,14 +533,12 @@ fn every_key_type_and_existing_keys_work() {
     let first = fixture.connect(&url, &with_open).exits_with(0).json();
     assert!(!first["steps"].to_string().contains("is still registered"));
     let next = fixture.sandbox.path("next");
-    let mut make = support::program("ssh-keygen");
-    make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
-    check_output(make.arg(&next));
+    ssh_keygen(&["-t", "ed25519", "-N", ""], &next);
     fs::remove_file(fixture.sandbox.path("next.pub")).unwrap();
     let with_next = ["--key", next.to_str().unwrap(), "--name", "open"];
     let second = fixture.connect(&url, &with_next).exits_with(0).json();
     assert!(second["key"]["public_key_path"].is_null());
-    assert!(second["steps"].to_string().contains("is still registered"));
+    assert_contains(&second["steps"].to_string(), "is still registered");
     // By hand, a project's key has the project's page.
     let by_hand = ["--register", "manual", "--project", "--name", "hand"];
     let shown = fixture.connect(&url, &by_hand).exits_with(0).json();
@@ -579,7 +570,7 @@ fn manual_registration_resumes_with_the_same_command() {
     );
     assert!(fixture.keys().is_empty());
 
-    // Nobody vouches for the server; and the key is not registered yet.
+    // Nothing confirms the host key, and the key is not registered yet.
     assert!(error(&connect(&fixture, &[]).exits_with(10)).contains(&fingerprint));
     let accept = ["--accept-host-key", fingerprint.as_str()];
     for dry_run in [&["--dry-run"][..], &[]] {
@@ -599,7 +590,7 @@ fn manual_registration_resumes_with_the_same_command() {
         let arguments = [
             "key", "add", "--json", "--key", &public, "--repo", repository, "-c", "server",
         ];
-        fixture.run(&arguments).exits_with(0).json()["key"]["id"]
+        fixture.run_json(&arguments)["key"]["id"]
             .as_str()
             .unwrap()
             .to_owned()
@@ -607,12 +598,7 @@ fn manual_registration_resumes_with_the_same_command() {
     let id = register("WEB/other");
     let other = connect(&fixture, &[]).exits_with(4).json();
     assert_eq!(other["ssh"]["verified"], false);
-    assert!(
-        other["steps"]
-            .to_string()
-            .contains("no access to this repository"),
-        "{other}"
-    );
+    assert_contains(&other["steps"].to_string(), "no access to this repository");
     fixture.run(&["key", "test", "-c", "site"]).exits_with(4);
     fixture
         .run(&[
@@ -740,7 +726,7 @@ fn changed_host_keys_closed_ports_and_timeouts_differ() {
 
     // The server changes.
     let verify = ["known-hosts", "verify", "--json", &url];
-    let verified = fixture.run(&verify).exits_with(0).json();
+    let verified = fixture.run_json(&verify);
     assert_eq!(verified["hosts"][0]["source"], "accepted");
     fixture.sshd.new_host_key();
     fixture.sshd.restart();
@@ -751,7 +737,7 @@ fn changed_host_keys_closed_ports_and_timeouts_differ() {
             connect(&fixture, accept.as_ref().map_or(&[], |accept| &accept[..])).exits_with(10);
         assert!(error(&changed).contains(&new), "{}", changed.stdout);
         let hint = changed.json()["error"]["hint"].as_str().unwrap().to_owned();
-        assert!(hint.contains("ssh-keygen -R"), "{hint}");
+        assert_contains(&hint, "ssh-keygen -R");
     }
     fixture.run(&verify).exits_with(10);
     fixture.run(&["key", "test", "-c", "site"]).exits_with(10);
@@ -766,28 +752,22 @@ fn changed_host_keys_closed_ports_and_timeouts_differ() {
     fixture
         .run(&["known-hosts", "add", &url, "--accept-host-key", &new])
         .exits_with(10);
-    // What the hint says mends it.
+    // The command of the hint fixes it.
     let hosts = fixture.sandbox.path(".config/bbconnect/known_hosts");
     let mut forget = support::program("ssh-keygen");
     forget.args(["-R", &format!("[127.0.0.1]:{}", fixture.sshd.port), "-f"]);
     check_output(forget.arg(&hosts));
-    let added = fixture
-        .run(&[
-            "known-hosts",
-            "add",
-            "--json",
-            &url,
-            "--accept-host-key",
-            &new,
-        ])
-        .exits_with(0)
-        .json();
+    let added = fixture.run_json(&[
+        "known-hosts",
+        "add",
+        "--json",
+        &url,
+        "--accept-host-key",
+        &new,
+    ]);
     assert_eq!(added["action"], "created");
     assert_eq!(
-        fixture
-            .run(&["known-hosts", "add", "--json", &url])
-            .exits_with(0)
-            .json()["action"],
+        fixture.run_json(&["known-hosts", "add", "--json", &url])["action"],
         "unchanged"
     );
     fixture.run(&["key", "test", "-c", "site"]).exits_with(0);
@@ -846,28 +826,17 @@ fn cloud_deploy_keys_read_and_account_keys_push() {
     let steps = dry.json()["steps"].to_string();
     assert!(steps.contains(ACCOUNT_REACH), "{steps}");
     let refused = connect("writes", &["--write"]).exits_with(6);
-    assert!(
-        refused.stdout.contains("--type ed25519"),
-        "{}",
-        refused.stdout
-    );
+    assert_contains(&refused.stdout, "--type ed25519");
     let writes = connect("writes", &["--write", "--type", "ed25519"])
         .exits_with(0)
         .json();
     assert_eq!(writes["registration"]["as"], "user-key");
     assert_eq!(writes["registration"]["access"], "write");
-    assert!(
-        writes["steps"]
-            .to_string()
-            .contains("the key has write access")
-    );
+    assert_contains(&writes["steps"].to_string(), "the key has write access");
     assert!(writes["steps"].to_string().contains(ACCOUNT_REACH));
     connect("both", &["--write", "--register", "deploy-key"]).exits_with(2);
     let before = fixture.bitbucket.requests().len();
-    let rotated = fixture
-        .run(&["key", "rotate", "-c", "writes", "--json"])
-        .exits_with(0)
-        .json();
+    let rotated = fixture.run_json(&["key", "rotate", "-c", "writes", "--json"]);
     assert_eq!(rotated["rotations"][0]["action"], "rotated");
     // The other server is at the same host, as SSH tells it.
     let seen = fixture.bitbucket.requests();
@@ -907,11 +876,11 @@ fn a_token_without_key_scopes_falls_back_to_manual_registration() {
     let fingerprint = fixture.sshd.fingerprint();
     let accept = ["--accept-host-key", fingerprint.as_str()];
     let refused = fixture.connect(&url, &accept).exits_with(4);
-    assert!(error(&refused).contains("connection token"));
+    assert_contains(&error(&refused), "connection token");
     let jane = ["--auth", "api-token", "--email", "jane@acme.example"];
     add("jane", TOKEN, &jane);
     let done = fixture.connect(&url, &accept).exits_with(0).json();
-    assert!(done["steps"].to_string().contains("jane (matches the URL"));
+    assert_contains(&done["steps"].to_string(), "jane (matches the URL");
     // Whoever names the token gets the token.
     let named = [&accept[..], &["-c", "token", "--name", "x"]].concat();
     fixture.connect(&url, &named).exits_with(4);
@@ -923,10 +892,8 @@ fn ssh_agent_keys_are_not_used() {
         return;
     };
     let url = fixture.sshd.url("web/site");
-    let fingerprint = fixture.sshd.fingerprint();
-    let accept = ["--accept-host-key", fingerprint.as_str()];
     // One key is registered, and an agent holds it; another one is what is asked with.
-    let good = fixture.connect(&url, &accept).exits_with(0).json();
+    let good = fixture.connect_trusted(&url, &[]).exits_with(0).json();
     let path = good["key"]["private_key_path"].as_str().unwrap();
     let socket = fixture.sandbox.path("agent");
     let mut agent = support::program("ssh-agent")
@@ -945,9 +912,7 @@ fn ssh_agent_keys_are_not_used() {
             .env("SSH_AUTH_SOCK", &socket),
     );
     let other = fixture.sandbox.path("other");
-    let mut make = support::program("ssh-keygen");
-    make.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
-    check_output(make.arg(&other));
+    ssh_keygen(&["-t", "ed25519", "-N", ""], &other);
     let test = [
         "key",
         "test",
@@ -959,9 +924,7 @@ fn ssh_agent_keys_are_not_used() {
     let mut asked = fixture.sandbox.command(test);
     let refused = asked.env("SSH_AUTH_SOCK", &socket).finish();
     // A key with a passphrase is opened by an agent that holds it, in a script too.
-    let mut lock = support::program("ssh-keygen");
-    lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]);
-    check_output(lock.arg(path));
+    ssh_keygen(&["-p", "-P", "", "-N", "open sesame"], path);
     let mut asked = fixture.sandbox.command(["key", "test", "-c", "site"]);
     let opened = asked.env("SSH_AUTH_SOCK", &socket).finish();
     agent.kill().unwrap();
@@ -969,7 +932,7 @@ fn ssh_agent_keys_are_not_used() {
     refused.exits_with(3);
     opened.exits_with(0);
     fixture.run(&["key", "test", "-c", "site"]).exits_with(2);
-    assert!(fixture.sshd.log().contains("Accepted publickey"));
+    assert_contains(&fixture.sshd.log(), "Accepted publickey");
 }
 
 #[test]
@@ -1008,11 +971,9 @@ fn a_refused_key_leaves_no_files() {
         .bitbucket
         .update(|state| state.keys.refused = Some("ecdsa-"));
     let refused = nothing(fixture.connect(&url, &[]).exits_with(1));
-    assert!(
-        refused.json()["error"]["hint"]
-            .as_str()
-            .unwrap()
-            .contains("--type rsa-4096")
+    assert_contains(
+        refused.json()["error"]["hint"].as_str().unwrap(),
+        "--type rsa-4096",
     );
     let missing = fixture.sshd.url("web/absent");
     nothing(fixture.connect(&missing, &[]));
@@ -1021,10 +982,7 @@ fn a_refused_key_leaves_no_files() {
         .exits_with(0)
         .json();
     assert_eq!(done["ssh"]["verified"], true);
-    let shown = fixture
-        .run(&["known-hosts", "show", "--json"])
-        .exits_with(0)
-        .json();
+    let shown = fixture.run_json(&["known-hosts", "show", "--json"]);
     let sources: Vec<_> = shown["hosts"]
         .as_array()
         .unwrap()
@@ -1091,26 +1049,13 @@ fn rotating_all_keys_by_age_continues_after_a_failure() {
     let Some(fixture) = Fixture::new() else {
         return;
     };
-    let fingerprint = fixture.sshd.fingerprint();
     for name in ["web/site", "web/other"] {
-        fixture
-            .connect(
-                &fixture.sshd.url(name),
-                &["--accept-host-key", &fingerprint],
-            )
-            .exits_with(0);
+        let url = fixture.sshd.url(name);
+        fixture.connect_trusted(&url, &[]).exits_with(0);
     }
-    let cloud = [
-        "-c",
-        "cloud",
-        "--name",
-        "gone",
-        "--accept-host-key",
-        &fingerprint,
-    ];
-    fixture
-        .connect(&fixture.sshd.url("acme/site"), &cloud)
-        .exits_with(0);
+    let cloud = ["-c", "cloud", "--name", "gone"];
+    let url = fixture.sshd.url("acme/site");
+    fixture.connect_trusted(&url, &cloud).exits_with(0);
     // One key is young, one connection has lost its key.
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -1222,14 +1167,11 @@ fn existing_checkouts_are_configured_and_user_settings_kept() {
     );
     here("mine");
     check_output(fixture.git("mine").args(["fetch", "-q"]));
-    let shown = fixture
-        .run(&["connection", "show", "site", "--json"])
-        .exits_with(0)
-        .json();
+    let shown = fixture.run_json(&["connection", "show", "site", "--json"]);
     assert_eq!(set("mine"), shown["ssh_command"].as_str().unwrap());
     here("other");
     assert_eq!(set("other"), "");
-    assert!(here("own").stderr.contains("was not set by bbconnect"));
+    assert_contains(&here("own").stderr, "was not set by bbconnect");
     assert_eq!(set("own"), "ssh -i mine");
     // Where one stands decides which key is tried.
     let mut test = fixture.sandbox.command(["key", "test", "--json"]);
@@ -1250,12 +1192,9 @@ fn existing_checkouts_are_configured_and_user_settings_kept() {
         .connect("git@github.com:web/site.git", &["--name", "site"])
         .exits_with(6);
     // A directory that is not empty is refused before anything is created.
-    fixture
-        .connect(
-            &fixture.sshd.url("web/other"),
-            &["--accept-host-key", &fingerprint, "--clone", "mine"],
-        )
-        .exits_with(6);
+    let other = fixture.sshd.url("web/other");
+    let refused = fixture.connect_trusted(&other, &["--clone", "mine"]);
+    refused.exits_with(6);
     assert_eq!(fixture.keys().len(), 1);
 }
 
@@ -1321,9 +1260,10 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     assert_eq!(fixture.keys().len(), 1);
 
     // With a passphrase, ssh asks for it.
-    let mut lock = support::program("ssh-keygen");
-    lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]);
-    check_output(lock.arg(fixture.key("web_site_ecdsa-256")));
+    ssh_keygen(
+        &["-p", "-P", "", "-N", "open sesame"],
+        fixture.key("web_site_ecdsa-256"),
+    );
     let mut terminal = fixture.sandbox.terminal(&["key", "test", "-c", "site"]);
     for _ in 0..2 {
         terminal.exp_string("Enter passphrase for key").unwrap();
@@ -1364,7 +1304,7 @@ fn connect_works_with_environment_variables_only() {
     assert_eq!(connected["registration"]["as"], "deploy-key");
     // An access token of Cloud, which cannot register keys, is refused before anything is created.
     let message = run(&cloud, None, &[&acme, "--name", "other"]).exits_with(4);
-    assert!(error(&message).contains("access token"));
+    assert_contains(&error(&message), "access token");
     // The address over HTTP leads to the one over SSH by the repository's own link.
     let http = format!("{server}/scm/web/site.git");
     let manual = ["--register", "manual", "--dry-run"];
@@ -1465,12 +1405,7 @@ fn paths_with_spaces_and_special_characters_work() {
         dry["rotations"][0]["message"],
         "bbconnect did not generate this key"
     );
-    assert!(
-        rotate(&["--all"])
-            .exits_with(2)
-            .stderr
-            .contains("did not generate")
-    );
+    assert_contains(&rotate(&["--all"]).exits_with(2).stderr, "did not generate");
     assert_eq!(fs::read(&key).unwrap(), before);
     assert_eq!(fixture.keys().len(), 1);
     rotate(&["--repo", "WEB/site", "--yes"]).exits_with(0);
@@ -1559,11 +1494,11 @@ fn an_unregistered_key_is_not_rotated() {
         state.targeted_faults.push(("GET", "/projects/WEB/ssh", fault));
     });
     let message = rotate(4);
-    assert!(message.contains("keys of project WEB require"), "{message}");
+    assert_contains(&message, "keys of project WEB require");
     fixture.bitbucket.update(|state| state.keys.all.clear());
     let message = rotate(5);
-    assert!(message.contains("no registration found"), "{message}");
-    assert!(message.contains("bbconnect connect"), "{message}");
+    assert_contains(&message, "no registration found");
+    assert_contains(&message, "bbconnect connect");
     assert!(fixture.keys().is_empty());
 }
 
@@ -1601,7 +1536,7 @@ fn a_refused_key_type_can_be_replaced_by_another() {
     fixture.run(&add).exits_with(0);
     let rotated = rotate("rsa-4096").exits_with(0).json();
     let message = rotated["rotations"][0]["message"].as_str().unwrap();
-    assert!(message.contains("another type"), "{message}");
+    assert_contains(&message, "another type");
     assert_eq!(fixture.keys().len(), 1);
 }
 
@@ -1687,7 +1622,7 @@ fn concurrent_connects_get_distinct_names() {
         fixture.connect(&web, &arguments).exits_with(6).json()
     });
     assert_eq!(shared, again);
-    assert!(shared["error"]["hint"].as_str().unwrap().contains("--name"));
+    assert_contains(shared["error"]["hint"].as_str().unwrap(), "--name");
 }
 
 #[test]
@@ -1715,7 +1650,7 @@ fn a_clone_appears_whole_and_other_directories_are_kept() {
     let before = fs::read(&config).unwrap();
     let refused = fixture.connect(&url, &["--clone", "planted"]);
     let refused = error(&refused.exits_with(6));
-    assert!(refused.contains("incomplete clone"), "{refused}");
+    assert_contains(&refused, "incomplete clone");
     assert_eq!(fs::read(&config).unwrap(), before);
     assert!(!executed.exists());
     fs::create_dir(fixture.sandbox.path("mine")).unwrap();
@@ -1760,7 +1695,7 @@ fn a_clone_appears_whole_and_other_directories_are_kept() {
     check_output(fixture.git("here").args(["fetch", "-q"]));
     // Whatever applies: the only key is meant.
     fixture.run(&["key", "test"]).exits_with(0);
-    let listed = fixture.run(&["key", "list", "--json"]).exits_with(0).json();
+    let listed = fixture.run_json(&["key", "list", "--json"]);
     assert_eq!(listed["keys"].as_array().unwrap().len(), 1);
     fixture.run(&["key", "test", "-c", "server"]).exits_with(5);
     // A title is for a new key.
@@ -1769,7 +1704,7 @@ fn a_clone_appears_whole_and_other_directories_are_kept() {
         .exits_with(0)
         .json();
     let steps = titled["steps"].to_string();
-    assert!(steps.contains("not renamed"), "{steps}");
+    assert_contains(&steps, "not renamed");
 }
 
 #[test]
@@ -1800,16 +1735,13 @@ fn a_clone_uses_openssh_whatever_git_is_configured_for() {
         .exits_with(0)
         .json();
     let steps = ran["steps"].to_string();
-    assert!(steps.contains("GIT_SSH_COMMAND is set"), "{steps}");
+    assert_contains(&steps, "GIT_SSH_COMMAND is set");
     let mut fetch = git();
     fetch
         .env("GIT_CONFIG_GLOBAL", fixture.sandbox.path(".gitconfig"))
         .current_dir(fixture.sandbox.path("wc"));
     check_output(fetch.args(["fetch", "-q"]));
-    let env = fixture
-        .run(&["git", "env", "site", "--json"])
-        .exits_with(0)
-        .json();
+    let env = fixture.run_json(&["git", "env", "site", "--json"]);
     assert_eq!(env["variables"]["GIT_SSH_VARIANT"], "ssh");
     let command = env["variables"]["GIT_SSH_COMMAND"].as_str().unwrap();
     assert!(command.starts_with('/'), "{command}");
@@ -1883,7 +1815,7 @@ fn the_ssh_configuration_leads_to_the_server() {
                 .clone()
         };
         let described = stage("url").to_string();
-        assert!(described.contains("stands for"), "{described}");
+        assert_contains(&described, "stands for");
         assert_eq!(stage("ssh.auth")["level"], "pass", "{report}");
         let tcp = if url.contains("gated") {
             "unknown"
@@ -1893,11 +1825,7 @@ fn the_ssh_configuration_leads_to_the_server() {
         assert_eq!(stage("ssh.tcp")["level"], tcp, "{url}");
     }
     let shown = run(&["url", &urls[1]]).exits_with(0);
-    assert!(
-        shown.stdout.contains("bitbucketCompany"),
-        "{}",
-        shown.stdout
-    );
+    assert_contains(&shown.stdout, "bitbucketCompany");
     // The settings for git lead there as well.
     for (url, name) in urls.iter().zip(["named", "alias", "short", "gated"]) {
         let connected = run(&[
@@ -1921,7 +1849,7 @@ fn the_ssh_configuration_leads_to_the_server() {
             .env("PATH", &path);
         check_output(fetch.args(["fetch", "-q"]));
         let again = run(&["key", "test", "-c", name]).exits_with(0);
-        assert!(again.stdout.contains("may clone"), "{}", again.stdout);
+        assert_contains(&again.stdout, "may clone");
     }
     // A port in the URL comes first.
     let closed = support::unused_port();
@@ -2086,7 +2014,7 @@ fn keys_that_ssh_takes_are_taken() {
     fixture
         .run(&[&["key", "add", "--key", text][..], &server].concat())
         .exits_with(0);
-    assert!(error(&verify(&in_agent).exits_with(9)).contains("agent"));
+    assert_contains(&error(&verify(&in_agent).exits_with(9)), "agent");
     let socket = fixture.sandbox.path("agent");
     let mut agent = support::program("ssh-agent");
     let mut agent = agent
@@ -2273,10 +2201,8 @@ fn the_ssh_address_is_read_also_for_manual_registration() {
         return;
     };
     let page = format!("{}/projects/WEB/repos/site", fixture.bitbucket.datacenter());
-    let fingerprint = fixture.sshd.fingerprint();
-    let more = ["--register", "manual", "--accept-host-key", &fingerprint];
-    let connected = fixture.connect(&page, &[&["-c", "server"], &more[..]].concat());
-    let connected = connected.exits_with(0).json();
+    let manual = ["-c", "server", "--register", "manual"];
+    let connected = fixture.connect_trusted(&page, &manual).exits_with(0).json();
     assert_eq!(connected["registration"]["as"], "manual");
     assert_eq!(connected["repository"]["empty"], false);
     let seen = fixture.bitbucket.requests();
@@ -2292,9 +2218,8 @@ fn an_exported_key_is_used_by_real_git() {
         return;
     };
     let url = fixture.sshd.url("web/site");
-    let fingerprint = fixture.sshd.fingerprint();
-    let more = ["--accept-host-key", &fingerprint, "--name", "site"];
-    fixture.connect(&url, &more).exits_with(0);
+    let named = fixture.connect_trusted(&url, &["--name", "site"]);
+    named.exits_with(0);
     let export = |format: &str| {
         let export = [
             "connection",
@@ -2321,7 +2246,7 @@ fn an_exported_key_is_used_by_real_git() {
     );
     let mut git = fixture.git("");
     let listed = check_output(git.args(["ls-remote", &url]).env("GIT_SSH_COMMAND", ssh));
-    assert!(listed.contains("refs/heads/main"), "{listed}");
+    assert_contains(&listed, "refs/heads/main");
     // The same with the variables of a shell.
     fs::write(fixture.sandbox.path("site.env"), export("env")).unwrap();
     let script = format!(". ./site.env && exec git ls-remote {url}");
@@ -2330,5 +2255,5 @@ fn an_exported_key_is_used_by_real_git() {
         .current_dir(fixture.sandbox.home())
         .args(["-c", &script]);
     let listed = check_output(&mut shell);
-    assert!(listed.contains("refs/heads/main"), "{listed}");
+    assert_contains(&listed, "refs/heads/main");
 }

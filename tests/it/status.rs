@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, Sandbox, unused_port, words};
+use crate::support::{CommandExt as _, Sandbox, assert_contains, unused_port, words};
 
 const TOKEN: &str = "ATATT3xFfGF0-status-marker";
 const USER_TOKEN: &str = "BBDC-status-marker";
@@ -103,7 +103,7 @@ fn every_state_is_shown_and_one_connection_applies() {
     let ssh = words("connection add git --auth ssh --url git@github.com:acme/site.git");
     sandbox.run(ssh).exits_with(0);
 
-    let status = sandbox.run(["status", "--json"]).exits_with(0).json();
+    let status = sandbox.run_json(["status", "--json"]);
     assert_eq!(status["schema"], "bbconnect/status@1");
     assert_eq!(status["secret_store"], "file");
     for (name, state) in [
@@ -128,39 +128,22 @@ fn every_state_is_shown_and_one_connection_applies() {
     assert_eq!(work["expires_in_days"], 200);
     assert_eq!(connection(&status, "soon")["scope"], "WEB");
     assert_eq!(connection(&status, "soon")["expires_in_days"], 5);
-    let which = sandbox
-        .run(["connection", "which", "--json"])
-        .exits_with(0)
-        .json();
+    let which = sandbox.run_json(["connection", "which", "--json"]);
     assert_eq!(which["connection"]["name"], "work");
     assert_eq!(which["because"], work["because"]);
     // Another one, by name.
-    let other = sandbox
-        .run(["status", "--json", "-c", "soon"])
-        .exits_with(0)
-        .json();
+    let other = sandbox.run_json(["status", "--json", "-c", "soon"]);
     assert_eq!(connection(&other, "soon")["applies"], true);
     assert_eq!(connection(&other, "work")["applies"], false);
     sandbox.run(["status", "-c", "absent"]).exits_with(5);
 
     let text = sandbox.run(["status"]).exits_with(0);
-    assert!(
-        text.stdout.contains("* work applies here"),
-        "{}",
-        text.stdout
-    );
-    assert!(
-        text.stderr.contains("run `bbconnect check refused`"),
-        "{}",
-        text.stderr
-    );
+    assert_contains(&text.stdout, "* work applies here");
+    assert_contains(&text.stderr, "run `bbconnect check refused`");
     assert!(!format!("{}{}", text.stdout, text.stderr).contains(TOKEN));
 
     let before = server.requests().len();
-    let offline = sandbox
-        .run(["status", "--offline", "--json"])
-        .exits_with(0)
-        .json();
+    let offline = sandbox.run_json(["status", "--offline", "--json"]);
     for (name, state) in [
         ("work", "unknown"),
         ("refused", "unknown"),
@@ -178,14 +161,10 @@ fn every_state_is_shown_and_one_connection_applies() {
 fn the_connection_of_the_environment_is_listed() {
     let server = server();
     let sandbox = Sandbox::new();
-    let none = sandbox.run(["status", "--json"]).exits_with(0).json();
+    let none = sandbox.run_json(["status", "--json"]);
     assert_eq!(none["connections"], json!([]));
     let text = sandbox.run(["status"]).exits_with(0);
-    assert!(
-        text.stdout.contains("bbconnect connection add"),
-        "{}",
-        text.stdout
-    );
+    assert_contains(&text.stdout, "bbconnect connection add");
 
     let mut command = sandbox.command(["status", "--json"]);
     let status = command
@@ -205,11 +184,7 @@ fn the_connection_of_the_environment_is_listed() {
         .env("BBCONNECT_URL", server.cloud())
         .finish()
         .exits_with(0);
-    assert!(
-        partial.stderr.contains("BBCONNECT_URL"),
-        "{}",
-        partial.stderr
-    );
+    assert_contains(&partial.stderr, "BBCONNECT_URL");
 }
 
 #[test]
@@ -218,13 +193,13 @@ fn what_cannot_be_read_is_named() {
     let text = "[connections.odd]\ndeployment = \"moon\"\n\n[connections.ssh]\ndeployment = \"unknown\"\n\
                 base_url = \"https://git.example.com\"\nauth = \"ssh\"\n";
     sandbox.write_connections(text);
-    let status = sandbox.run(["status", "--json"]).exits_with(0).json();
+    let status = sandbox.run_json(["status", "--json"]);
     let odd = connection(&status, "odd");
     assert_eq!(
         (&odd["state"], &odd["base_url"]),
         (&json!("unknown"), &Value::Null)
     );
-    assert!(odd["message"].as_str().unwrap().contains("odd"), "{odd}");
+    assert_contains(odd["message"].as_str().unwrap(), "odd");
     sandbox.write_connections("connections = 3\n");
     sandbox.run(["status"]).exits_with(9);
 }
@@ -240,7 +215,7 @@ fn connections_are_checked_concurrently_within_a_limit() {
         let url = words(&url);
         add(&sandbox, &format!("c{number}"), TOKEN, &url);
     }
-    let status = sandbox.run(["status", "--json"]).exits_with(0).json();
+    let status = sandbox.run_json(["status", "--json"]);
     let all = status["connections"].as_array().unwrap().iter();
     assert!(all.clone().all(|it| it["state"] == "valid"), "{status}");
     assert_eq!(all.count(), 20);

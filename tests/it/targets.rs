@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState, git};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, words};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains, words};
 
 const TOKEN: &str = "token-of-jane-marker";
 const URL: &str = "https://ci.example.com/hook";
@@ -374,7 +374,7 @@ fn api_names_the_new_url_of_a_renamed_repository() {
         let path = product.path(product.former);
         let path = path.trim_start_matches('/');
         let read = product.run(&server, &sandbox, &["api", "GET", path]);
-        assert!(read.exits_with(0).stdout.contains("web-app"));
+        assert_contains(&read.exits_with(0).stdout, "web-app");
         let write = product.run(&server, &sandbox, &["api", "DELETE", path, "--json"]);
         let error = write.exits_with(6).json()["error"].clone();
         let hint = error["hint"].as_str().unwrap();
@@ -419,12 +419,12 @@ fn archived_repositories_are_read_only() {
             let refused = run(&[arguments, &repo, dry_run].concat()).exits_with(1);
             let message = refused.json()["error"]["message"].clone();
             let message = message.as_str().unwrap();
-            assert!(message.contains("PRJ/web-app is archived"), "{message}");
+            assert_contains(&message, "PRJ/web-app is archived");
         }
     }
     let url = format!("{}/scm/prj/web-app.git", server.datacenter());
     let connect = run(&["connect", &url, "--write", "--dry-run", "--json"]).exits_with(1);
-    assert!(connect.stdout.contains("is archived"), "{}", connect.stdout);
+    assert_contains(&connect.stdout, "is archived");
     assert!(writes(&server).is_empty(), "{:?}", writes(&server));
     let all = format!("webhook ensure --url {URL} --event push --all --project PRJ");
     let all = words(&all);
@@ -486,14 +486,8 @@ fn a_removal_that_an_archived_repository_refuses_is_explained() {
             let fault = Fault::new(status, &[("content-type", "application/json")], body);
             server.update(|state| state.targeted_faults.push(("DELETE", path, fault)));
             let error = run(arguments).exits_with(exit).json()["error"].clone();
-            assert!(
-                error["message"].as_str().unwrap().contains("is archived"),
-                "{error}"
-            );
-            assert!(
-                error["hint"].as_str().unwrap().contains("unarchive"),
-                "{error}"
-            );
+            assert_contains(error["message"].as_str().unwrap(), "is archived");
+            assert_contains(error["hint"].as_str().unwrap(), "unarchive");
         }
         // A name is no reason.
         let other = r#"{"errors":[{"message":"You may not change PRJ/archived-site."}]}"#;

@@ -7,7 +7,7 @@ use rexpect::session::PtySession;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Server, ServerState};
-use crate::support::{Sandbox, env_var, program};
+use crate::support::{Sandbox, assert_contains, env_var, program};
 
 const TOKEN: &str = "ATATT-terminal-marker";
 
@@ -255,7 +255,7 @@ fn esc_at_a_list_aborts_and_removes_it() {
     terminal.send("\u{1b}").unwrap();
     terminal.flush().unwrap();
     let rest = terminal.exp_eof().unwrap();
-    assert!(rest.contains("aborted"), "{rest:?}");
+    assert_contains(&rest, "aborted");
     // The list is removed, and the cursor is visible.
     assert!(
         rest.contains("\u{1b}[2K") && rest.contains("\u{1b}[?25h"),

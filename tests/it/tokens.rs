@@ -2,7 +2,7 @@
 
 use crate::support::bitbucket::tokens::Token;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, print_command};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains, print_command, words};
 
 const PASSWORD: &str = "token-test-password";
 /// base64 of `123456789012:abcdefghijklmnopqrst`.
@@ -68,10 +68,7 @@ fn scopes_use_the_names_of_the_token_type() {
             .exits_with(0);
         assert_eq!(ran.stdout, lines, "{arguments:?}");
     }
-    let preset = sandbox
-        .run(["token", "scopes", "--for", "appcircle", "--json"])
-        .exits_with(0)
-        .json();
+    let preset = sandbox.run_json(["token", "scopes", "--for", "appcircle", "--json"]);
     assert_eq!(preset["auth"], "api-token");
     assert_eq!(preset["scopes"][0], "read:account");
     assert_eq!(preset["beyond"][0], "read:user:bitbucket");
@@ -100,7 +97,7 @@ fn scopes_use_the_names_of_the_token_type() {
 #[test]
 fn token_page_belongs_to_the_token_type() {
     let ended = Sandbox::new().run(["token", "page", "--auth", "app-password"]);
-    assert!(ended.exits_with(0).stderr.contains("retired on 2026-07-28"));
+    assert_contains(&ended.exits_with(0).stderr, "retired on 2026-07-28");
     let sandbox = Sandbox::new();
     let page = |arguments: &[&str]| {
         sandbox
@@ -133,16 +130,7 @@ fn list_create_and_revoke() {
     let listed = run(&["list", "--json"]).exits_with(0).json();
     assert_eq!(listed["tokens"][0]["id"], "123456789012");
     assert_eq!(listed["tokens"][0]["expires_on"], "2026-12-20");
-    let create = [
-        "create",
-        "ci",
-        "--for",
-        "webhook",
-        "--repo",
-        "WEB/site",
-        "--expires-in",
-        "30d",
-    ];
+    let create = words("create ci --for webhook --repo WEB/site --expires-in 30d");
     let planned = run(&[&create[..], &["--dry-run", "--json"]].concat())
         .exits_with(0)
         .json();
@@ -171,32 +159,14 @@ fn list_create_and_revoke() {
     run(&["revoke", "ci", "--repo", "WEB/site"]).exits_with(2);
     run(&["revoke", "ci", "--repo", "WEB/site", "--yes"]).exits_with(0);
     run(&["revoke", "ci", "--repo", "WEB/site", "--yes"]).exits_with(5);
-    run(&[
-        "create",
-        "x",
-        "--permission",
-        "PROJECT_READ",
-        "--repo",
-        "WEB/site",
-    ])
-    .exits_with(2);
+    run(&words("create x --permission PROJECT_READ --repo WEB/site")).exits_with(2);
 }
 
 #[test]
 fn a_new_token_can_be_saved_as_a_connection() {
     let (server, sandbox) = (server(), Sandbox::new());
     let run = |arguments: &[&str]| with_password(&server, &sandbox, arguments);
-    let create = [
-        "token",
-        "create",
-        "ci",
-        "--for",
-        "webhook",
-        "--repo",
-        "WEB/site",
-        "--save-as",
-        "site",
-    ];
+    let create = words("token create ci --for webhook --repo WEB/site --save-as site");
     let made = run(&create).exits_with(0);
     assert!(made.stdout.is_empty(), "{}", made.stdout);
     let shown = run(&["connection", "show", "site", "--json"])
@@ -207,15 +177,7 @@ fn a_new_token_can_be_saved_as_a_connection() {
     run(&["check", "site", "--for", "webhook"]).exits_with(0);
     run(&create).exits_with(6);
     // A store that cannot keep it: the token is gone again.
-    let mut command = sandbox.command([
-        "token",
-        "create",
-        "other",
-        "--for",
-        "read",
-        "--save-as",
-        "other",
-    ]);
+    let mut command = sandbox.command(words("token create other --for read --save-as other"));
     command
         .env("BBCONNECT_URL", server.datacenter())
         .env("BBCONNECT_TOKEN", PASSWORD)
@@ -234,17 +196,13 @@ fn creating_tokens_needs_a_password() {
         .env("BBCONNECT_URL", server.datacenter())
         .env("BBCONNECT_TOKEN", OLD);
     let refused = command.finish().exits_with(4);
-    assert!(refused.stderr.contains("--username"), "{}", refused.stderr);
+    assert_contains(&refused.stderr, "--username");
     let mut cloud = sandbox.command(["token", "list"]);
     cloud
         .env("BBCONNECT_URL", server.cloud())
         .env("BBCONNECT_TOKEN", "x");
     let refused = cloud.finish().exits_with(2);
-    assert!(
-        refused.stderr.contains("bbconnect token page"),
-        "{}",
-        refused.stderr
-    );
+    assert_contains(&refused.stderr, "bbconnect token page");
 }
 
 #[test]
@@ -274,17 +232,7 @@ fn rotation_keeps_settings_and_revokes_the_old_token() {
         "token",
     ])
     .exits_with(0);
-    let rotate = [
-        "token",
-        "rotate",
-        "-c",
-        "laptop",
-        "--json",
-        "--username",
-        "jane",
-        "--token-file",
-        "password",
-    ];
+    let rotate = words("token rotate -c laptop --json --username jane --token-file password");
     assert_eq!(
         run(&[&rotate[..], &["--dry-run"]].concat())
             .exits_with(0)
@@ -303,7 +251,7 @@ fn rotation_keeps_settings_and_revokes_the_old_token() {
         let users = "{\"isLastPage\":true,\"values\":[]}";
         let mut user = ok(users);
         user.headers.push(("x-ausername", "jane".to_owned()));
-        state.faults.extend([user, ok(list), ok("{\"token\":\"BBDC-of-nobody\",\"id\":\"1\"}")]);
+        state.faults.extend([user, ok(list), ok("{\"token\":\"BBDC-of-no-user\",\"id\":\"1\"}")]);
     });
     run(&rotate).exits_with(3);
     run(&["check", "laptop"]).exits_with(0);
@@ -338,29 +286,12 @@ fn a_token_that_cannot_be_saved_is_revoked() {
     ];
     run(&add).exits_with(0);
     // A command keeps nothing, so neither begins.
-    let rotate = [
-        "token",
-        "rotate",
-        "-c",
-        "laptop",
-        "--username",
-        "jane",
-        "--token-file",
-        "password",
-    ];
+    let rotate = words("token rotate -c laptop --username jane --token-file password");
     std::fs::write(sandbox.path("password"), PASSWORD).unwrap();
     run(&rotate).exits_with(2);
-    run(&[
-        "token",
-        "create",
-        "x",
-        "--for",
-        "read",
-        "--save-as",
-        "x",
-        "--store",
-        "command",
-    ])
+    run(&words(
+        "token create x --for read --save-as x --store command",
+    ))
     .exits_with(2);
     run(&["check", "laptop"]).exits_with(0);
     assert!(server.requests().iter().all(|seen| seen.method == "GET"));
@@ -583,10 +514,7 @@ fn rotation_on_cloud_takes_a_token_for_the_same_resource_with_the_same_scopes() 
     let done = rotate("work", "--token-stdin", "ATATT-rotate-newer", &[])
         .exits_with(0)
         .json();
-    assert!(
-        done["notes"].to_string().contains("no longer accepted"),
-        "{done}"
-    );
+    assert_contains(&done["notes"].to_string(), "no longer accepted");
 }
 
 #[test]
@@ -616,18 +544,10 @@ fn rotation_on_cloud_needs_a_token_that_is_stored() {
                 .env("BBCONNECT_TOKEN", "ATATT-rotate-old");
         }
         let refused = command.finish().exits_with(2);
-        assert!(
-            refused.stderr.contains("stored outside bbconnect"),
-            "{}",
-            refused.stderr
-        );
+        assert_contains(&refused.stderr, "stored outside bbconnect");
     }
     let missing = sandbox.run(["token", "rotate", "-c", "work"]).exits_with(2);
-    assert!(
-        missing.stderr.contains("--new-token-stdin"),
-        "{}",
-        missing.stderr
-    );
+    assert_contains(&missing.stderr, "--new-token-stdin");
     for flags in [
         &["--expires-in", "90d"][..],
         &["--username", "jane", "--token-file", "token"],

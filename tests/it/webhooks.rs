@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains};
 
 const TOKEN: &str = "ATATT-webhook-marker";
 const SECRET: &str = "webhook-secret-marker";
@@ -330,7 +330,7 @@ fn a_secret_is_replaced_only_on_request() {
         let first = ensure(&generate).json()["secret"].clone();
         let kept = ensure(&generate).json();
         assert_eq!(kept["action"], "unchanged");
-        assert!(kept["notes"].to_string().contains("--replace-secret"));
+        assert_contains(&kept["notes"].to_string(), "--replace-secret");
         let planned = ensure(&[&replace[..], &["--dry-run"]].concat()).json();
         assert_eq!(
             (planned["action"].as_str(), planned.get("secret")),
@@ -348,11 +348,7 @@ fn a_secret_is_replaced_only_on_request() {
         assert_eq!(replaced["secret"], stored());
         let alone = ["--event", "push", "--replace-secret"];
         let alone = product.ensure(&server, &alone, "").exits_with(2);
-        assert!(
-            alone.stdout.contains("--generate-secret"),
-            "{}",
-            alone.stdout
-        );
+        assert_contains(&alone.stdout, "--generate-secret");
     }
     let planned = ["--event", "push", "--generate-secret", "--dry-run"];
     let server = self::server(&["acme/site"]);
@@ -442,7 +438,7 @@ fn a_server_without_webhooks_of_projects_gets_none_in_the_repositories() {
         };
         let arguments = [&["webhook", command, "--project", "WEB"][..], url, event].concat();
         let refused = SERVER.run(&server, &arguments, "").exits_with(8);
-        assert!(refused.stderr.contains("8.8"), "{}", refused.stderr);
+        assert_contains(&refused.stderr, "8.8");
     }
     assert_eq!(SERVER.hooks(&server), [Value::Null; 0]);
     assert_eq!(writes(&server), 0);
@@ -463,11 +459,11 @@ fn webhooks_of_projects_on_cloud_and_of_workspaces_on_data_center_are_usage_erro
         let refused = CLOUD
             .run(&server, &[&hook[..], owner].concat(), "")
             .exits_with(2);
-        assert!(refused.stderr.contains("--all"), "{}", refused.stderr);
+        assert_contains(&refused.stderr, "--all");
     }
     let workspace = [&hook[..], &["--workspace", "acme"]].concat();
     let refused = SERVER.run(&server, &workspace, "").exits_with(2);
-    assert!(refused.stderr.contains("--project"), "{}", refused.stderr);
+    assert_contains(&refused.stderr, "--project");
     let other = [&hook[..], &["--workspace", "other", "--repo", "acme/site"]].concat();
     CLOUD.run(&server, &other, "").exits_with(2);
     let both = [&hook[..], &["--project", "WEB", "--repo", "WEB/site"]].concat();
@@ -558,11 +554,8 @@ fn status_reports_the_last_delivery() {
             "",
         );
         let text = text.exits_with(exit).stdout;
-        assert!(text.contains(&format!("{URL} {reported}")), "{text}");
-        assert!(
-            text.contains("30 successes, 2 failures, 1 errors"),
-            "{text}"
-        );
+        assert_contains(&text, &format!("{URL} {reported}"));
+        assert_contains(&text, "30 successes, 2 failures, 1 errors");
     }
     of(["--id", "99"]).exits_with(5);
     let before = server.requests().len();
@@ -703,12 +696,9 @@ fn test_sends_a_delivery_where_supported() {
     );
     test(SERVER, "https://other.example.com").exits_with(5);
     let honest = test(CLOUD, URL).exits_with(1).json();
-    assert!(
-        honest["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("cannot test webhooks"),
-        "{honest}"
+    assert_contains(
+        honest["error"]["message"].as_str().unwrap(),
+        "cannot test webhooks",
     );
     let broken = "https://broken.example.com/";
     SERVER
@@ -782,19 +772,12 @@ fn ensure_all_covers_a_project_and_resumes() {
         .map(|row| row["repository"].as_str().unwrap())
         .collect();
     assert_eq!(order, names);
-    assert!(
-        rows[7]["error"].as_str().unwrap().contains("REPO_ADMIN"),
-        "{}",
-        rows[7]
-    );
+    assert_contains(rows[7]["error"].as_str().unwrap(), "REPO_ADMIN");
     server.update(|state| state.store.hidden_webhooks.clear());
     let table = SERVER.run(&server, &all, "").exits_with(0);
-    assert!(
-        table
-            .stdout
-            .contains("2 created, 0 updated, 28 unchanged, 0 failed"),
-        "{}",
-        table.stdout
+    assert_contains(
+        &table.stdout,
+        "2 created, 0 updated, 28 unchanged, 0 failed",
     );
     assert_eq!(writes(&server), 30);
     SERVER

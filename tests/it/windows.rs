@@ -12,7 +12,7 @@ use windows_sys::Win32::System::Console::{
 use windows_sys::Win32::System::Threading::CREATE_NEW_PROCESS_GROUP;
 
 use crate::support::bitbucket::{Fault, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, env_var, program};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains, env_var, program};
 
 const TOKEN: &str = "windows-marker";
 
@@ -62,7 +62,7 @@ fn a_token_command_ends_with_everything_that_it_started() {
     let more = ["--auth", "http-access-token", "--token-command", command];
     let started = Instant::now();
     let ran = sandbox.run([&add[..], &more].concat()).exits_with(9);
-    assert!(ran.stderr.contains("did not finish"), "{}", ran.stderr);
+    assert_contains(&ran.stderr, "did not finish");
     assert!(started.elapsed() < Duration::from_secs(5));
     std::thread::sleep(Duration::from_secs(8));
     assert!(!sandbox.path("left").exists());
@@ -123,5 +123,5 @@ fn cmd_sets_the_variables_of_git_env() {
         output.stdout,
         output.stderr
     );
-    assert!(output.stdout.contains("GIT_CONFIG_COUNT="));
+    assert_contains(&output.stdout, "GIT_CONFIG_COUNT=");
 }

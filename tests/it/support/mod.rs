@@ -164,6 +164,15 @@ impl Sandbox {
         self.command(arguments).finish()
     }
 
+    /// The JSON document of a run that must succeed.
+    #[track_caller]
+    pub(crate) fn run_json<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Value {
+        self.run(arguments).exits_with(0).json()
+    }
+
     pub(crate) fn run_with_input<S: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = S>,
@@ -196,6 +205,13 @@ impl Sandbox {
 /// The arguments of a command line without quotes.
 pub(crate) fn words(line: &str) -> Vec<&str> {
     line.split(' ').collect()
+}
+
+/// Fails the test unless a text contains another.
+#[track_caller]
+pub(crate) fn assert_contains(text: &(impl AsRef<str> + ?Sized), part: &str) {
+    let text = text.as_ref();
+    assert!(text.contains(part), "{part:?} is not in {text}");
 }
 
 /// Runs a prepared command.
