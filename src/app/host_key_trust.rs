@@ -13,10 +13,8 @@ use crate::resolve::{Needs, Target};
 use crate::ssh::{self, CheckOptions, Destination, HostKey, KnownHosts, Source, SshError};
 use crate::sys::ownership;
 use crate::types::clone_url::CloneUrl;
-use crate::types::fingerprint::Fingerprint;
-use crate::types::public_key::PublicKey;
-use crate::types::ssh_address::SshHost;
-use crate::types::ssh_settings::SshSettings;
+use crate::types::public_key::{Fingerprint, PublicKey};
+use crate::types::ssh_address::{SshHost, SshSettings};
 
 /// Evidence for a host key that is neither built in nor pinned.
 #[derive(Debug, Clone, Copy, Default)]

@@ -10,9 +10,9 @@ use crate::oauth::{AuthorizationFlow, AuthorizationRequest, OAuthError};
 use crate::types::connection::{
     AuthMethod, BaseUrl, Connection, ConnectionName, Credential, TokenPrefix,
 };
+use crate::types::date::Timestamp;
 use crate::types::oauth::{OAuthSecret, Tokens};
 use crate::types::secret::Secret;
-use crate::types::timestamp::Timestamp;
 
 /// The port of the callback server, unless the connection has another.
 const CALLBACK_PORT: u16 = 47617;

@@ -35,15 +35,15 @@ use std::time::Duration;
 use futures_util::future;
 
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
-use crate::types::commit::{Branch, Signature};
 use crate::types::connection::BaseUrl;
 use crate::types::namespace::{NewProject, Project, Workspace};
-use crate::types::permission::Permission;
+use crate::types::publish_trailer::{Branch, Signature};
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
+use crate::types::repository::Permission;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::scope::Scope;
-use crate::types::ssh_settings::SshSettings;
+use crate::types::ssh_address::SshSettings;
 use crate::types::webhook::WebhookOwner;
 
 /// Cloud may respond with 404 for a new repository at first; these are the pauses between requests, in milliseconds.

@@ -13,10 +13,10 @@ use super::client::{
     ApiError, Authorization, Http, HttpClients, HttpSettings, Request, Trace, WithAuth,
 };
 use crate::types::connection::BaseUrl;
+use crate::types::date::Timestamp;
 use crate::types::deployment::Deployment;
 use crate::types::oauth::Tokens;
 use crate::types::secret::Secret;
-use crate::types::timestamp::Timestamp;
 
 /// An OAuth client: a consumer on Cloud, an incoming application link on Data Center.
 #[derive(Debug)]

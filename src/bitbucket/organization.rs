@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::client::{ApiError, Authorization, Http, HttpClients, HttpSettings, Trace};
 use crate::types::connection::BaseUrl;
+use crate::types::date::{Timestamp, deserialize_lenient};
 use crate::types::secret::Secret;
-use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 /// An API token of a user of an organization.
 #[derive(Debug, Deserialize)]

@@ -6,8 +6,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::client::ApiError;
+use crate::types::date::Timestamp;
 use crate::types::secret::Secret;
-use crate::types::timestamp::Timestamp;
 use crate::types::webhook::{DeliveryCounts, Webhook, WebhookDelivery, WebhookUrl};
 
 /// A webhook with all of its fields, because an update replaces them.

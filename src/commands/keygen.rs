@@ -12,7 +12,7 @@ use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ssh::{self, KeyDescription, KeyFiles, KeyPair};
 use crate::types::clone_url::{CloneUrl, KeyAccess, KeyPage, UrlForm, UrlWarning};
-use crate::types::key_type::KeyType;
+use crate::types::public_key::KeyType;
 use crate::types::secret::Secret;
 use crate::types::shell::{for_git_shell, quote};
 use crate::types::ssh_address::is_alias_name;

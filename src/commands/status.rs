@@ -12,8 +12,7 @@ use crate::error::Error;
 use crate::resolve::{SelectedConnection, SelectionReason, Sources as _};
 use crate::sys::worker_pool;
 use crate::types::connection::{AuthMethod, StoreKind};
-use crate::types::date::Date;
-use crate::types::day_count::DayCount;
+use crate::types::date::{Date, DayCount};
 use crate::types::escape::strip_os_error_code;
 use crate::ui::{CommandOutput, TextWriter, cell};
 

@@ -5,11 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::finding::{Finding, FindingId, Severity};
 use crate::exit_status::ExitStatus;
-use crate::types::date::Date;
-use crate::types::day_count::DayCount;
+use crate::types::date::{Date, DayCount, Timestamp};
 use crate::types::inventory::{Item, ItemKind};
 use crate::types::shell::quote;
-use crate::types::timestamp::Timestamp;
 
 /// NIST SP 800-131A: RSA keys under 2,048 bits are disallowed.
 const MIN_RSA_BITS: u32 = 2048;

@@ -143,8 +143,8 @@ mod tests {
     use crate::bitbucket::{Identity, VisibleRepositories};
     use crate::diagnostics::rules::fixtures::{failure, healthy, options, repository};
     use crate::types::connection::{Credential, TokenLevel, TokenPrefix};
-    use crate::types::permission::Permission;
     use crate::types::purpose::Purpose;
+    use crate::types::repository::Permission;
 
     #[track_caller]
     fn assert_found(

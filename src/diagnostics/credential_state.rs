@@ -5,8 +5,7 @@ use serde::Serialize;
 use super::connection_facts::ConnectionFacts;
 use crate::exit_status::ExitStatus;
 use crate::types::connection::AuthMethod;
-use crate::types::date::Date;
-use crate::types::day_count::DayCount;
+use crate::types::date::{Date, DayCount};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -2,17 +2,12 @@
 
 use std::time::Duration;
 
-use super::credential_facts::CredentialFacts;
+use super::connection_facts::CredentialFacts;
 use super::finding::{Finding, FindingId, Severity};
-use super::machine_facts::MachineFacts;
-use super::route_facts::{HttpRoute, RouteFacts};
+use super::route_facts::{HttpRoute, MachineFacts, RouteFacts};
 use super::rules::server::OLDEST_SUPPORTED_VERSION;
-use super::rules::{
-    credential, git, host_key, http, machine, network, rate_limit, server, ssh, tls,
-};
-use crate::types::date::Date;
-use crate::types::day_count::DayCount;
-use crate::types::timestamp::Timestamp;
+use super::rules::{credential, git, host_key, http, machine, network, server, ssh, tls};
+use crate::types::date::{Date, DayCount, Timestamp};
 
 pub(crate) fn judge(facts: &RouteFacts) -> Vec<Finding> {
     let mut findings = vec![network::url(facts)];
@@ -71,7 +66,7 @@ fn http_steps(route: &HttpRoute, today: Date) -> impl Iterator<Item = Finding> {
         base_url(route),
         clock(route),
         credential(route, today),
-        rate_limit::rate_limit(route),
+        http::rate_limit(route),
     ];
     steps.into_iter().flatten()
 }

@@ -12,29 +12,28 @@
 mod audit;
 mod check;
 mod connection_facts;
-mod credential_facts;
 mod credential_state;
 mod doctor;
 mod finding;
-mod machine_facts;
 pub(crate) mod report;
 mod route_facts;
 mod rules;
 
 pub(crate) use self::audit::{Audit, AuditContext, AuditLimits};
 pub(crate) use self::check::judge as judge_connection;
-pub(crate) use self::connection_facts::{CheckOptions, ConnectionFacts, KeyFacts, RepositoryFacts};
-pub(crate) use self::credential_facts::CredentialFacts;
+pub(crate) use self::connection_facts::{
+    CheckOptions, ConnectionFacts, CredentialFacts, KeyFacts, RepositoryFacts,
+};
 pub(crate) use self::credential_state::CredentialState;
 pub(crate) use self::doctor::{judge as judge_route, judge_machine};
 pub(crate) use self::finding::{Finding, FindingId, Severity, deciding_failure};
-pub(crate) use self::machine_facts::MachineFacts;
 pub(crate) use self::route_facts::{
-    HostKeyFacts, HttpRoute, LoginFacts, RouteFacts, SshConnectError, SshRoute, Timed,
+    HostKeyFacts, HttpRoute, LoginFacts, MachineFacts, RouteFacts, SshConnectError, SshRoute, Timed,
 };
-pub(crate) use self::rules::host_key::trusted as trusted_host_keys;
-pub(crate) use self::rules::scopes::needed as needed_scopes;
-pub(crate) use self::rules::server::OLDEST_SUPPORTED_VERSION;
+pub(crate) use self::rules::{
+    host_key::trusted as trusted_host_keys, scopes::needed as needed_scopes,
+    server::OLDEST_SUPPORTED_VERSION,
+};
 
 #[cfg(test)]
 mod tests {
@@ -45,8 +44,8 @@ mod tests {
     use crate::git::EffectiveConfig;
     use crate::probe::{CertificateSummary, HandshakeInfo, certificate_until_2026_11_22};
     use crate::types::connection::TokenPrefix;
-    use crate::types::ssh_settings::SshSettings;
-    use crate::types::timestamp::Timestamp;
+    use crate::types::date::Timestamp;
+    use crate::types::ssh_address::SshSettings;
 
     /// What `doctor` knows about the connection and the server of `check`.
     fn route(facts: ConnectionFacts) -> RouteFacts {

@@ -1,10 +1,11 @@
-//! The facts of `doctor`: what each step to a server observed, and how long it took. What is `None` was not tried.
+//! The facts of `doctor` about this machine and each step to a server: what was observed, and how long it took. What is
+//! `None` was not tried.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::credential_facts::CredentialFacts;
+use super::connection_facts::CredentialFacts;
 use crate::bitbucket::ServerProbe;
 use crate::error::ErrorSummary;
 use crate::git::EffectiveConfig;
@@ -13,14 +14,11 @@ use crate::probe::{
 };
 use crate::ssh::ProxySetting;
 use crate::types::clone_url::UrlWarning;
-use crate::types::connection::{BaseUrl, ConnectionName};
-use crate::types::date::Date;
-use crate::types::fingerprint::Fingerprint;
-use crate::types::public_key::PublicKey;
+use crate::types::connection::{BaseUrl, ConnectionName, StoreKind};
+use crate::types::date::{Date, Timestamp};
+use crate::types::public_key::{Fingerprint, PublicKey};
 use crate::types::rate_limit::RateLimit;
-use crate::types::ssh_address::SshHost;
-use crate::types::ssh_settings::SshSettings;
-use crate::types::timestamp::Timestamp;
+use crate::types::ssh_address::{SshHost, SshSettings};
 
 /// A value and the time that it took to get it.
 #[derive(Debug)]
@@ -166,4 +164,16 @@ pub(crate) struct LoginFacts {
     /// The server ended the connection because of too many keys.
     pub(crate) too_many_keys: bool,
     pub(crate) agent_keys: Option<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) struct MachineFacts {
+    /// The number of saved connections, or why the configuration cannot be read.
+    pub(crate) connections: Timed<Result<usize, ErrorSummary>>,
+    /// The default store for secrets, or why it cannot be used.
+    pub(crate) store: Timed<Result<StoreKind, ErrorSummary>>,
+    /// The version of `ssh`.
+    pub(crate) ssh: Timed<Result<String, ErrorSummary>>,
+    /// The version of `git`.
+    pub(crate) git: Timed<Result<String, ErrorSummary>>,
 }

@@ -1,10 +1,11 @@
-//! Running git. The environment of a hook or an alias must not lead it to another repository.
+//! Running git, and why it failed. The environment of a hook or an alias must not lead it to another repository.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::error::GitError;
-use crate::sys::subprocess::{self, CommandSpec, ProcessOutput, Stderr};
+use thiserror::Error;
+
+use crate::sys::subprocess::{self, CommandSpec, ProcessError, ProcessOutput, Stderr};
 
 /// The time limit of a command that only reads or changes configuration, unless `--timeout` says otherwise.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -170,4 +171,27 @@ pub(super) fn exact_regex(value: &str) -> String {
     }
     pattern.push('$');
     pattern
+}
+
+#[derive(Debug, Error)]
+pub(crate) enum GitError {
+    /// Git could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error("git failed: {0}")]
+    CommandFailed(String),
+    /// With git's own words.
+    #[error("git clone into {dir} failed: {reason}")]
+    Clone { dir: String, reason: String },
+    /// The server did not respond in time.
+    #[error("git did not end within {} seconds", .0.as_secs_f32())]
+    TimedOut(Duration),
+    /// The configuration of the checkout is unknown.
+    #[error("git cannot read this checkout: {0}")]
+    UnreadableCheckout(String),
+    #[error("this directory is not in a git checkout")]
+    NotARepository,
+    /// The directory of a service is not in this checkout.
+    #[error("{0} is not a directory in this checkout")]
+    NotADirectory(String),
 }

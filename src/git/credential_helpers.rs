@@ -1,7 +1,8 @@
 //! Credential helpers in git's configuration (`credential.<url>.helper`): added and removed, other entries kept in order.
 
-use super::command::{config_get, entries, exact_regex, git, rev_parse_prefix, run_modifying};
-use super::error::GitError;
+use super::command::{
+    GitError, config_get, entries, exact_regex, git, rev_parse_prefix, run_modifying,
+};
 use crate::sys::subprocess::CommandSpec;
 
 /// A configuration file of git.

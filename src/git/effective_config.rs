@@ -1,7 +1,6 @@
 //! Git's own configuration for a server: version, proxy, trusted certificates, and what leads it another way.
 
-use super::command::{config_get, entries, git, run_required};
-use super::error::GitError;
+use super::command::{GitError, config_get, entries, git, run_required};
 use super::remotes::Rewrites;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

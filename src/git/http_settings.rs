@@ -3,9 +3,8 @@
 
 use serde::{Serialize, Serializer};
 
-use super::command::{config_get, entries, run_modifying};
+use super::command::{GitError, config_get, entries, run_modifying};
 use super::credential_helpers::ConfigScope;
-use super::error::GitError;
 use crate::types::connection::NetworkSettings;
 
 /// A setting, by its name below `http.<url>`.

@@ -8,27 +8,22 @@ mod command;
 mod credential;
 mod credential_helpers;
 mod effective_config;
-mod error;
 mod http_settings;
-mod lfs;
 mod push_error;
 mod remotes;
 mod ssh_command;
 mod temp_repository;
-mod tracked_files;
 
-pub(crate) use checkout::Checkout;
+pub(crate) use checkout::{Checkout, tracked_files_containing};
 pub(crate) use clone::CloneSpec;
-pub(crate) use collect_files::{SourceDirError, collect_files};
+pub(crate) use collect_files::{SourceDirError, collect_files, pointer_hash};
+pub(crate) use command::GitError;
 pub use credential::{CredentialRequest, CredentialResponse};
 pub(crate) use credential_helpers::{ConfigScope, HelperConfig};
 pub(crate) use effective_config::{EffectiveConfig, Setting, view};
-pub(crate) use error::GitError;
 pub(crate) use http_settings::{HttpSetting, HttpSettings};
-pub(crate) use lfs::pointer_hash;
 pub(crate) use push_error::PushError;
 pub(crate) use ssh_command::{
     CloneCommand, clone, is_complete_clone, remotes_of, set_ssh_command, ssh_command,
 };
 pub(crate) use temp_repository::{FULL_DEPTH, NewCommit, PushTarget, TempRepository, TreeListing};
-pub(crate) use tracked_files::tracked_files_containing;

@@ -1,15 +1,14 @@
 //! Checkouts with a key of their own: `core.sshCommand`, remotes, and clones.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 use super::command::{
-    config_get, entries, git_in, git_without_repo_env, reason, run_modifying, run_optional,
+    GitError, config_get, entries, git_in, git_without_repo_env, reason, run_modifying,
+    run_optional,
 };
-use super::error::GitError;
 use super::remotes;
 use crate::sys::atomic_file::rename;
 use crate::sys::signals;

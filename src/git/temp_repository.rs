@@ -6,10 +6,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
 use tempfile::TempDir;
 use url::Url;
@@ -18,10 +17,9 @@ use super::command::git_isolated;
 use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable};
 use crate::sys::signals::{self, DeferGuard};
 use crate::sys::subprocess::{ProcessOutput, Stderr};
-use crate::types::commit::{Branch, Commit, Signature};
 use crate::types::connection::NetworkSettings;
 use crate::types::loopback;
-use crate::types::publish_trailer::ChangedPaths;
+use crate::types::publish_trailer::{Branch, ChangedPaths, Commit, Signature};
 use crate::types::secret::Secret;
 use crate::types::tree_diff::{FileContent, FileMode, LocalFile, TreeEntry};
 

@@ -12,10 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::migrate::fix::{Fix, FixKind, TextEdit};
 use crate::types::cloud_hosts::{RETIRED_SSH as OLD_SSH_HOST, SSH as NEW_SSH_HOST, SSH_SERVERS};
-use crate::types::fingerprint::Fingerprint;
 use crate::types::host_keys::{built_in_keys, retirement_reason};
 use crate::types::host_pattern::matches_any;
-use crate::types::public_key::PublicKey;
+use crate::types::public_key::{Fingerprint, PublicKey};
 use crate::types::ssh_address::SshHost;
 
 /// No server of Bitbucket Cloud has such a key.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::git_config_file::ConfigFile;
 use crate::sys::backup_file::read_regular_file;
-use crate::sys::path_bytes::path_from_bytes;
+use crate::sys::regular_file::path_from_bytes;
 
 /// The directories of git in a bare repository (gitrepository-layout(5)), and of Git LFS.
 const GIT_DIR_ENTRIES: [&str; 11] = [

@@ -5,22 +5,21 @@
 //! are served by one thread.
 
 use std::collections::VecDeque;
-use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{io, thread};
 
+use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::AbortHandle;
 use tokio::time;
 use url::Url;
+use zeroize::Zeroizing;
 
-use super::callback_page::{self, Page};
-use super::error::OAuthError;
-use super::pasted_lines::PastedLines;
 use super::redirect::{NotRedirect, Redirect};
 use crate::types::secret::Secret;
 
@@ -142,7 +141,7 @@ impl PendingBrowser {
     /// Sends the page with the result. A browser that was closed sees none.
     pub(super) async fn respond(self, page: Page) {
         if let Some(mut stream) = self.0 {
-            let _written = write(&mut stream, &callback_page::response(page)).await;
+            let _written = write(&mut stream, &page_response(page)).await;
         }
     }
 }
@@ -188,9 +187,9 @@ async fn handle(
 ) -> io::Result<()> {
     let request = time::timeout(IO_TIMEOUT, Request::read(&mut stream)).await??;
     let response = match sign_in.respond(&request) {
-        Response::Page(page) => callback_page::response(page),
+        Response::Page(page) => page_response(page),
         Response::SignInPage(start) => {
-            callback_page::redirect(start.authorization_url.as_str(), &start.cookie)
+            redirect_response(start.authorization_url.as_str(), &start.cookie)
         }
         Response::Redirect(redirect) => {
             // The page follows when the code is exchanged. After the first redirect there is no receiver.
@@ -265,6 +264,153 @@ impl SignIn {
             Err(_) => Response::Page(Page::Unexpected),
         }
     }
+}
+
+/// The most that is read, in bytes.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// Reads lines until it is dropped. Later prompts then get the input.
+#[derive(Debug)]
+pub(super) struct PastedLines {
+    is_stopped: Arc<AtomicBool>,
+}
+
+impl PastedLines {
+    pub(super) fn read(mut on_line: impl FnMut(&str) + Send + 'static) -> Self {
+        let is_stopped = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&is_stopped);
+        thread::spawn(move || {
+            let mut text = Zeroizing::new(Vec::with_capacity(8 * 1024));
+            while !stop.load(Ordering::SeqCst) && text.len() < MAX_BYTES {
+                let mut chunk = Zeroizing::new([0; 4096]);
+                match read_available(chunk.as_mut()) {
+                    Ok(None) => continue,
+                    Ok(Some(0)) | Err(_) => break,
+                    Ok(Some(length)) => text.extend(chunk.iter().take(length)),
+                }
+                while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+                    let line: Zeroizing<Vec<u8>> = Zeroizing::new(text.drain(..=end).collect());
+                    on_line(&String::from_utf8_lossy(&line));
+                }
+            }
+            if !text.is_empty() {
+                on_line(&String::from_utf8_lossy(&text));
+            }
+        });
+        Self { is_stopped }
+    }
+}
+
+impl Drop for PastedLines {
+    fn drop(&mut self) {
+        self.is_stopped.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Reads what is there; `None` where nothing is there yet.
+#[cfg(unix)]
+fn read_available(buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = io::stdin();
+    // How soon the input is left to others.
+    let interval = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
+    let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
+    match poll(&mut polled, Some(&interval)) {
+        Ok(0) | Err(rustix::io::Errno::INTR) => Ok(None),
+        Ok(_) => Ok(Some(rustix::io::read(&stdin, buffer)?)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(unix))]
+fn read_available(buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    use std::io::Read as _;
+    io::stdin().lock().read(buffer).map(Some)
+}
+
+/// Why a browser login failed.
+#[derive(Debug, Error)]
+pub(crate) enum OAuthError {
+    /// The callback server cannot be started.
+    #[error("cannot listen on port {port}: {source}")]
+    Port { port: u16, source: io::Error },
+    /// With the reason that the redirect contains.
+    #[error("access not granted: {0}")]
+    Denied(String),
+    #[error("no sign-in within {} seconds", timeout.as_secs())]
+    TimedOut {
+        timeout: Duration,
+        /// No browser was opened here: the redirect URL could be pasted.
+        accepts_paste: bool,
+    },
+    /// The website's URL cannot have a path.
+    #[error("the website's URL cannot be used to sign in")]
+    Website,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    /// The server exchanged the code for tokens.
+    SignedIn,
+    /// The server rejected the code.
+    Refused,
+    /// The redirect contains an error.
+    Denied,
+    /// The request is not the redirect of this sign-in, or comes from another browser.
+    Unexpected,
+    /// The page that begins the sign-in was requested before.
+    Used,
+}
+
+/// The whole HTTP response.
+fn page_response(page: Page) -> String {
+    let (status, title, text) = match page {
+        Page::SignedIn => (
+            "200 OK",
+            "Signed in",
+            "You can close this page and return to the terminal.",
+        ),
+        Page::Refused => ("200 OK", "Sign-in failed", "See the error in the terminal."),
+        Page::Denied => (
+            "200 OK",
+            "Access was not granted",
+            "Nothing was changed. Return to the terminal to try again.",
+        ),
+        Page::Unexpected => (
+            "400 Bad Request",
+            "Unexpected request",
+            "Open the URL shown in the terminal to sign in.",
+        ),
+        Page::Used => (
+            "410 Gone",
+            "URL already used",
+            "The URL works once. Run the command again, and sign in with the browser that opens.",
+        ),
+    };
+    let body = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title} – bbconnect</title>\n\
+         <style>:root{{color-scheme:light dark}}body{{font:1.125rem/1.5 system-ui,sans-serif;max-width:36rem;\
+         margin:15vh auto;padding:0 1.5rem}}</style>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n</main>\n</html>\n"
+    );
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
+         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\nReferrer-Policy: no-referrer\r\n\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The response that sends the browser elsewhere, with a cookie for the way back. The redirect of the server is a top-level
+/// navigation, with which `Lax` cookies are sent.
+fn redirect_response(url: &str, cookie: &str) -> String {
+    format!(
+        "HTTP/1.1 302 Found\r\nLocation: {url}\r\nSet-Cookie: {cookie}; Path=/callback; HttpOnly; SameSite=Lax\r\n\
+         Referrer-Policy: no-referrer\r\nCache-Control: no-store\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
 }
 
 #[cfg(test)]

@@ -3,10 +3,7 @@
 //! Authorization code (RFC 6749, section 4.1) with PKCE (RFC 7636); the redirect goes to loopback (RFC 8252, section 7.3),
 //! on a fixed port, because Bitbucket compares the whole callback URL.
 
-mod callback_page;
 mod callback_server;
-mod error;
-mod pasted_lines;
 mod redirect;
 
 use std::sync::atomic::AtomicBool;
@@ -18,10 +15,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng as _;
 use url::Url;
 
-pub(crate) use self::error::OAuthError;
+pub(crate) use self::callback_server::OAuthError;
 
-use self::callback_page::Page;
-use self::callback_server::{CallbackServer, PendingBrowser, SignIn, StartPage, WaitOptions};
+use self::callback_server::{CallbackServer, Page, PendingBrowser, SignIn, StartPage, WaitOptions};
 use self::redirect::CALLBACK_PATH;
 use crate::types::deployment::Deployment;
 use crate::types::secret::Secret;

@@ -3,7 +3,6 @@
 
 mod banner;
 mod certificate;
-mod dns;
 mod proxy;
 mod tcp;
 mod tls;
@@ -14,7 +13,6 @@ pub(crate) use banner::{BannerResult, DetectedProtocol, read_banner};
 pub(crate) use certificate::CertificateSummary;
 #[cfg(test)]
 pub(crate) use certificate::certificate_until_2026_11_22;
-pub(crate) use dns::{DnsError, resolve};
 pub(crate) use proxy::{Proxy, ProxyError, ProxyKind, connect_via};
-pub(crate) use tcp::{TcpError, TcpFailure, connect};
+pub(crate) use tcp::{DnsError, TcpError, TcpFailure, connect, resolve};
 pub(crate) use tls::{HandshakeInfo, TlsError, handshake};

@@ -10,8 +10,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::banner::{DetectedProtocol, is_timeout};
-use super::dns::{DnsError, resolve};
-use super::tcp::{TcpConnection, TcpError, connect};
+use super::tcp::{DnsError, TcpConnection, TcpError, connect, resolve};
 use crate::sys::proxy::{ProxyVariables, intercept};
 
 /// A proxy that requests use: the connection's, or that of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.

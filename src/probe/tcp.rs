@@ -1,10 +1,13 @@
-//! TCP connections to one of a host's addresses.
+//! Name resolution and TCP connections.
 
-use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use thiserror::Error;
+
+use crate::types::loopback;
 
 /// Why an address did not accept a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +104,46 @@ pub(crate) fn connect(
         }
     }
     Err(TcpError { tried: failed })
+}
+
+/// Why a name has no address.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum DnsError {
+    /// The name is unknown, or no name server was reached: the system does not distinguish them.
+    #[error("{0}")]
+    Failed(String),
+    #[error("no response in time")]
+    TimedOut,
+}
+
+/// The addresses of a host, in the system's order. Names of this machine are not looked up.
+pub(crate) fn resolve(
+    host: &str,
+    port: u16,
+    timeout: Duration,
+) -> Result<Vec<SocketAddr>, DnsError> {
+    let host = host.trim_matches(['[', ']']).to_owned();
+    if loopback::is_name(&host) {
+        let addresses = loopback::ADDRESSES.map(|address| SocketAddr::new(address, port));
+        return Ok(addresses.to_vec());
+    }
+    let (sender, receiver) = mpsc::channel();
+    // The system call cannot be interrupted; the thread is left behind.
+    thread::spawn(move || {
+        let addresses = (host.as_str(), port).to_socket_addrs();
+        drop(sender.send(addresses.map(Iterator::collect::<Vec<_>>)));
+    });
+    match receiver.recv_timeout(timeout) {
+        Ok(Ok(addresses)) if addresses.is_empty() => {
+            Err(DnsError::Failed("no address for this name".to_owned()))
+        }
+        Ok(Ok(mut addresses)) => {
+            addresses.dedup();
+            Ok(addresses)
+        }
+        Ok(Err(error)) => Err(DnsError::Failed(error.to_string())),
+        Err(_) => Err(DnsError::TimedOut),
+    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::request::Needs;
+use super::request::{Needs, SshConnection};
 use super::server::{git_base_urls, is_on_server, is_same_server};
-use super::ssh_connection::SshConnection;
 use crate::types::clone_url::CloneUrl;
 use crate::types::connection::{
     AuthMethod, BaseUrl, Connection, ConnectionName, Credential, Origin, TokenLevel,

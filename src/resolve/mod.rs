@@ -8,14 +8,10 @@ mod request;
 mod resolver;
 mod selected;
 mod server;
-mod sources;
-mod ssh_connection;
 
 pub(crate) use matching::git_username;
 pub(crate) use repository::{RepositorySource, ResolvedRepository, connection_repository};
-pub(crate) use request::{Needs, Request, Target};
+pub(crate) use request::{Needs, Request, SshConnection, Target, is_clone_url_of};
 pub(crate) use resolver::{Resolved, resolve};
-pub(crate) use selected::{SelectedConnection, SelectionReason};
+pub(crate) use selected::{SelectedConnection, SelectionReason, Sources};
 pub(crate) use server::{git_base_urls, git_http_url};
-pub(crate) use sources::Sources;
-pub(crate) use ssh_connection::{SshConnection, is_clone_url_of};

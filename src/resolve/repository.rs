@@ -5,11 +5,9 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::precedence::{REPOSITORY_RULES, RepositoryRule};
-use super::request::{Request, Target};
-use super::selected::{SelectedConnection, SelectionReason};
+use super::request::{Request, SshConnection, Target};
+use super::selected::{SelectedConnection, SelectionReason, Sources};
 use super::server::is_on_server;
-use super::sources::Sources;
-use super::ssh_connection::SshConnection;
 use crate::bitbucket::Bitbucket;
 use crate::error::Error;
 use crate::git::Checkout;

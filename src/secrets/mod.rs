@@ -3,7 +3,6 @@
 mod bound_secret;
 mod chunks;
 mod command;
-mod command_records;
 mod crypto;
 mod encrypted_file;
 mod error;
@@ -11,8 +10,7 @@ mod keyring;
 mod passphrase_cache;
 
 pub(crate) use bound_secret::BoundSecret;
-pub(crate) use command::{output_of_command, secret_from_command};
-pub(crate) use command_records::{CommandRecord, CommandRecords};
+pub(crate) use command::{CommandRecord, CommandRecords, output_of_command, secret_from_command};
 pub(crate) use encrypted_file::EncryptedFile;
 pub(crate) use error::StoreError;
 pub(crate) use keyring::Keyring;

@@ -3,10 +3,9 @@
 //! This is the only file that interprets the messages of `ssh`. It has no other interface: every failure of a login is exit
 //! status 255.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
 use super::SshError;
 use super::client_options::ClientOptions;
@@ -14,9 +13,8 @@ use super::error::TOO_MANY_KEYS;
 use super::host_config::{ConfigRoute, Destination};
 use crate::sys::atomic_file;
 use crate::sys::subprocess::{CommandSpec, ProcessError, Stderr};
-use crate::types::fingerprint::Fingerprint;
 use crate::types::host_keys;
-use crate::types::public_key::{PublicKey, known_hosts_keys};
+use crate::types::public_key::{Fingerprint, PublicKey, known_hosts_keys};
 use crate::types::ssh_address::{SshHost, SshRemote};
 
 /// Longest part of the messages that is shown, in characters.

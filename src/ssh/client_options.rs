@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::SshError;
 use super::host_config::ConfigRoute;
 use super::key_paths::next_key_path;
-use crate::types::fingerprint::Fingerprint;
+use crate::types::public_key::Fingerprint;
 use crate::types::shell::for_git_shell;
 
 /// The key and the host keys for a login.

@@ -10,8 +10,8 @@ use super::key_paths::public_path;
 use crate::sys::atomic_file::LOCK_HINT;
 use crate::sys::ownership;
 use crate::sys::subprocess::ProcessError;
-use crate::types::fingerprint::Fingerprint;
 use crate::types::hint::Hint;
+use crate::types::public_key::Fingerprint;
 use crate::types::shell::{Shell, quote};
 use crate::types::ssh_address::SshHost;
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::rsa::{self, RsaError};
 use crate::types::clone_url::CloneUrl;
 use crate::types::escape::needs_escape;
-use crate::types::key_type::KeyType;
+use crate::types::public_key::KeyType;
 use crate::types::secret::Secret;
 
 /// Why no key pair was generated.

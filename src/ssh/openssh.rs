@@ -1,5 +1,5 @@
-//! Queries to the programs of OpenSSH: the host keys of a server, the user's known hosts, the version. Nothing is
-//! changed.
+//! Queries to the programs of OpenSSH: the host keys of a server, the user's known hosts, the keys of the agent, the
+//! version. Nothing is changed.
 
 use std::path::Path;
 use std::time::Duration;
@@ -73,4 +73,34 @@ pub(crate) fn version() -> Result<String, SshError> {
     let command = CommandSpec::new("ssh").args(["-V"]).new_process_group();
     let output = command.stderr(Stderr::Capture).run(LOCAL_LIMIT)?;
     Ok(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The number of keys in the agent. `None` if there is no agent.
+pub(crate) fn agent_keys() -> Option<usize> {
+    list_agent().map(|lines| lines.len())
+}
+
+/// Whether the agent has a key, so that its passphrase is not needed.
+pub(crate) fn agent_has(key: &PublicKey) -> bool {
+    let lines = list_agent().unwrap_or_default();
+    let mut keys = lines
+        .iter()
+        .filter_map(|line| line.parse::<PublicKey>().ok());
+    keys.any(|known| known.fingerprint() == key.fingerprint())
+}
+
+/// The public keys of the agent, one per line.
+fn list_agent() -> Option<Vec<String>> {
+    let command = CommandSpec::new("ssh-add").args(["-L"]).env("LC_ALL", "C");
+    let command = command.new_process_group().stderr(Stderr::Null);
+    let output = command.run(LIMIT).ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // ssh-add(1): 1 stands for an empty agent, 2 for no agent.
+    match output.status.code() {
+        Some(0) => Some(text.lines().map(str::to_owned).collect()),
+        Some(1) => Some(Vec::new()),
+        _ => None,
+    }
 }

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::{Builder, NamedTempFile};
 
-use crate::sys::file_in_use;
 use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
 use crate::sys::signals;
 #[cfg(target_os = "linux")]
-use crate::types::timestamp::Timestamp;
+use crate::types::date::Timestamp;
 
 /// How long another process may hold a lock, unless `--timeout` says otherwise.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,7 +67,7 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
 
 /// Renames a file or a directory.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    file_in_use::retry(|| fs::rename(from, to))
+    regular_file::retry_in_use(|| fs::rename(from, to))
 }
 
 /// Creates an empty temporary file, with a mode that the umask may narrow.

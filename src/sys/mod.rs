@@ -7,14 +7,12 @@ pub(crate) mod atomic_file;
 pub(crate) mod backup_file;
 #[cfg(windows)]
 mod console_events;
-mod file_in_use;
 #[cfg(windows)]
 mod job_object;
 pub(crate) mod memory;
 pub(crate) mod ownership;
 #[cfg(target_os = "linux")]
 mod parent_death;
-pub(crate) mod path_bytes;
 pub(crate) mod proxy;
 pub(crate) mod regular_file;
 pub(crate) mod signals;

@@ -3,14 +3,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
-
-use super::file_in_use;
 
 /// The limit for configuration, in bytes.
 pub(crate) const MAX_CONFIG_BYTES: u64 = 16 * 1024 * 1024;
@@ -20,7 +18,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     without_waiting(&mut options);
-    let file = file_in_use::retry(|| options.open(path))?;
+    let file = retry_in_use(|| options.open(path))?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
@@ -181,4 +179,42 @@ mod tests {
         let endless = read_within(Path::new("/dev/zero"), 99, Duration::from_secs(30));
         assert_eq!(endless.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
+}
+
+/// How long another process may use a file.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Interval between two attempts. Readers in a loop leave only short gaps.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Repeats an attempt on Windows until the file is no longer in use.
+pub(super) fn retry_in_use<T>(attempt: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        match attempt() {
+            Err(error) if cfg!(windows) && is_in_use(&error) && Instant::now() < deadline => {
+                thread::sleep(POLL_INTERVAL);
+            }
+            result => return result,
+        }
+    }
+}
+
+fn is_in_use(error: &io::Error) -> bool {
+    const ERROR_SHARING_VIOLATION: i32 = 32;
+    error.kind() == io::ErrorKind::PermissionDenied
+        || error.raw_os_error() == Some(ERROR_SHARING_VIOLATION)
+}
+
+/// `None` where this system cannot have such a path: Windows requires UTF-8.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems require UTF-8")]
+pub(crate) fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+    Some(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn path_from_bytes(bytes: &[u8]) -> Option<PathBuf> {
+    str::from_utf8(bytes).ok().map(PathBuf::from)
 }

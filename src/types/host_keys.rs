@@ -1,8 +1,7 @@
 //! The host keys of Bitbucket Cloud, which are built in, and revoked host keys.
 
 use crate::types::cloud_hosts::{RETIRED_SSH, SSH_SERVERS};
-use crate::types::fingerprint::Fingerprint;
-use crate::types::public_key::PublicKey;
+use crate::types::public_key::{Fingerprint, PublicKey};
 use crate::types::ssh_address::SshHost;
 
 /// The keys of Bitbucket Cloud's SSH servers, in force since 2023-06-20, as published at <https://bitbucket.org/site/ssh> and

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::date::Date;
-use super::timestamp::Timestamp;
+use super::date::{Date, Timestamp};
 use crate::types::shell::quote;
 
 #[derive(

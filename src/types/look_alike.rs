@@ -71,66 +71,39 @@ pub(crate) fn is_other_domain(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     #[test]
     fn look_alikes_are_found() {
-        for (user, host, saved, expected) in [
-            (
-                Some("bitbucket.org"),
-                "evil.test",
-                &[][..],
-                Some("bitbucket.org"),
-            ),
-            (
-                Some("Bitbucket.org"),
-                "evil.test",
-                &[],
-                Some("bitbucket.org"),
-            ),
-            (
-                Some("jane@bitbucket.org"),
-                "evil.test",
-                &[],
-                Some("bitbucket.org"),
-            ),
-            (Some("git.acme.com"), "evil.test", &[], Some("git.acme.com")),
-            (
-                Some("git.acme"),
-                "evil.test",
-                &["git.acme"],
-                Some("git.acme"),
-            ),
-            (None, "bitbucket.org.evil.test", &[], Some("bitbucket.org")),
-            (None, "evil-bitbucket.org", &[], Some("bitbucket.org")),
-            (None, "bitbucket.organic.test", &[], Some("bitbucket.org")),
-            (
-                None,
-                "git.acme.example.evil.test",
-                &["git.acme.example"],
-                Some("git.acme.example"),
-            ),
-            (Some("jane.doe"), "git.acme.example", &[], None),
-            (Some("jane@acme.example"), "bitbucket.org", &[], None),
-            (Some("jane@bitbucket.org"), "bitbucket.org", &[], None),
-            (Some("git"), "bitbucket.org", &[], None),
-            (None, "ssh.bitbucket.org", &[], None),
-            (None, "www.bitbucket.org", &["bitbucket.org"], None),
-            (None, "my-git.acme.example", &["git.acme.example"], None),
-            (
-                None,
-                "my-acme.example",
-                &["acme.example"],
-                Some("acme.example"),
-            ),
-            (None, "bitbucket.example.com", &[], None),
-            (None, "stash", &["stash"], None),
-            (None, "stash.acme.example", &["stash"], None),
-        ] {
-            assert_eq!(
-                find(user, host, saved).as_deref(),
-                expected,
-                "{user:?} {host}"
-            );
+        for (case, expected) in test_rows(
+            "
+            bitbucket.org evil.test - => bitbucket.org
+            Bitbucket.org evil.test - => bitbucket.org
+            jane@bitbucket.org evil.test - => bitbucket.org
+            git.acme.com evil.test - => git.acme.com
+            git.acme evil.test git.acme => git.acme
+            - bitbucket.org.evil.test - => bitbucket.org
+            - evil-bitbucket.org - => bitbucket.org
+            - bitbucket.organic.test - => bitbucket.org
+            - git.acme.example.evil.test git.acme.example => git.acme.example
+            jane.doe git.acme.example - => -
+            jane@acme.example bitbucket.org - => -
+            jane@bitbucket.org bitbucket.org - => -
+            git bitbucket.org - => -
+            - ssh.bitbucket.org - => -
+            - www.bitbucket.org bitbucket.org => -
+            - my-git.acme.example git.acme.example => -
+            - my-acme.example acme.example => acme.example
+            - bitbucket.example.com - => -
+            - stash stash => -
+            - stash.acme.example stash => -
+            ",
+        ) {
+            let columns: Vec<_> = case.split(' ').collect();
+            let [user, host, saved] =
+                [0, 1, 2].map(|at| Some(columns[at]).filter(|name| *name != "-"));
+            let found = find(user, host.unwrap(), saved.as_slice());
+            assert_eq!(found.as_deref().unwrap_or("-"), expected, "{case}");
         }
     }
 

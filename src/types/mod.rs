@@ -5,14 +5,11 @@ pub(crate) mod action;
 pub(crate) mod auth_failure_help;
 pub(crate) mod clone_url;
 pub(crate) mod cloud_hosts;
-pub(crate) mod commit;
 pub(crate) mod connection;
 pub(crate) mod counted;
 pub(crate) mod date;
-pub(crate) mod day_count;
 pub(crate) mod deployment;
 pub(crate) mod escape;
-pub(crate) mod fingerprint;
 pub(crate) mod git_dir_name;
 pub(crate) mod git_url;
 pub(crate) mod hint;
@@ -20,13 +17,11 @@ pub(crate) mod host_keys;
 pub(crate) mod host_pattern;
 pub(crate) mod inventory;
 pub(crate) mod json_pointer;
-pub(crate) mod key_type;
 pub(crate) mod look_alike;
 pub(crate) mod loopback;
 pub(crate) mod namespace;
 pub(crate) mod oauth;
 pub(crate) mod operation;
-pub(crate) mod permission;
 pub(crate) mod pipelines;
 pub(crate) mod public_key;
 pub(crate) mod publish_trailer;
@@ -41,12 +36,16 @@ pub(crate) mod secret;
 pub(crate) mod server_link;
 pub(crate) mod shell;
 pub(crate) mod ssh_address;
-pub(crate) mod ssh_settings;
-pub(crate) mod timestamp;
-pub(crate) mod token_owner;
 pub(crate) mod token_page;
 pub(crate) mod token_prefix;
 pub(crate) mod tree_diff;
-pub(crate) mod user_slug;
 pub(crate) mod version;
 pub(crate) mod webhook;
+
+/// The rows of a table of test cases, one a line: what is left and right of `=>`.
+#[cfg(test)]
+pub(crate) fn test_rows(table: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = table.lines().map(str::trim);
+    let rows = lines.filter(|line| !line.is_empty());
+    rows.map(|line| line.split_once(" => ").expect("a row has an arrow"))
+}

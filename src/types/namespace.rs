@@ -1,4 +1,4 @@
-//! Workspaces and projects.
+//! Workspaces, projects, and the slugs of users.
 
 use serde::Serialize;
 
@@ -47,4 +47,13 @@ impl NewProject {
         let all = [key, name, visibility, description];
         all.into_iter().flatten().collect()
     }
+}
+
+/// The slug that a server derives from most user names: reserved characters of URLs become `_`. Some servers have others,
+/// such as small letters.
+pub(crate) fn user_slug(name: &str) -> String {
+    const REPLACED: &str = ":/?#@!$&'()*+,;=%\\[]";
+    name.chars()
+        .map(|c| if REPLACED.contains(c) { '_' } else { c })
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! Public keys on one line, as OpenSSH writes them: algorithm, base64, comment.
+//! Public keys on one line, as OpenSSH writes them (algorithm, base64, comment), their fingerprints, and the types of keys
+//! that can be generated.
 //!
 //! Not `ssh_key::PublicKey`: servers and agents hold keys that the crate rejects or does not know (DSA, weak RSA,
 //! certificates, new algorithms). They must still be listed, compared and passed on byte for byte.
@@ -6,12 +7,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 use super::escape::needs_escape;
-use super::fingerprint::Fingerprint;
 
 /// A key of 16,384 bits has less than 3,000 characters.
 const MAX_CHARS: usize = 16 * 1024;
@@ -187,6 +189,117 @@ pub(crate) fn known_hosts_keys(lines: &[u8]) -> Vec<PublicKey> {
     keys.collect()
 }
 
+/// Text form: `SHA256:` and the hash in base64 without padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Fingerprint([u8; 32]);
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("expected a fingerprint: SHA256: and 43 characters")]
+pub(crate) struct ParseFingerprintError;
+
+impl Fingerprint {
+    /// From a public key in SSH's binary form (RFC 4253, section 6.6).
+    pub(crate) fn from_key_blob(blob: &[u8]) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, blob).as_ref());
+        Self(hash)
+    }
+
+    /// The picture that `ssh-keygen -lv` draws, with a header such as `[RSA 4096]`.
+    pub(crate) fn to_randomart(self, header: &str) -> String {
+        ssh_key::Fingerprint::Sha256(self.0).to_randomart(header)
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = ParseFingerprintError;
+
+    /// Servers differ: the prefix may be missing, the base64 may be padded.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim().trim_end_matches('=');
+        let encoded = match text.split_once(':') {
+            None => text,
+            Some((hash, encoded)) if hash.eq_ignore_ascii_case("sha256") => encoded,
+            Some(_) => return Err(ParseFingerprintError),
+        };
+        let fingerprint = format!("SHA256:{encoded}").parse::<ssh_key::Fingerprint>();
+        let hash = fingerprint.ok().and_then(ssh_key::Fingerprint::sha256);
+        hash.map(Self).ok_or(ParseFingerprintError)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ssh_key::Fingerprint::Sha256(self.0).fmt(f)
+    }
+}
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Bitbucket Cloud accepts all three; Data Center accepts RSA, and ECDSA since 7.10
+/// (<https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum KeyType {
+    /// ECDSA on the curve P-256.
+    #[value(name = "ecdsa-256", alias = "ecdsa")]
+    Ecdsa256,
+    /// RSA with 4,096 bits.
+    #[value(name = "rsa-4096", alias = "rsa")]
+    Rsa4096,
+    /// Ed25519.
+    #[value(name = "ed25519")]
+    Ed25519,
+}
+
+impl KeyType {
+    /// The name on the command line, in file names and in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ecdsa256 => "ecdsa-256",
+            Self::Rsa4096 => "rsa-4096",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+
+    /// The size that `ssh-keygen -l` shows, in bits.
+    pub(crate) fn bits(self) -> u32 {
+        match self {
+            Self::Ecdsa256 | Self::Ed25519 => 256,
+            Self::Rsa4096 => 4096,
+        }
+    }
+
+    /// The name that OpenSSH prints, also in the header of randomart.
+    pub(crate) fn openssh_name(self) -> &'static str {
+        match self {
+            Self::Ecdsa256 => "ECDSA",
+            Self::Rsa4096 => "RSA",
+            Self::Ed25519 => "ED25519",
+        }
+    }
+}
+
+impl fmt::Display for KeyType {
+    /// For messages: `ECDSA 256`, `RSA 4096`, `Ed25519`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ecdsa256 => "ECDSA 256",
+            Self::Rsa4096 => "RSA 4096",
+            Self::Ed25519 => "Ed25519",
+        })
+    }
+}
+
+impl Serialize for KeyType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,6 +351,38 @@ mod tests {
             assert_eq!(
                 text.parse::<PublicKey>().unwrap_err(),
                 ParsePublicKeyError::Malformed,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_fingerprint_is_parsed() {
+        let shown = "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM";
+        for text in [
+            shown,
+            " sha256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM=\n",
+            "ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SM",
+        ] {
+            assert_eq!(
+                text.parse::<Fingerprint>()
+                    .map(|fingerprint| fingerprint.to_string()),
+                Ok(shown.to_owned()),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "SHA256:",
+            "SHA256:ybgm",
+            "MD5:97:8c:1b:f2:6f:14:6b:5c:3b:ec:aa:46:46:74:7c:40",
+            "97:8c:1b:f2:6f:14:6b:5c:3b:ec:aa:46:46:74:7c:40",
+            "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3S!",
+            "SHA256:ybgmFkzwOSotHTHLJgHO0QN8L0xErw6vd0VhFA9m3SMA",
+        ] {
+            assert_eq!(
+                text.parse::<Fingerprint>(),
+                Err(ParseFingerprintError),
                 "{text}"
             );
         }

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::permission::Permission;
+use super::repository::Permission;
 use super::scope::{Scope, ScopeSystem, all_known};
 
 /// What a credential is used for.

@@ -4,13 +4,10 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::date::Date;
-use super::day_count::DayCount;
+use super::date::{Date, DayCount, Timestamp};
 use super::deployment::Deployment;
-use super::fingerprint::Fingerprint;
-use super::public_key::PublicKey;
+use super::public_key::{Fingerprint, PublicKey};
 use super::repository::RepoId;
-use super::timestamp::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeyOwner {

@@ -1,4 +1,4 @@
-//! Repositories: references to them, and their properties.
+//! Repositories: references to them, their properties, and the permissions of an account on them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use super::clone_url::{CloneUrl, CloneUrlError};
 use super::connection::Connection;
+use super::date::Timestamp;
 use super::deployment::Deployment;
-use super::timestamp::Timestamp;
 
 /// A repository on the command line: `SLUG`, `NAMESPACE/SLUG`, or any clone or web URL of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -281,6 +281,18 @@ impl fmt::Display for RepoId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.slug)
     }
+}
+
+/// Each permission includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Permission {
+    /// Clone and fetch.
+    Read,
+    /// Push.
+    Write,
+    /// Change the settings: webhooks, keys.
+    Admin,
 }
 
 #[cfg(test)]

@@ -87,58 +87,28 @@ pub(crate) fn redact_url(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     #[test]
     fn only_the_retired_host_is_replaced() {
-        for (old, new) in [
-            (
-                "git@bitbucket.org:acme/site.git",
-                "git@ssh.bitbucket.org:acme/site.git",
-            ),
-            ("bitbucket.org:acme/site", "ssh.bitbucket.org:acme/site"),
-            (
-                "jane@BitBucket.Org:acme/site.git",
-                "jane@ssh.bitbucket.org:acme/site.git",
-            ),
-            (
-                "git@bitbucket.org.:acme/site.git",
-                "git@ssh.bitbucket.org:acme/site.git",
-            ),
-            (
-                "git@bitbucket.org:/acme/site.git/",
-                "git@ssh.bitbucket.org:/acme/site.git/",
-            ),
-            (
-                "git@[bitbucket.org]:acme/site.git",
-                "git@[ssh.bitbucket.org]:acme/site.git",
-            ),
-            (
-                "[git@bitbucket.org:22]:acme/site.git",
-                "[git@ssh.bitbucket.org:22]:acme/site.git",
-            ),
-            (
-                "ssh://git@bitbucket.org/acme/site.git",
-                "ssh://git@ssh.bitbucket.org/acme/site.git",
-            ),
-            (
-                "ssh://bitbucket.org/acme/site.git",
-                "ssh://ssh.bitbucket.org/acme/site.git",
-            ),
-            (
-                "ssh://git@bitbucket.org:22/acme/site.git",
-                "ssh://git@ssh.bitbucket.org:22/acme/site.git",
-            ),
-            (
-                "git+ssh://git@bitbucket.org/acme/site",
-                "git+ssh://git@ssh.bitbucket.org/acme/site",
-            ),
-            ("git@bitbucket.org:", "git@ssh.bitbucket.org:"),
-            ("ssh://git@bitbucket.org", "ssh://git@ssh.bitbucket.org"),
-            (
-                "git@bitbucket.org:acme/bitbucket.org",
-                "git@ssh.bitbucket.org:acme/bitbucket.org",
-            ),
-        ] {
+        for (old, new) in test_rows(
+            "
+            git@bitbucket.org:acme/site.git => git@ssh.bitbucket.org:acme/site.git
+            bitbucket.org:acme/site => ssh.bitbucket.org:acme/site
+            jane@BitBucket.Org:acme/site.git => jane@ssh.bitbucket.org:acme/site.git
+            git@bitbucket.org.:acme/site.git => git@ssh.bitbucket.org:acme/site.git
+            git@bitbucket.org:/acme/site.git/ => git@ssh.bitbucket.org:/acme/site.git/
+            git@[bitbucket.org]:acme/site.git => git@[ssh.bitbucket.org]:acme/site.git
+            [git@bitbucket.org:22]:acme/site.git => [git@ssh.bitbucket.org:22]:acme/site.git
+            ssh://git@bitbucket.org/acme/site.git => ssh://git@ssh.bitbucket.org/acme/site.git
+            ssh://bitbucket.org/acme/site.git => ssh://ssh.bitbucket.org/acme/site.git
+            ssh://git@bitbucket.org:22/acme/site.git => ssh://git@ssh.bitbucket.org:22/acme/site.git
+            git+ssh://git@bitbucket.org/acme/site => git+ssh://git@ssh.bitbucket.org/acme/site
+            git@bitbucket.org: => git@ssh.bitbucket.org:
+            ssh://git@bitbucket.org => ssh://git@ssh.bitbucket.org
+            git@bitbucket.org:acme/bitbucket.org => git@ssh.bitbucket.org:acme/bitbucket.org
+            ",
+        ) {
             assert_eq!(with_new_host(old).as_deref(), Some(new), "{old}");
             assert_eq!(with_new_host(new), None, "{new}");
         }
@@ -196,28 +166,15 @@ mod tests {
 
     #[test]
     fn app_passwords_are_removed_and_tokens_kept() {
-        for (with, without) in [
-            (
-                "https://jane:ATBBsecret@bitbucket.org/acme/site.git",
-                "https://jane@bitbucket.org/acme/site.git",
-            ),
-            (
-                "https://jane:hunter2@bitbucket.org/acme/site.git",
-                "https://jane@bitbucket.org/acme/site.git",
-            ),
-            (
-                "https://x-token-auth:ATBBsecret@bitbucket.org/a/b",
-                "https://x-token-auth@bitbucket.org/a/b",
-            ),
-            (
-                "https://ATBBsecret@bitbucket.org/acme/site.git",
-                "https://bitbucket.org/acme/site.git",
-            ),
-            (
-                "http://jane:p@www.bitbucket.org/a/b",
-                "http://jane@www.bitbucket.org/a/b",
-            ),
-        ] {
+        for (with, without) in test_rows(
+            "
+            https://jane:ATBBsecret@bitbucket.org/acme/site.git => https://jane@bitbucket.org/acme/site.git
+            https://jane:hunter2@bitbucket.org/acme/site.git => https://jane@bitbucket.org/acme/site.git
+            https://x-token-auth:ATBBsecret@bitbucket.org/a/b => https://x-token-auth@bitbucket.org/a/b
+            https://ATBBsecret@bitbucket.org/acme/site.git => https://bitbucket.org/acme/site.git
+            http://jane:p@www.bitbucket.org/a/b => http://jane@www.bitbucket.org/a/b
+            ",
+        ) {
             assert_eq!(
                 without_app_password(with).as_deref(),
                 Some(without),
@@ -240,38 +197,19 @@ mod tests {
 
     #[test]
     fn secrets_are_redacted() {
-        for (url, shown) in [
-            (
-                "https://jane:ATBBsecret@bitbucket.org/a/b",
-                "https://jane:***@bitbucket.org/a/b",
-            ),
-            (
-                "https://ATBBsecret@bitbucket.org/a/b",
-                "https://***@bitbucket.org/a/b",
-            ),
-            (
-                "https://ATBBsecret:@bitbucket.org/a/b",
-                "https://***@bitbucket.org/a/b",
-            ),
-            (
-                "https://jane:se/cret@bitbucket.org/a/b",
-                "https://jane:***@bitbucket.org/a/b",
-            ),
-            (
-                "https://jane:Top@se#c/r?et@bitbucket.org/a/b",
-                "https://jane:***@bitbucket.org/a/b",
-            ),
-            (
-                "https://BBDC-MTIz:x@bitbucket.org/a/b",
-                "https://***@bitbucket.org/a/b",
-            ),
-            (
-                "ssh://git:secret@bitbucket.org/a/b",
-                "ssh://git:***@bitbucket.org/a/b",
-            ),
-            ("git@bitbucket.org:a/b", "git@bitbucket.org:a/b"),
-            ("https://bitbucket.org/a/b", "https://bitbucket.org/a/b"),
-        ] {
+        for (url, shown) in test_rows(
+            "
+            https://jane:ATBBsecret@bitbucket.org/a/b => https://jane:***@bitbucket.org/a/b
+            https://ATBBsecret@bitbucket.org/a/b => https://***@bitbucket.org/a/b
+            https://ATBBsecret:@bitbucket.org/a/b => https://***@bitbucket.org/a/b
+            https://jane:se/cret@bitbucket.org/a/b => https://jane:***@bitbucket.org/a/b
+            https://jane:Top@se#c/r?et@bitbucket.org/a/b => https://jane:***@bitbucket.org/a/b
+            https://BBDC-MTIz:x@bitbucket.org/a/b => https://***@bitbucket.org/a/b
+            ssh://git:secret@bitbucket.org/a/b => ssh://git:***@bitbucket.org/a/b
+            git@bitbucket.org:a/b => git@bitbucket.org:a/b
+            https://bitbucket.org/a/b => https://bitbucket.org/a/b
+            ",
+        ) {
             assert_eq!(redact_url(url), shown);
         }
     }

@@ -1,4 +1,4 @@
-//! SSH servers, and repositories on them, as git reads a clone URL.
+//! SSH servers, repositories on them as git reads a clone URL, and the SSH settings of a Data Center.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
 use super::git_url::{self, GitUrl};
+use super::public_key::Fingerprint;
 
 pub(crate) const SSH_PORT: u16 = 22;
 
@@ -183,46 +184,41 @@ impl SshRemote {
     }
 }
 
+/// `None` is a setting that the server does not report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SshSettings {
+    pub enabled: Option<bool>,
+    /// Whether projects and repositories may have access keys.
+    pub access_keys_enabled: Option<bool>,
+    /// The SSH server in clone URLs: `ssh://git.example.com:7999`.
+    pub base_url: Option<String>,
+    /// The port that the server listens on; a proxy may use another.
+    pub port: Option<u16>,
+    /// The fingerprint of the host key, if it is a SHA-256 one.
+    pub fingerprint: Option<Fingerprint>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     #[test]
     fn clone_urls_are_read_as_git_does() {
-        for (url, user, known_as, path) in [
-            (
-                "git@ssh.bitbucket.org:acme/site.git",
-                "git",
-                "ssh.bitbucket.org",
-                "acme/site.git",
-            ),
-            (
-                "ssh://git@git.example.com:7999/web/site.git",
-                "git",
-                "[git.example.com]:7999",
-                "/web/site.git",
-            ),
-            (
-                "ssh://git@git.example.com/~jane/my%20site.git",
-                "git",
-                "git.example.com",
-                "~jane/my site.git",
-            ),
-            ("ssh://root@[::1]:2222/a/b", "root", "[::1]:2222", "/a/b"),
-            ("git@[host:2222]:a/b", "git", "[host]:2222", "a/b"),
-            ("[git@host:2222]:a/b", "git", "[host]:2222", "a/b"),
-            ("git+ssh://git:pw@host/a?b", "git", "host", "/a?b"),
-        ] {
+        for (url, expected) in test_rows(
+            "
+            git@ssh.bitbucket.org:acme/site.git => git ssh.bitbucket.org acme/site.git
+            ssh://git@git.example.com:7999/web/site.git => git [git.example.com]:7999 /web/site.git
+            ssh://git@git.example.com/~jane/my%20site.git => git git.example.com ~jane/my site.git
+            ssh://root@[::1]:2222/a/b => root [::1]:2222 /a/b
+            git@[host:2222]:a/b => git [host]:2222 a/b
+            [git@host:2222]:a/b => git [host]:2222 a/b
+            git+ssh://git:pw@host/a?b => git host /a?b
+            ",
+        ) {
             let remote: SshRemote = url.parse().unwrap();
-            assert_eq!(
-                (
-                    remote.user.as_deref(),
-                    remote.host.known_hosts_name().as_str(),
-                    remote.path.as_str()
-                ),
-                (Some(user), known_as, path),
-                "{url}"
-            );
+            let (user, host) = (remote.user.unwrap(), remote.host.known_hosts_name());
+            assert_eq!(format!("{user} {host} {}", remote.path), expected, "{url}");
         }
     }
 

@@ -5,7 +5,7 @@ use url::Url;
 use super::cloud_hosts;
 use super::connection::{AuthMethod, Connection, TokenLevel};
 use super::deployment::Deployment;
-use super::user_slug;
+use super::namespace::user_slug;
 
 /// API tokens of Atlassian accounts.
 pub(crate) const API_TOKENS: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
@@ -17,7 +17,7 @@ impl Connection {
     /// <https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html>
     pub(crate) fn token_page(&self, auth: AuthMethod, level: Option<TokenLevel>) -> Option<String> {
         let user = self.account.as_deref().or(self.credential.username());
-        let user = user.map(user_slug::derived);
+        let user = user.map(user_slug);
         let parts: Vec<&str> = match auth {
             AuthMethod::ApiToken | AuthMethod::AppPassword => return Some(API_TOKENS.to_owned()),
             AuthMethod::AccessToken => self.access_tokens(level),

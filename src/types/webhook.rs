@@ -7,9 +7,9 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 use url::Url;
 
+use super::date::Timestamp;
 use super::deployment::Deployment;
 use super::repository::RepoId;
-use super::timestamp::Timestamp;
 
 /// What a webhook belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,9 +32,9 @@ pub(super) use request::{Request, WithAuth};
 
 use self::rename::Renames;
 use crate::types::connection::BaseUrl;
+use crate::types::date::Timestamp;
 use crate::types::rate_limit::RateLimit;
 use crate::types::repository::RepoId;
-use crate::types::timestamp::Timestamp;
 
 /// Where events go.
 pub(crate) type Trace = Box<dyn Fn(TraceEvent<'_>)>;

@@ -9,8 +9,7 @@ use crate::bitbucket::identity::{
     CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories,
 };
 use crate::types::connection::{AuthMethod, TokenLevel};
-use crate::types::permission::Permission;
-use crate::types::repository::RepoId;
+use crate::types::repository::{Permission, RepoId};
 use crate::types::scope::Scope;
 
 /// The current user. `username` is absent from the documentation, and sometimes there.

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Cloud;
 use crate::bitbucket::client::ApiError;
+use crate::types::date::{Timestamp, deserialize_lenient};
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{
     Access, KeyKind, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
 };
-use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 /// The largest page of most lists.
 const PAGE_LENGTH: (&str, &str) = ("pagelen", "100");

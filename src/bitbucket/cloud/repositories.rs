@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::Cloud;
 use crate::bitbucket::client::{ApiError, null_as_default};
-use crate::types::commit::Branch;
+use crate::types::date::{Timestamp, deserialize_lenient};
+use crate::types::publish_trailer::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::server_link;
-use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 const MAX_PAGE_LEN: usize = 100;
 

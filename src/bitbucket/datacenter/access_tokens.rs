@@ -12,10 +12,9 @@ use crate::bitbucket::client::{ApiError, Authorization, Request, Response, WithA
 use crate::bitbucket::identity::{CredentialContext, Identity, Scopes};
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::connection::{AuthMethod, TokenLevel};
-use crate::types::date::Date;
+use crate::types::date::{Date, Timestamp};
 use crate::types::repository::RepoId;
 use crate::types::secret::Secret;
-use crate::types::timestamp::Timestamp;
 
 /// A token in a list. Real responses have more fields than the documentation.
 #[derive(Debug, Default, Deserialize)]

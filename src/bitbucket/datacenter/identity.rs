@@ -9,8 +9,7 @@ use super::repositories::{RepositoryJson, repo_path};
 use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::identity::{CredentialContext, Identity, ScopeProbe, VisibleRepositories};
 use crate::types::connection::{AuthMethod, TokenLevel};
-use crate::types::permission::Permission;
-use crate::types::repository::RepoId;
+use crate::types::repository::{Permission, RepoId};
 use crate::types::scope::Scope;
 
 /// The percent-encoded user name, in every response to an authenticated request.

@@ -6,13 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::repositories::{Project, RepositoryJson};
 use super::{DataCenter, rest_path};
 use crate::bitbucket::client::{ApiError, Response};
-use crate::types::day_count::DayCount;
+use crate::types::date::{DayCount, Timestamp, deserialize_lenient};
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{
     Access, KeyKind, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
 };
 use crate::types::repository::RepoId;
-use crate::types::timestamp::{Timestamp, deserialize_lenient};
 
 /// A key. Dates are milliseconds, also where the documentation says otherwise.
 #[derive(Debug, Deserialize)]

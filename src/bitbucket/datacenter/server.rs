@@ -6,7 +6,7 @@ use super::DataCenter;
 use crate::bitbucket::client::ApiError;
 use crate::bitbucket::server_probe::ServerProbe;
 use crate::types::connection::{BaseUrl, DetectedServer};
-use crate::types::ssh_settings::SshSettings;
+use crate::types::ssh_address::SshSettings;
 use crate::types::version::Version;
 
 const PROPERTIES: [&str; 4] = ["rest", "api", "latest", "application-properties"];

@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::DataCenter;
 use crate::bitbucket::client::{ApiError, Authorization, Response};
-use crate::types::commit::Signature;
-use crate::types::user_slug;
+use crate::types::namespace::user_slug;
+use crate::types::publish_trailer::Signature;
 
 const USERS: [&str; 4] = ["rest", "api", "latest", "users"];
 
@@ -32,7 +32,7 @@ impl DataCenter {
         name: &str,
         send: impl Fn(String) -> F,
     ) -> Result<Response, ApiError> {
-        let derived = user_slug::derived(name);
+        let derived = user_slug(name);
         let response = send(derived.clone()).await?;
         let is_basic = matches!(self.http.authorization(), Authorization::Basic { .. });
         let is_missing = match response.status() {

@@ -13,9 +13,9 @@ use crate::bitbucket::webhooks::{
     Deliveries, StoredWebhook, TestDelivery, WebhookChange, WebhookSpec, events, url,
     writable_fields,
 };
+use crate::types::date::Timestamp;
 use crate::types::deployment::Deployment;
 use crate::types::repository::RepoId;
-use crate::types::timestamp::Timestamp;
 use crate::types::webhook::{
     DeliveryCounts, DeliveryOutcome, Webhook, WebhookDelivery, WebhookOwner, to_generic_events,
 };

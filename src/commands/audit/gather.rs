@@ -8,19 +8,18 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use super::resume::ResumeFile;
-
 use crate::app::App;
 use crate::bitbucket::{ApiError, Bitbucket, StoredWebhook};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::SelectedConnection;
 use crate::types::access_token::{AccessToken, TokenOwner};
+use crate::types::date::Timestamp;
 use crate::types::hint::Hint;
 use crate::types::inventory::{Item, ItemFacts, ItemKind};
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{Access, KeyOwner, RegisteredKey};
 use crate::types::repository::RepoId;
-use crate::types::timestamp::Timestamp;
 use crate::types::webhook::WebhookOwner;
 use crate::ui::Progress;
 

@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::{Needs, Request, SelectedConnection, connection_repository};
 use crate::ssh::PrivateKeyFile;
-use crate::types::day_count::DayCount;
+use crate::types::date::DayCount;
 use crate::types::hint::Hint;
 use crate::types::inventory::{Item, ItemKind};
 use crate::types::namespace::Project;

@@ -10,10 +10,9 @@ use crate::bitbucket::{ApiError, UserToken};
 use crate::error::Error;
 use crate::types::action::Action;
 use crate::types::connection::{BaseUrl, ConnectionName, Credential, contains_token};
-use crate::types::date::Date;
+use crate::types::date::{Date, Timestamp};
 use crate::types::inventory::{Item, ItemFacts, ItemKind};
 use crate::types::secret::Secret;
-use crate::types::timestamp::Timestamp;
 
 const ORGANIZATIONS_API: &str = "https://api.atlassian.com";
 

@@ -13,11 +13,10 @@ use crate::diagnostics::report::{
 use crate::diagnostics::{Finding, Severity};
 use crate::exit_status::ExitStatus;
 use crate::types::counted::counted;
-use crate::types::date::Date;
+use crate::types::date::{Date, Timestamp};
 use crate::types::escape::escape;
 use crate::types::inventory::{Item, ItemKind};
 use crate::types::shell::quote;
-use crate::types::timestamp::Timestamp;
 use crate::ui::{CommandOutput, TextWriter};
 
 /// The formats of the report.

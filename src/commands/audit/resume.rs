@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::sys::regular_file;
+use crate::types::date::Timestamp;
 use crate::types::inventory::{Item, ItemKind};
-use crate::types::timestamp::Timestamp;
 
 const SCHEMA: &str = "bbconnect/audit-resume@1";
 

@@ -21,8 +21,7 @@ use crate::ssh::{PrivateKeyFile, Service, SshError};
 use crate::sys::worker_pool;
 use crate::types::connection::{AuthMethod, Connection, TokenPrefix};
 use crate::types::deployment::Deployment;
-use crate::types::permission::Permission;
-use crate::types::repository::{RepoId, Repository};
+use crate::types::repository::{Permission, RepoId, Repository};
 use crate::types::scope::{GrantedScopes, Scope};
 
 /// Adds what a valid credential can read.

@@ -12,7 +12,7 @@ use crate::commands::Subcommand;
 use crate::diagnostics::report::{CheckReport, Format, ReportOptions};
 use crate::diagnostics::{CheckOptions, OLDEST_SUPPORTED_VERSION};
 use crate::error::Error;
-use crate::types::day_count::DayCount;
+use crate::types::date::DayCount;
 use crate::types::purpose::Purpose;
 use crate::types::repository::RepoRef;
 use crate::types::scope::Scope;

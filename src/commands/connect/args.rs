@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use crate::commands::args::DryRunArg;
 use crate::types::clone_url::{CloneUrl, CloneUrlError};
 use crate::types::connection::ConnectionName;
-use crate::types::fingerprint::Fingerprint;
-use crate::types::key_type::KeyType;
+use crate::types::public_key::{Fingerprint, KeyType};
 use crate::types::repository::RepoRef;
 
 const EXAMPLES: &str = "\

@@ -8,7 +8,7 @@ use crate::error::{Error, RejectionKind};
 use crate::ssh::{self, KeyFiles, KeyPair, PrivateKeyFile};
 use crate::types::action::Action;
 use crate::types::hint::Hint;
-use crate::types::key_type::KeyType;
+use crate::types::public_key::KeyType;
 use crate::types::registered_key::{KeyOwner, RegisteredKey};
 
 /// The key at the planned path. `None` if there is no file.

@@ -9,7 +9,7 @@ use crate::app::RetryPolicy;
 use crate::exit_status::ExitStatus;
 use crate::ssh::{KeyDescription, Refs};
 use crate::types::action::Action;
-use crate::types::fingerprint::Fingerprint;
+use crate::types::public_key::Fingerprint;
 use crate::types::registered_key::{Access, KeyKind, RegisteredKey};
 use crate::types::shell::quote;
 use crate::ui::{CommandOutput, ConnectionView, TextWriter};

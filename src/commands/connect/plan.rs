@@ -14,12 +14,10 @@ use crate::ssh;
 use crate::types::clone_url::{CloneUrl, KeyAccess, Transport, UrlForm};
 use crate::types::connection::{AuthMethod, BaseUrlError, Connection, DetectedServer};
 use crate::types::deployment::Deployment;
-use crate::types::key_type::KeyType;
-use crate::types::public_key::PublicKey;
+use crate::types::public_key::{KeyType, PublicKey};
 use crate::types::registered_key::{Access, KeyOwner, NewKey};
 use crate::types::repository::{RepoId, Repository};
-use crate::types::ssh_address::SshRemote;
-use crate::types::ssh_settings::SshSettings;
+use crate::types::ssh_address::{SshRemote, SshSettings};
 
 /// How the key is registered.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use super::args;
 use crate::app::App;
 use crate::error::Error;
+use crate::types::access_token::TokenOwnerRef;
 use crate::types::connection::{
     AuthMethod, Connection, ConnectionName, DetectedServer, RequiredField,
 };
@@ -11,7 +12,6 @@ use crate::types::namespace::Workspace;
 use crate::types::purpose::Purpose;
 use crate::types::scope::ScopeSystem;
 use crate::types::secret::Secret;
-use crate::types::token_owner::TokenOwnerRef;
 
 /// More choices than these are searched.
 const MAX_LISTED_CHOICES: usize = 12;

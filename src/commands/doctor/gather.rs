@@ -21,12 +21,11 @@ use crate::ssh::{self, CheckOptions, Destination, KnownHosts, PrivateKeyFile, Se
 use crate::sys::signals;
 use crate::types::cloud_hosts;
 use crate::types::connection::{Connection, NetworkSettings, TokenPrefix};
+use crate::types::date::Timestamp;
 use crate::types::deployment::Deployment;
 use crate::types::public_key::PublicKey;
 use crate::types::rate_limit::RateLimit;
-use crate::types::ssh_address::{SshHost, SshRemote};
-use crate::types::ssh_settings::SshSettings;
-use crate::types::timestamp::Timestamp;
+use crate::types::ssh_address::{SshHost, SshRemote, SshSettings};
 
 /// The limit of a step that only improves a hint.
 const EXTRA_STEP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -16,12 +16,11 @@ use crate::resolve::{
 };
 use crate::ssh;
 use crate::types::action::Action;
-use crate::types::day_count::DayCount;
+use crate::types::date::{DayCount, Timestamp};
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
 use crate::types::repository::RepoRef;
-use crate::types::timestamp::Timestamp;
 use crate::ui::{CommandOutput, TextWriter, cell};
 
 const LIST_EXAMPLES: &str = "\

@@ -2,9 +2,8 @@
 //! then the old one is removed from the server. After an interruption the command can be run again, and at any time one of
 //! the two keys works.
 
-use std::fs;
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use serde::Serialize;
 
@@ -15,13 +14,10 @@ use crate::error::{Error, RejectionKind};
 use crate::exit_status::ExitStatus;
 use crate::resolve::{ResolvedRepository, SshConnection};
 use crate::ssh::{KeyFiles, KeyPair, KeySwap, PrivateKeyFile, SshError, Stage};
-use crate::types::day_count::DayCount;
-use crate::types::fingerprint::Fingerprint;
-use crate::types::key_type::KeyType;
-use crate::types::public_key::PublicKey;
+use crate::types::date::{DayCount, Timestamp};
+use crate::types::public_key::{Fingerprint, KeyType, PublicKey};
 use crate::types::repository::RepoRef;
 use crate::types::secret::Secret;
-use crate::types::timestamp::Timestamp;
 use crate::ui::{CommandOutput, TextWriter};
 
 /// How long a git that was started with the old key has to log in before the key is removed from the server.

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::resolve::RepositorySource;
 use crate::ssh::{PrivateKeyFile, Service, SshError};
 use crate::types::clone_url::CloneUrl;
-use crate::types::fingerprint::Fingerprint;
+use crate::types::public_key::Fingerprint;
 use crate::types::registered_key::Access;
 use crate::types::repository::RepoRef;
 use crate::types::ssh_address::SshRemote;

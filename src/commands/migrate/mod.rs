@@ -19,7 +19,7 @@ use crate::commands::args::{DryRunArg, YesArg};
 use crate::error::Error;
 use crate::migrate::LastRun;
 use crate::types::counted::counted;
-use crate::types::timestamp::Timestamp;
+use crate::types::date::Timestamp;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -13,11 +13,9 @@ use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::ssh::{KeyPair, PrivateKeyFile, SshError};
 use crate::types::action::Action;
-use crate::types::fingerprint::Fingerprint;
 use crate::types::hint::Hint;
-use crate::types::key_type::KeyType;
 use crate::types::operation::Operation;
-use crate::types::public_key::PublicKey;
+use crate::types::public_key::{Fingerprint, KeyType, PublicKey};
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\

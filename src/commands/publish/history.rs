@@ -6,8 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::error::Error;
 use crate::git::{FULL_DEPTH, PushError, TempRepository};
-use crate::types::commit::{Branch, Commit};
-use crate::types::publish_trailer::{PublishTarget, PublishTrailer};
+use crate::types::publish_trailer::{Branch, Commit, PublishTarget, PublishTrailer};
 
 /// Usually enough commits to find the newest one of an earlier run.
 const FIRST_DEPTH: usize = 50;

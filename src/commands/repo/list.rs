@@ -9,10 +9,10 @@ use crate::commands::args::{LimitArg, WorkspaceArg};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::SelectedConnection;
+use crate::types::date::Timestamp;
 use crate::types::deployment::Deployment;
 use crate::types::operation::Operation;
 use crate::types::repository::{Repository, RepositoryFilter};
-use crate::types::timestamp::Timestamp;
 use crate::ui::{CommandOutput, TextWriter, cell};
 
 const EXAMPLES: &str = "\

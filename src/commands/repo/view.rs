@@ -9,8 +9,7 @@ use crate::commands::args::{PageOpened, WebArg};
 use crate::error::Error;
 use crate::resolve::ResolvedRepository;
 use crate::types::operation::Operation;
-use crate::types::permission::Permission;
-use crate::types::repository::{RepoRef, Repository};
+use crate::types::repository::{Permission, RepoRef, Repository};
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\

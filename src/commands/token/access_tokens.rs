@@ -17,7 +17,7 @@ use crate::types::action::Action;
 use crate::types::connection::{
     Connection, ConnectionName, Credential, SecretSource, StoreKind, StoredSecret, TokenLevel,
 };
-use crate::types::day_count::DayCount;
+use crate::types::date::DayCount;
 use crate::types::hint::Hint;
 use crate::types::purpose::Purpose;
 use crate::types::scope::{Scope, ScopeSystem};

@@ -18,8 +18,7 @@ use crate::types::action::Action;
 use crate::types::connection::{
     AuthMethod, Connection, ConnectionName, StoreKind, TokenLevel, TokenPrefix,
 };
-use crate::types::date::{Date, ExpiryArg};
-use crate::types::day_count::DayCount;
+use crate::types::date::{Date, DayCount, ExpiryArg};
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
 use crate::types::secret::Secret;

@@ -2,14 +2,12 @@
 //! `doctor` reports the first that asks for a change.
 
 use super::server::in_days;
-use crate::diagnostics::connection_facts::CheckOptions;
-use crate::diagnostics::credential_facts::CredentialFacts;
+use crate::diagnostics::connection_facts::{CheckOptions, CredentialFacts};
 use crate::diagnostics::finding::{Finding, FindingId};
 use crate::exit_status::ExitStatus;
 use crate::types::auth_failure_help::KindMismatch;
 use crate::types::connection::{AuthMethod, StoreKind, TokenLevel, TokenPrefix};
-use crate::types::date::Date;
-use crate::types::day_count::DayCount;
+use crate::types::date::{Date, DayCount};
 use crate::types::deployment::Deployment;
 use crate::types::purpose::Purpose;
 

@@ -1,14 +1,14 @@
 //! Facts of a healthy connection, of which a test changes one.
 
 use crate::bitbucket::{Identity, VisibleRepositories};
-use crate::diagnostics::connection_facts::{CheckOptions, ConnectionFacts, RepositoryFacts};
-use crate::diagnostics::credential_facts::CredentialFacts;
+use crate::diagnostics::connection_facts::{
+    CheckOptions, ConnectionFacts, CredentialFacts, RepositoryFacts,
+};
 use crate::error::ErrorSummary;
 use crate::exit_status::ExitStatus;
 use crate::types::connection::TokenPrefix;
-use crate::types::permission::Permission;
 use crate::types::purpose::Purpose;
-use crate::types::repository::{RepoId, Repository};
+use crate::types::repository::{Permission, RepoId, Repository};
 
 pub(crate) fn options(purposes: &[Purpose]) -> CheckOptions {
     CheckOptions {

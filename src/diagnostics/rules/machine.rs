@@ -1,7 +1,7 @@
 //! This machine: configuration, store for secrets, `ssh`, `git`.
 
 use crate::diagnostics::finding::{Finding, FindingId};
-use crate::diagnostics::machine_facts::MachineFacts;
+use crate::diagnostics::route_facts::MachineFacts;
 
 /// Without a target, a connection is missing.
 pub(crate) fn config(facts: &MachineFacts, has_target: bool) -> Finding {

@@ -8,7 +8,6 @@ pub(super) mod host_key;
 pub(super) mod http;
 pub(super) mod machine;
 pub(super) mod network;
-pub(super) mod rate_limit;
 pub(super) mod reach;
 pub(super) mod repository;
 pub(super) mod scopes;

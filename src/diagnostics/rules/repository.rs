@@ -5,8 +5,8 @@ use crate::diagnostics::connection_facts::{CheckOptions, ConnectionFacts, Reposi
 use crate::diagnostics::finding::{Finding, FindingId};
 use crate::exit_status::ExitStatus;
 use crate::types::deployment::Deployment;
-use crate::types::permission::Permission;
 use crate::types::purpose::Purpose;
+use crate::types::repository::Permission;
 
 pub(crate) fn visible(facts: &ConnectionFacts, options: &CheckOptions) -> Option<Finding> {
     const ID: FindingId = FindingId::RepositoryVisible;

@@ -6,9 +6,8 @@ use crate::diagnostics::finding::{Finding, FindingId};
 use crate::exit_status::ExitStatus;
 use crate::probe::CertificateSummary;
 use crate::types::connection::BaseUrl;
-use crate::types::date::Date;
-use crate::types::ssh_settings::SshSettings;
-use crate::types::timestamp::Timestamp;
+use crate::types::date::{Date, Timestamp};
+use crate::types::ssh_address::SshSettings;
 use crate::types::version::Version;
 
 /// The oldest version of Data Center that is supported.

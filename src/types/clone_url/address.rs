@@ -2,7 +2,7 @@
 
 use super::error::CloneUrlError;
 use super::host::Host;
-use super::hosting_sites;
+use super::host::hosting_site;
 use super::path::{self, Path};
 use crate::types::cloud_hosts;
 use crate::types::git_url::{self, GitUrl, GitUrlError};
@@ -71,7 +71,7 @@ impl Address {
         self.transport == Transport::Ssh
             && self.port.is_none()
             && self.host.name().is_some_and(is_alias_name)
-            && hosting_sites::find(&self.host).is_none()
+            && hosting_site(&self.host).is_none()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use url::Url;
 
-use super::hosting_sites;
+use super::host::hosting_site;
 use super::parsed::{CloneUrl, join};
 use crate::types::cloud_hosts;
 use crate::types::deployment::Deployment;
@@ -83,7 +83,7 @@ impl CloneUrl {
 
     /// The deploy keys of a repository on a known site other than Bitbucket.
     fn other_site_keys_page(&self) -> Option<String> {
-        let keys_page = hosting_sites::find(self.host())?.keys_page?;
+        let keys_page = hosting_site(self.host())?.keys_page?;
         let host = self.host().to_string();
         let host = host
             .strip_prefix("ssh.")

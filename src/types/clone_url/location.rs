@@ -2,8 +2,8 @@
 
 use super::address::Address;
 use super::error::CloneUrlError;
-use super::hosting_sites::{self, Depth};
-use super::names::{
+use super::host::{Depth, hosting_site};
+use super::path::{
     check, is_path_char, is_personal, is_project_char, is_project_key, is_scp_path_char,
     is_slug_char, strip_dot_git,
 };
@@ -36,7 +36,7 @@ pub(super) fn find(
     if address.host.name().is_some_and(cloud_hosts::is_cloud) {
         return cloud(address, segments);
     }
-    if let Some(site) = hosting_sites::find(&address.host) {
+    if let Some(site) = hosting_site(&address.host) {
         return other_host(address, segments, &site.depth);
     }
     match data_center(address, segments) {

@@ -11,10 +11,8 @@
 mod address;
 mod error;
 mod host;
-mod hosting_sites;
 mod key_pages;
 mod location;
-mod names;
 mod parsed;
 mod pasted;
 mod path;

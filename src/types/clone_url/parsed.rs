@@ -9,12 +9,11 @@ use super::address::{self, Address, Transport};
 use super::error::CloneUrlError;
 use super::host::Host;
 use super::location::{self, DATA_CENTER_SSH_PORT, RepositoryLocation};
-use super::names::is_personal;
 use super::pasted;
+use super::path::is_personal;
 use super::warnings::{self, UrlWarning, UrlWarningKind};
-use crate::types::cloud_hosts;
 use crate::types::deployment::Deployment;
-use crate::types::git_url;
+use crate::types::{cloud_hosts, git_url};
 
 /// A clone URL, or the URL of a repository's web page or API resource.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -233,160 +233,69 @@ impl DetectedServer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     #[test]
     fn the_base_url_is_detected_in_a_pasted_url() {
-        use Deployment::{Cloud, DataCenter};
-        for (pasted, base, deployment) in [
-            ("https://bitbucket.org", API_BASE_URL, Cloud),
-            ("bitbucket.org", API_BASE_URL, Cloud),
-            ("https://bitbucket.org/acme/", API_BASE_URL, Cloud),
-            ("https://bitbucket.org./acme", API_BASE_URL, Cloud),
-            ("https://ssh.bitbucket.org", API_BASE_URL, Cloud),
-            ("https://api.bitbucket.org/2.0", API_BASE_URL, Cloud),
-            ("https://api.bitbucket.org/2.0/user", API_BASE_URL, Cloud),
-            ("git@bitbucket.org:acme/site.git", API_BASE_URL, Cloud),
-            (
-                "https://bitbucket.org/acme/site/src/main/",
-                API_BASE_URL,
-                Cloud,
-            ),
-            (
-                "http://127.0.0.1:8080/2.0",
-                "http://127.0.0.1:8080/2.0",
-                Cloud,
-            ),
-            (
-                "http://127.0.0.1:8080/2.0/",
-                "http://127.0.0.1:8080/2.0",
-                Cloud,
-            ),
-            (
-                "https://git.example.com",
-                "https://git.example.com",
-                DataCenter,
-            ),
-            ("git.example.com", "https://git.example.com", DataCenter),
-            (
-                "https://GIT.example.com:443/",
-                "https://git.example.com",
-                DataCenter,
-            ),
-            (
-                "https://git.example.com/bitbucket",
-                "https://git.example.com/bitbucket",
-                DataCenter,
-            ),
-            (
-                "https://git.example.com/bitbucket/login?next=x",
-                "https://git.example.com/bitbucket",
-                DataCenter,
-            ),
-            (
-                "git.example.com/login?next=https://x",
-                "https://git.example.com",
-                DataCenter,
-            ),
-            (
-                "https://git.example.com/stash/about",
-                "https://git.example.com/stash",
-                DataCenter,
-            ),
-            (
-                "https://git.example.com/projects/WEB",
-                "https://git.example.com",
-                DataCenter,
-            ),
-            (
-                "https://git.example.com/ctx/rest/api/1.0",
-                "https://git.example.com/ctx",
-                DataCenter,
-            ),
-            (
-                "https://git.example.com/ctx/scm/web/site.git",
-                "https://git.example.com/ctx",
-                DataCenter,
-            ),
-            (
-                "ssh://git@git.example.com:7999/web/site.git",
-                "https://git.example.com",
-                DataCenter,
-            ),
-            (
-                "http://localhost:7990/bitbucket/dashboard",
-                "http://localhost:7990/bitbucket",
-                DataCenter,
-            ),
-            (
-                "https://jane@git.example.com/",
-                "https://git.example.com",
-                DataCenter,
-            ),
-        ] {
+        for (pasted, expected) in test_rows(
+            "
+            https://bitbucket.org => https://api.bitbucket.org/2.0 cloud
+            bitbucket.org => https://api.bitbucket.org/2.0 cloud
+            https://bitbucket.org/acme/ => https://api.bitbucket.org/2.0 cloud
+            https://bitbucket.org./acme => https://api.bitbucket.org/2.0 cloud
+            https://ssh.bitbucket.org => https://api.bitbucket.org/2.0 cloud
+            https://api.bitbucket.org/2.0 => https://api.bitbucket.org/2.0 cloud
+            https://api.bitbucket.org/2.0/user => https://api.bitbucket.org/2.0 cloud
+            git@bitbucket.org:acme/site.git => https://api.bitbucket.org/2.0 cloud
+            https://bitbucket.org/acme/site/src/main/ => https://api.bitbucket.org/2.0 cloud
+            http://127.0.0.1:8080/2.0 => http://127.0.0.1:8080/2.0 cloud
+            http://127.0.0.1:8080/2.0/ => http://127.0.0.1:8080/2.0 cloud
+            https://git.example.com => https://git.example.com datacenter
+            git.example.com => https://git.example.com datacenter
+            https://GIT.example.com:443/ => https://git.example.com datacenter
+            https://git.example.com/bitbucket => https://git.example.com/bitbucket datacenter
+            https://git.example.com/bitbucket/login?next=x => https://git.example.com/bitbucket datacenter
+            git.example.com/login?next=https://x => https://git.example.com datacenter
+            https://git.example.com/stash/about => https://git.example.com/stash datacenter
+            https://git.example.com/projects/WEB => https://git.example.com datacenter
+            https://git.example.com/ctx/rest/api/1.0 => https://git.example.com/ctx datacenter
+            https://git.example.com/ctx/scm/web/site.git => https://git.example.com/ctx datacenter
+            ssh://git@git.example.com:7999/web/site.git => https://git.example.com datacenter
+            http://localhost:7990/bitbucket/dashboard => http://localhost:7990/bitbucket datacenter
+            https://jane@git.example.com/ => https://git.example.com datacenter
+            ",
+        ) {
             let detected: DetectedServer = pasted.parse().unwrap();
-            assert_eq!(
-                (detected.base_url.to_string().as_str(), detected.deployment),
-                (base, deployment),
-                "{pasted}"
-            );
+            let deployment = serde_json::to_value(detected.deployment).unwrap();
+            let found = format!("{} {}", detected.base_url, deployment.as_str().unwrap());
+            assert_eq!(found, expected, "{pasted}");
         }
     }
 
     #[test]
     fn pages_of_cloud_name_workspace_and_project() {
-        for (pasted, names) in [
-            ("https://bitbucket.org", (None, None, None)),
-            (
-                "https://bitbucket.org/dashboard/overview",
-                (None, None, None),
-            ),
-            (
-                "https://bitbucket.org/account/settings/",
-                (None, None, None),
-            ),
-            ("https://bitbucket.org/acme", (Some("acme"), None, None)),
-            ("bitbucket.org/acme/", (Some("acme"), None, None)),
-            (
-                "https://bitbucket.org/acme/profile/repositories",
-                (Some("acme"), None, None),
-            ),
-            (
-                "https://bitbucket.org/acme/workspace/overview",
-                (Some("acme"), None, None),
-            ),
-            (
-                "https://bitbucket.org/acme/workspace/settings/access-tokens",
-                (Some("acme"), None, None),
-            ),
-            (
-                "https://bitbucket.org/acme/workspace/projects/WEB/settings/access-tokens",
-                (Some("acme"), Some("WEB"), None),
-            ),
-            (
-                "https://bitbucket.org/acme/site/admin/access-tokens",
-                (Some("acme"), None, Some("site")),
-            ),
-            (
-                "bitbucket.org/acme/site",
-                (Some("acme"), None, Some("site")),
-            ),
-            ("https://api.bitbucket.org/2.0/user", (None, None, None)),
-            (
-                "https://api.bitbucket.org/2.0/repositories/acme",
-                (Some("acme"), None, None),
-            ),
-            (
-                "https://api.bitbucket.org/2.0/workspaces/acme/projects/WEB",
-                (Some("acme"), Some("WEB"), None),
-            ),
-        ] {
+        for (pasted, names) in test_rows(
+            "
+            https://bitbucket.org => - - -
+            https://bitbucket.org/dashboard/overview => - - -
+            https://bitbucket.org/account/settings/ => - - -
+            https://bitbucket.org/acme => acme - -
+            bitbucket.org/acme/ => acme - -
+            https://bitbucket.org/acme/profile/repositories => acme - -
+            https://bitbucket.org/acme/workspace/overview => acme - -
+            https://bitbucket.org/acme/workspace/settings/access-tokens => acme - -
+            https://bitbucket.org/acme/workspace/projects/WEB/settings/access-tokens => acme WEB -
+            https://bitbucket.org/acme/site/admin/access-tokens => acme - site
+            bitbucket.org/acme/site => acme - site
+            https://api.bitbucket.org/2.0/user => - - -
+            https://api.bitbucket.org/2.0/repositories/acme => acme - -
+            https://api.bitbucket.org/2.0/workspaces/acme/projects/WEB => acme WEB -
+            ",
+        ) {
             let detected: DetectedServer = pasted.parse().unwrap();
-            let found = (
-                detected.namespace.as_deref(),
-                detected.project.as_deref(),
-                detected.repository.as_deref(),
-            );
-            assert_eq!(found, names, "{pasted}");
+            let found = [detected.namespace, detected.project, detected.repository];
+            let found = found.map(|name| name.unwrap_or("-".to_owned()));
+            assert_eq!(found.join(" "), names, "{pasted}");
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) use granted::all_known;
 
 use super::connection::{AuthMethod, TokenLevel};
 use super::deployment::Deployment;
-use super::permission::Permission;
+use super::repository::Permission;
 
 /// A vocabulary of scopes. Each kind of credential has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
