@@ -139,10 +139,13 @@ impl StoredWebhook {
 }
 
 /// The fields that an update sends back: all that are not read-only.
-pub(super) fn writable_fields(raw: &Map<String, Value>, read_only: &[&str]) -> Map<String, Value> {
+pub(super) fn writable_fields(
+    raw: &Map<String, Value>,
+    is_writable: impl Fn(&str) -> bool,
+) -> Map<String, Value> {
     let writable = raw
         .iter()
-        .filter(|(key, value)| !read_only.contains(&key.as_str()) && !value.is_null());
+        .filter(|(key, value)| is_writable(key) && !value.is_null());
     writable
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()

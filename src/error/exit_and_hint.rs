@@ -255,9 +255,9 @@ fn push_hint(error: &PushError) -> Option<&'static str> {
         PushError::NotPermitted(_) => {
             Some("ask for write access to the repository, or pass --branch with another name")
         }
-        PushError::Denied(_) => {
-            Some("ask for read access to the repository for the account and its credential")
-        }
+        PushError::Denied(_) => Some(
+            "ask for read access to the repository for the account and its credential; a workspace may also restrict access",
+        ),
         PushError::RefNameConflict(_) => Some("pass --branch with another name"),
         PushError::NonFastForward(_) | PushError::FileChanged(_) => Some("run the command again"),
         PushError::Server(_) => {
@@ -341,6 +341,7 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
         | ApiError::RateLimited(_)
         | ApiError::ClientError { .. }
         | ApiError::ServerError { .. }
+        | ApiError::InvalidHttp { .. }
         | ApiError::UnexpectedContentType { .. }
         | ApiError::Decode { .. }
         | ApiError::EndlessPagination
@@ -433,6 +434,7 @@ fn api_hint(error: &ApiError) -> Option<String> {
         | ApiError::Gone(_)
         | ApiError::ClientError { .. }
         | ApiError::ServerError { .. }
+        | ApiError::InvalidHttp { .. }
         | ApiError::Decode { .. }
         | ApiError::EndlessPagination
         | ApiError::ResponseTooLarge { .. } => return None,

@@ -388,6 +388,28 @@ fn account_permissions_limit_the_token() {
     );
 }
 
+/// Only a refusal shows that the account is no administrator.
+#[test]
+fn a_failed_probe_is_no_missing_permission() {
+    let server = Server::start(state(&["REPO_ADMIN"]));
+    for fault in [
+        page(400, "text/plain", "no"),
+        page(410, "application/json", "{}"),
+        page(200, "text/html", "<html>"),
+    ] {
+        let faults = vec![("GET", "/webhooks", fault); 4];
+        server.update(|state| state.targeted_faults = faults);
+        let document = check(
+            &server.datacenter(),
+            &[("BBCONNECT_TOKEN", USER_TOKEN)],
+            &["--json", "--for", "webhook", "--repo", "WEB/site"],
+        )
+        .exits_with(0)
+        .json();
+        assert_levels(&document, &[("repository.visible", "pass")]);
+    }
+}
+
 #[test]
 fn undisclosed_permissions_are_probed_for_a_repository() {
     let server = Server::start(ServerState {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 #[cfg(unix)]
+use crate::support::responder::Responder;
 use crate::support::tls::{TlsServer, certificates, self_signed};
 use crate::support::{
     self, CommandExt as _, RunOutput, Sandbox, assert_contains, is_installed, unused_port, words,
@@ -215,6 +216,33 @@ fn invalid_responses_are_named_in_the_error() {
         let message = ran.json()["error"]["message"].as_str().unwrap().to_owned();
         assert!(message.contains(said), "{message} does not say {said}");
     }
+}
+
+#[test]
+fn responses_that_are_not_valid_http_are_unusable() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+    let chunked = format!("{HEAD}transfer-encoding: chunked\r\n\r\nzz\r\n{{}}\r\n");
+    let gzip = format!("{HEAD}content-encoding: gzip\r\ncontent-length: 2\r\n\r\n{{}}");
+    for (sent, said) in [
+        (
+            format!("{HEAD}x-large: {}\r\n\r\n", "a".repeat(1_000_000)),
+            "head is too large",
+        ),
+        (format!("{HEAD}{}\r\n", "x: y\r\n".repeat(200)), "head"),
+        ("HTTP/1.1 abc OK\r\n\r\n".to_owned(), "status-code"),
+        (chunked, "chunk size"),
+        (gzip, "gzip"),
+    ] {
+        let server = Responder::start(move |_| sent.clone());
+        let ran = run(&server.datacenter(), &[]).exits_with(8);
+        let message = ran.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("is not valid HTTP"), "{message}");
+        assert!(message.contains(said), "{message} does not say {said}");
+        assert_eq!(server.requests().len(), 1, "{said}");
+    }
+    let server = Responder::start(|_| "SSH-2.0-OpenSSH_9.2\r\n".to_owned());
+    let ran = run(&server.datacenter(), &["--timeout", "5"]).exits_with(7);
+    assert!(ran.stdout.contains("does not speak HTTP"), "{}", ran.stdout);
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn ensure_keeps_other_settings() {
     let server = server(&["acme/site", "WEB/site"]);
     server.update(|state| {
         let hook = json!({"uuid": "{h}", "type": "webhook_subscription", "description": "theirs", "url": URL, "active": true,
-            "events": ["repo:push"], "secret": SECRET, "skip_cert_verification": true});
+            "events": ["repo:push"], "secret": SECRET, "skip_cert_verification": true, "history_enabled": true});
         state.store.repo("acme", "site").unwrap().hooks.push(hook);
         let hook = json!({"id": 5, "name": "theirs", "url": URL, "active": true, "events": ["repo:refs_changed"],
             "configuration": {"secret": SECRET, "createdBy": "theirs"}, "sslVerificationRequired": true,
@@ -226,6 +226,12 @@ fn ensure_keeps_other_settings() {
             assert_eq!(before.get(key), after.get(key), "{key}");
         }
         assert_ne!(before["events"], after["events"]);
+        let requests = server.requests();
+        let update = requests.iter().rfind(|request| request.method == "PUT");
+        let update: Value = serde_json::from_slice(&update.unwrap().body).unwrap();
+        for key in ["uuid", "id", "history_enabled"] {
+            assert_eq!(update.get(key), None, "{key}");
+        }
         let listed = product
             .run(
                 &server,

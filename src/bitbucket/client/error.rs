@@ -26,6 +26,14 @@ pub(crate) enum ApiError {
         /// Text of the innermost cause.
         reason: String,
     },
+    /// The server responds, but not with valid HTTP.
+    #[error("the response of {origin} is not valid HTTP: {reason}")]
+    InvalidHttp {
+        /// Scheme, host and port.
+        origin: String,
+        /// Text of the innermost cause.
+        reason: String,
+    },
     /// A credential would be sent unencrypted.
     #[error("{0} is plain http: the credential would be sent unencrypted")]
     InsecureTransport(String),
@@ -215,6 +223,10 @@ pub(super) fn classify(error: &reqwest::Error) -> (ConnectFailure, String) {
     let innermost = causes(error)
         .last()
         .map_or_else(|| "the request failed".to_owned(), ToString::to_string);
+    if innermost == NOT_HTTP {
+        let reason = "what responds on this port does not speak HTTP".to_owned();
+        return (ConnectFailure::Other, reason);
+    }
     let reason = strip_os_error_code(&innermost);
     if error.is_timeout() {
         return (ConnectFailure::Timeout, reason);
@@ -241,6 +253,28 @@ pub(super) fn classify(error: &reqwest::Error) -> (ConnectFailure, String) {
     };
     (failure, reason)
 }
+
+/// Why a response is not valid HTTP: its head, its chunks or its compression. `None` where it did not arrive as a whole,
+/// and where what responds does not speak HTTP.
+pub(super) fn invalid_http(error: &reqwest::Error) -> Option<String> {
+    if error.is_timeout() {
+        return None;
+    }
+    let reason = causes(error).last()?.to_string();
+    let parsing = causes(error).find_map(|cause| cause.downcast_ref::<hyper::Error>());
+    // hyper reports the size of a chunk that is no number with this kind.
+    let has_invalid_chunks = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::InvalidInput);
+    let is_invalid = match parsing {
+        Some(error) => error.is_parse() && reason != NOT_HTTP || has_invalid_chunks,
+        None => error.is_decode(),
+    };
+    is_invalid.then_some(reason)
+}
+
+/// hyper's text where a response does not begin with `HTTP/`; the kind of the error is private.
+const NOT_HTTP: &str = "invalid HTTP version parsed";
 
 /// The text of hyper-util's `TunnelError::ProxyAuthRequired`, whose type is private.
 const TUNNEL_AUTH_REQUIRED: &str = "proxy authorization required";

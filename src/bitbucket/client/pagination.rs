@@ -283,7 +283,8 @@ impl Http {
 
     fn next<T>(&self, first: &Url, page: &Page<T>) -> Result<Option<Url>, ApiError> {
         let next = page.next.as_deref();
-        if let Some(next) = next.or_else(|| page.links.get("next")?.as_str()) {
+        let next = next.or_else(|| page.links.get("next")?.as_str());
+        if let Some(next) = next.filter(|next| !next.is_empty()) {
             let invalid = |reason: String| ApiError::decode("next", reason);
             let url = first
                 .join(next)

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{AsHeaderName, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{AsHeaderName, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::error::ApiError;
+use crate::types::timestamp::Timestamp;
 
 /// More than any response of the API except for files; a larger one is a fault or an attack.
 pub(super) const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
@@ -115,20 +116,22 @@ impl Response {
             let media_type = kind.split(';').next().unwrap_or_default().trim();
             media_type.eq_ignore_ascii_case("text/plain")
         });
-        let is_data_center = self.url.contains("/rest/");
-        let is_own = !is_data_center || self.header(REQUEST_ID).is_some();
+        let is_own = !self.is_from_data_center() || self.header(REQUEST_ID).is_some();
         if self.body.len() > MAX_PLAIN_TEXT_BYTES || !is_plain_text || !is_own {
             return None;
         }
         displayable(&self.text())
     }
 
+    /// By the URL: the paths of Cloud's API begin with its version, and may contain anything else.
+    fn is_from_data_center(&self) -> bool {
+        let before = self.url.split_once("/rest/").map(|(before, _)| before);
+        before.is_some_and(|before| !before.contains("/2.0/"))
+    }
+
     /// Whether a 401 on Data Center comes from a reverse proxy that requires its own authentication. Bitbucket itself
     /// sends JSON, or at least its own headers.
     fn is_foreign_login(&self) -> bool {
-        let is_html = self
-            .header(CONTENT_TYPE)
-            .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
         let is_kerberos = self.headers.get_all(WWW_AUTHENTICATE).iter().any(|value| {
             let scheme = value
                 .to_str()
@@ -141,8 +144,8 @@ impl Response {
         let has_own_header = [REQUEST_ID, "x-ausername", "x-seraph-loginreason"]
             .iter()
             .any(|name| self.headers.contains_key(*name));
-        self.url.contains("/rest/")
-            && (is_html || is_kerberos)
+        self.is_from_data_center()
+            && (self.is_html() || is_kerberos)
             && !has_own_header
             && !self.error_body().is_present()
     }
@@ -197,6 +200,11 @@ impl Response {
             .is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
     }
 
+    fn is_html(&self) -> bool {
+        self.header(CONTENT_TYPE)
+            .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
+    }
+
     /// The body of a successful response, which is an object.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         // serde would read an array as the fields of an object.
@@ -247,6 +255,15 @@ impl Response {
         } else {
             Err(self.error())
         }
+    }
+
+    /// Whether a write was carried out whose response has no body that is used. A page is the one of a login or a proxy.
+    pub(crate) fn written(&self) -> Result<(), ApiError> {
+        self.success()?;
+        if self.is_html() {
+            return Err(self.not_json());
+        }
+        Ok(())
     }
 
     /// The error for an unsuccessful response. The status decides, whatever the media type; the text of a proxy or
@@ -312,10 +329,17 @@ impl Response {
         }
     }
 
-    /// `Retry-After` in seconds (RFC 9110, section 10.2.3). Its other form, a date, is not used by Bitbucket.
+    /// `Retry-After` (RFC 9110, section 10.2.3): in seconds, or as a date, which is compared with the server's own clock.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.header(RETRY_AFTER)?.trim().parse();
-        seconds.ok().map(Duration::from_secs)
+        let value = self.header(RETRY_AFTER)?.trim();
+        if let Ok(seconds) = value.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = Timestamp::from_http_date(value)?;
+        let now = self.header(DATE).and_then(Timestamp::from_http_date);
+        let now = now.unwrap_or_else(Timestamp::now);
+        let seconds = until.as_second().saturating_sub(now.as_second());
+        Some(Duration::from_secs(seconds.try_into().unwrap_or(0)))
     }
 
     /// The error for a response that is not JSON: from a login page, a proxy, or another program.
@@ -620,6 +644,55 @@ mod tests {
             ApiError::Unauthorized(_)
         ));
         assert!(matches!(error(&[], ""), ApiError::Unauthorized(_)));
+    }
+
+    #[test]
+    fn a_workspace_may_have_any_name() {
+        let url = "https://api.bitbucket.org/2.0/repositories/rest/web-app";
+        let text = [("content-type", "text/plain")];
+        assert!(matches!(
+            response(403, url, &text, "Access denied").error(),
+            ApiError::Forbidden { .. }
+        ));
+        let html = [("content-type", "text/html")];
+        assert!(matches!(
+            response(401, url, &html, "<html>").error(),
+            ApiError::Unauthorized(_)
+        ));
+    }
+
+    #[test]
+    fn a_page_is_no_confirmation_of_a_write() {
+        let of = |kind, body| response(200, CLOUD, &[("content-type", kind)], body).written();
+        assert!(matches!(
+            of("Text/HTML; charset=utf-8", "<html>"),
+            Err(ApiError::UnexpectedContentType { .. })
+        ));
+        assert!(of("application/json", "{}").is_ok());
+        assert!(response(204, CLOUD, &[], "").written().is_ok());
+        assert!(response(404, CLOUD, &[], "").written().is_err());
+    }
+
+    #[test]
+    fn retry_after_is_a_number_of_seconds_or_a_date() {
+        let date = ("date", "Sun, 29 Nov 2026 13:00:00 GMT");
+        for (value, expected) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Sun, 29 Nov 2026 13:02:00 GMT", Some(120)),
+            ("Sun, 29 Nov 2026 12:58:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let response = response(429, CLOUD, &[date, ("retry-after", value)], "");
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(response.retry_after(), expected, "{value}");
+        }
+        // Without the server's own clock.
+        let past = [("retry-after", "Thu, 01 Jan 2026 00:00:00 GMT")];
+        let past = response(429, CLOUD, &past, "").retry_after();
+        assert_eq!(past, Some(Duration::ZERO));
     }
 
     #[test]

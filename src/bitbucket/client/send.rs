@@ -290,6 +290,10 @@ impl Http {
     }
 
     fn map_transport_error(&self, error: &reqwest::Error) -> ApiError {
+        if let Some(reason) = error::invalid_http(error) {
+            let origin = self.base.origin().to_string();
+            return ApiError::InvalidHttp { origin, reason };
+        }
         let (failure, reason) = error::classify(error);
         let reason = if failure == ConnectFailure::Timeout {
             self.timeout_reason()

@@ -144,7 +144,7 @@ impl Cloud {
         let body = NewWireKey::new(owner, public, title);
         let path_segments = as_strs(&path_segments);
         let response = self.http.write(Method::PUT, &path_segments, &[], &body);
-        response.await?.success()
+        response.await?.written()
     }
 
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-key-id-delete>,
@@ -152,7 +152,7 @@ impl Cloud {
     pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
         let mut path_segments = self.keys_path(owner).await?;
         path_segments.push(id.to_owned());
-        self.http.delete(&as_strs(&path_segments)).await?.success()
+        self.http.delete(&as_strs(&path_segments)).await?.written()
     }
 
     async fn list_keys(

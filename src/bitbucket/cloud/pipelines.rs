@@ -151,7 +151,7 @@ impl Cloud {
         id: &str,
     ) -> Result<(), ApiError> {
         let path = variables_path(owner, Some(id));
-        self.http.delete(&path).await?.success()
+        self.http.delete(&path).await?.written()
     }
 
     /// The public half of the SSH key pair of a repository's builds; `None` where none is set.
@@ -198,7 +198,7 @@ impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pipelines/#api-repositories-workspace-repo-slug-pipelines-config-ssh-key-pair-delete>
     pub(crate) async fn remove_pipelines_key(&self, repo: &RepoId) -> Result<(), ApiError> {
         let path = repo_path(repo, &["pipelines_config", "ssh", "key_pair"]);
-        self.http.delete(&path).await?.success()
+        self.http.delete(&path).await?.written()
     }
 
     /// The hosts that a repository's builds trust.
@@ -252,7 +252,7 @@ impl Cloud {
         id: &str,
     ) -> Result<(), ApiError> {
         let path = known_hosts_path(repo, Some(id));
-        self.http.delete(&path).await?.success()
+        self.http.delete(&path).await?.written()
     }
 }
 

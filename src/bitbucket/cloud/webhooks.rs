@@ -12,15 +12,13 @@ use crate::bitbucket::webhooks::{
 use crate::types::deployment::Deployment;
 use crate::types::webhook::{Webhook, WebhookOwner, to_generic_events};
 
-const READ_ONLY: [&str; 8] = [
-    "uuid",
-    "subject",
-    "subject_type",
-    "created_at",
-    "secret",
-    "secret_set",
-    "read_only",
-    "links",
+/// The fields that an update can change, without the secret, which is kept where it is left out.
+const WRITABLE: [&str; 5] = [
+    "description",
+    "url",
+    "active",
+    "events",
+    "skip_cert_verification",
 ];
 
 impl Cloud {
@@ -52,7 +50,7 @@ impl Cloud {
     ) -> Result<WebhookChange, ApiError> {
         let mut body = before
             .as_ref()
-            .map(|webhook| writable_fields(&webhook.raw, &READ_ONLY))
+            .map(|webhook| writable_fields(&webhook.raw, |field| WRITABLE.contains(&field)))
             .unwrap_or_default();
         // The API requires the type of every object.
         body.insert("type".to_owned(), json!("webhook_subscription"));
@@ -92,7 +90,7 @@ impl Cloud {
         id: &str,
     ) -> Result<(), ApiError> {
         let path = hooks_path(owner, &[id]);
-        self.http.delete(&path).await?.success()
+        self.http.delete(&path).await?.written()
     }
 }
 

@@ -124,7 +124,7 @@ impl DataCenter {
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-authentication/#api-access-tokens-latest-users-userslug-tokenid-delete>
     pub(crate) async fn revoke_token(&self, owner: &TokenOwner, id: &str) -> Result<(), ApiError> {
         let request = |url| Request::new(Method::DELETE, url, WithAuth::Yes);
-        self.send_for(owner, Some(id), request).await?.success()
+        self.send_for(owner, Some(id), request).await?.written()
     }
 
     /// Sends a request for the tokens of an owner, or for one of them.

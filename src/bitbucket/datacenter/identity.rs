@@ -175,7 +175,7 @@ impl DataCenter {
         let (administers, writes) = futures_util::future::join(administers, writes).await;
         Ok(match (administers?, writes?) {
             (Some(true), _) => Some(Permission::Admin),
-            (_, Some(true)) => Some(Permission::Write),
+            (Some(false), Some(true)) => Some(Permission::Write),
             (Some(false), Some(false)) => Some(Permission::Read),
             (None, _) | (_, None) => None,
         })

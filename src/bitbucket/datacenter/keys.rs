@@ -164,7 +164,7 @@ impl DataCenter {
         let url = self.http.build_url(&segments, &[])?;
         let response = self.http.put(url).await?;
         check_permission(&response)?;
-        response.success().map(|()| true)
+        response.written().map(|()| true)
     }
 
     /// Removes a key. The status is 204 also where no key has this id.
@@ -176,7 +176,7 @@ impl DataCenter {
         segments.push(id);
         let response = self.http.delete(&segments).await?;
         check_permission(&response)?;
-        response.success()
+        response.written()
     }
 }
 

@@ -211,7 +211,7 @@ impl DataCenter {
         events: &[String],
     ) -> Result<Response, ApiError> {
         let mut body = before
-            .map(|webhook| writable_fields(&webhook.raw, &READ_ONLY))
+            .map(|webhook| writable_fields(&webhook.raw, |field| !READ_ONLY.contains(&field)))
             .unwrap_or_default();
         body.insert("events".to_owned(), json!(events));
         body.insert("active".to_owned(), json!(spec.active));
@@ -243,7 +243,7 @@ impl DataCenter {
         id: &str,
     ) -> Result<(), ApiError> {
         let path = hooks_path(owner, &[id]);
-        self.http.delete(&path).await?.success()
+        self.http.delete(&path).await?.written()
     }
 
     /// Sends a test delivery. Without the URL it fails, although the documentation says that it is optional.

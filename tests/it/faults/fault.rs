@@ -126,13 +126,10 @@ impl Fault {
                 | Self::PartialHeaders
                 | Self::Truncated
                 | Self::MissingChunks
-                | Self::InvalidChunkSize
+                | Self::NotHttp
         );
         if is_cut || self.is_slow() {
             &[7]
-        } else if matches!(self, Self::NotHttp | Self::EndlessHeaders) {
-            // It may be a server or something else.
-            &[7, 8]
         } else if self == Self::HtmlPage(401) {
             &[3]
         } else {
@@ -163,9 +160,7 @@ impl Fault {
                 | Self::PartialHeaders
                 | Self::Truncated
                 | Self::MissingChunks
-                | Self::InvalidChunkSize
                 | Self::NotHttp
-                | Self::EndlessHeaders
         )
     }
 
