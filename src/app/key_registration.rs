@@ -11,9 +11,11 @@ use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
 use crate::types::operation::refusal_hint;
 use crate::types::public_key::PublicKey;
-use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
+use crate::types::registered_key::{
+    Access, KeyOperation, KeyOwner, NewKey, RegisterOutcome, RegisteredKey,
+};
 use crate::types::repository::RepoId;
-use crate::types::scope::GrantedScopes;
+use crate::types::scope::{GrantedScopes, ScopeSystem};
 use crate::types::shell::quote;
 
 /// What to do with a key that is registered with another access.
@@ -49,7 +51,12 @@ impl SelectedConnection {
     }
 
     /// An error of a request about keys, with the permissions that the request needs.
-    pub(crate) fn describe_key_error(&self, error: ApiError, owner: &KeyOwner) -> Error {
+    pub(crate) fn describe_key_error(
+        &self,
+        error: ApiError,
+        owner: &KeyOwner,
+        operation: KeyOperation,
+    ) -> Error {
         let ApiError::Forbidden {
             required, granted, ..
         } = &error
@@ -57,9 +64,19 @@ impl SelectedConnection {
             return self.describe_api_error(error);
         };
         let granted = GrantedScopes::from_names(granted.iter().map(String::as_str));
-        let hint = if required.is_empty() || granted.is_empty() {
+        let hint = if granted.is_empty() || self.connection.deployment != Deployment::Cloud {
             let needs = owner.required_scope(self.connection.deployment);
             format!("keys of {owner} require {needs}")
+        } else if required.is_empty() {
+            let (api_token, classic) = owner.required_scopes(operation);
+            let is_api_token = granted.uses(ScopeSystem::ApiToken);
+            let own = if is_api_token {
+                &api_token[..]
+            } else {
+                classic
+            };
+            let own: Vec<String> = own.iter().map(ToString::to_string).collect();
+            refusal_hint(&own, &granted)
         } else {
             refusal_hint(required, &granted)
         };
@@ -103,7 +120,7 @@ impl KeyRegistry<'_> {
                     "use a key of another type: run `bbconnect keygen --type rsa-4096`",
                 );
             }
-            self.describe(error)
+            self.describe(error, KeyOperation::Write)
         })?;
         match registered {
             RegisterOutcome::Created(created) => Ok((created, Action::Created)),
@@ -158,7 +175,7 @@ impl KeyRegistry<'_> {
 
     fn keys(self) -> Result<Vec<RegisteredKey>, Error> {
         let response = self.app.block_on(self.bitbucket.keys(self.owner))?;
-        response.map_err(|error| self.describe(error))
+        response.map_err(|error| self.describe(error, KeyOperation::List))
     }
 
     /// Checks what can be known before a key is registered: whether the credential may list the keys, and its scopes.
@@ -214,7 +231,7 @@ impl KeyRegistry<'_> {
         let is_changed = self
             .app
             .block_on(response)?
-            .map_err(|error| self.describe(error))?;
+            .map_err(|error| self.describe(error, KeyOperation::Write))?;
         if is_changed {
             Ok((RegisteredKey { access, ..existing }, Action::Updated))
         } else {
@@ -222,8 +239,9 @@ impl KeyRegistry<'_> {
         }
     }
 
-    fn describe(self, error: ApiError) -> Error {
-        self.selected.describe_key_error(error, self.owner)
+    fn describe(self, error: ApiError, operation: KeyOperation) -> Error {
+        self.selected
+            .describe_key_error(error, self.owner, operation)
     }
 
     /// Compares a registered key with the requested one. A key that expires earlier was registered by an earlier run.
@@ -352,7 +370,9 @@ impl KeyLocation {
                     continue;
                 }
                 Err(ApiError::NotFound(_) | ApiError::Unauthorized(_)) if !is_first => continue,
-                Err(error) => return Err(selected.describe_key_error(error, &candidate)),
+                Err(error) => {
+                    return Err(selected.describe_key_error(error, &candidate, KeyOperation::List));
+                }
             };
             let is = |key: &RegisteredKey, public: Option<&PublicKey>| {
                 public.is_some_and(|public| key.has_public_key(public))
@@ -385,7 +405,9 @@ impl KeyLocation {
             return Ok(self);
         }
         if let Some(InaccessibleOwner { owner, error }) = self.unseen {
-            return Err(self.selected.describe_key_error(error, &owner));
+            return Err(self
+                .selected
+                .describe_key_error(error, &owner, KeyOperation::List));
         }
         let url = self.ssh_connection.connection.clone_url.as_deref();
         Err(Error::not_found(
@@ -444,7 +466,11 @@ impl KeyLocation {
     pub(crate) fn remove(&self, app: &App, id: &str) -> Result<(), Error> {
         match app.block_on(self.bitbucket.remove_key(&self.owner, id))? {
             Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
-            Err(error) => Err(self.selected.describe_key_error(error, &self.owner)),
+            Err(error) => {
+                Err(self
+                    .selected
+                    .describe_key_error(error, &self.owner, KeyOperation::Remove))
+            }
         }
     }
 }

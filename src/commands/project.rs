@@ -60,7 +60,8 @@ impl Subcommand for ListArgs {
         let _progress = app.ui.list_progress("listing projects");
         let response = app.block_on(bitbucket.projects(&workspace))?;
         Ok(ListOutput {
-            projects: response.map_err(|error| selected.describe_api_error(error))?,
+            projects: response
+                .map_err(|error| selected.describe_api_error_for(error, Operation::ReadProjects))?,
         })
     }
 }

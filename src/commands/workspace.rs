@@ -7,6 +7,7 @@ use crate::commands::{Subcommand, command_group};
 use crate::error::Error;
 use crate::types::hint::Hint;
 use crate::types::namespace::Workspace;
+use crate::types::operation::Operation;
 use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
@@ -41,7 +42,9 @@ impl Subcommand for ListArgs {
         let (selected, bitbucket) = app.client()?;
         let _progress = app.ui.list_progress("listing workspaces");
         let response = app.block_on(bitbucket.workspaces())?;
-        let Some(workspaces) = response.map_err(|error| selected.describe_api_error(error))? else {
+        let Some(workspaces) = response
+            .map_err(|error| selected.describe_api_error_for(error, Operation::ReadWorkspaces))?
+        else {
             return Err(Error::usage(
                 format!(
                     "{} is a Data Center, which has projects instead of workspaces",

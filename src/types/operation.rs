@@ -7,6 +7,8 @@ use super::webhook::WebhookScope;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
+    ReadWorkspaces,
+    ReadProjects,
     ReadRepositories,
     CreateRepository,
     CreateProject,
@@ -65,6 +67,8 @@ impl Operation {
         &'static str,
     ) {
         match self {
+            Self::ReadWorkspaces => (&["read:workspace:bitbucket"], &["account"], "REPO_READ"),
+            Self::ReadProjects => (&["read:project:bitbucket"], &["project"], "PROJECT_READ"),
             Self::ReadRepositories => {
                 (&["read:repository:bitbucket"], &["repository"], "REPO_READ")
             }

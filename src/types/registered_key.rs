@@ -160,6 +160,49 @@ impl KeyOwner {
     }
 }
 
+/// What a request about keys does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyOperation {
+    List,
+    Write,
+    Remove,
+}
+
+impl KeyOwner {
+    /// The scopes of Cloud for an operation: those of an API token, and those of its other credentials.
+    ///
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/>,
+    /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/>
+    pub(crate) fn required_scopes(
+        &self,
+        operation: KeyOperation,
+    ) -> (Vec<&'static str>, &'static [&'static str]) {
+        let (read, classic): (&[_], &[_]) = match (self, operation) {
+            (Self::Repository(_), _) => (
+                &["admin:repository:bitbucket"],
+                &["repository", "repository:admin"],
+            ),
+            (Self::Project { .. }, _) => {
+                (&["admin:project:bitbucket"], &["project", "project:admin"])
+            }
+            (Self::Account, KeyOperation::List) => (
+                &["read:user:bitbucket", "read:ssh-key:bitbucket"],
+                &["account"],
+            ),
+            (Self::Account, KeyOperation::Write | KeyOperation::Remove) => (
+                &["read:user:bitbucket", "read:ssh-key:bitbucket"],
+                &["account:write"],
+            ),
+        };
+        let change: &[_] = match operation {
+            KeyOperation::List => &[],
+            KeyOperation::Write => &["write:ssh-key:bitbucket"],
+            KeyOperation::Remove => &["delete:ssh-key:bitbucket"],
+        };
+        ([read, change].concat(), classic)
+    }
+}
+
 impl KeyOwner {
     /// The repositories that a key has access to beside a single one.
     pub(crate) fn reach(&self) -> Option<String> {

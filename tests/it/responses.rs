@@ -90,6 +90,47 @@ fn a_refusal_requests_only_missing_scopes() {
     );
 }
 
+#[test]
+fn a_refusal_of_a_list_names_its_own_scopes() {
+    const FORBIDDEN: &str = r#"{"type":"error","error":{"message":"Forbidden"}}"#;
+    let refusing = |scopes: &'static str| {
+        Responder::start(move |_| {
+            let scopes = format!("x-oauth-scopes: {scopes}");
+            response(403, &["content-type: application/json", &scopes], FORBIDDEN)
+        })
+    };
+    for (arguments, missing) in [
+        ("workspace list --json", "read:workspace:bitbucket"),
+        ("repo list --all --json", "read:workspace:bitbucket"),
+        ("project list --json", "read:project:bitbucket"),
+        (
+            "key list --repo acme/web-app --json",
+            "admin:repository:bitbucket",
+        ),
+    ] {
+        let other = refusing("read:webhook:bitbucket");
+        let ran = run(&other.cloud(), &[JANE, WORKSPACE], &words(arguments)).exits_with(4);
+        let (_, hint) = error(&ran);
+        assert!(
+            hint.starts_with(&format!("missing scopes: {missing};")),
+            "{hint}"
+        );
+        let all = refusing(const_str(missing, ", read:repository:bitbucket"));
+        let ran = run(&all.cloud(), &[JANE, WORKSPACE], &words(arguments)).exits_with(4);
+        let (_, hint) = error(&ran);
+        assert!(hint.contains("the account lacks the permission"), "{hint}");
+    }
+    let server = Responder::start(|_| {
+        let body = r#"{"errors":[{"message":"You are not permitted to access this resource"}]}"#;
+        response(403, &["content-type: application/json"], body)
+    });
+    for arguments in ["repo list --json", "project list --json"] {
+        let (_, hint) = error(&run(&server.datacenter(), &[], &words(arguments)).exits_with(4));
+        assert!(hint.starts_with("required: "), "{hint}");
+        assert!(!hint.contains(":bitbucket"), "{hint}");
+    }
+}
+
 /// Test data lives as long as the program.
 fn const_str(first: &str, second: &str) -> &'static str {
     Box::leak(format!("{first}{second}").into_boxed_str())
@@ -473,6 +514,13 @@ fn another_product_gets_no_credential() {
             r#"{"version":"17.1.0","displayName":"GitLab","name":"GitLab"}"#,
         )
     });
+    let add = words("connection add w --auth http-access-token --dry-run --json --url");
+    let url = server.datacenter();
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(add);
+    let ran = command.args([&url, "--token-command", "echo x"]).finish();
+    let (message, _) = error(&ran.exits_with(8));
+    assert!(message.contains("GitLab, not Bitbucket"), "{message}");
     let document = run(&server.datacenter(), &[], &["doctor", "--json"])
         .exits_with(8)
         .json();

@@ -19,7 +19,7 @@ use crate::types::action::Action;
 use crate::types::date::{DayCount, Timestamp};
 use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
-use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisteredKey};
+use crate::types::registered_key::{Access, KeyOperation, KeyOwner, NewKey, RegisteredKey};
 use crate::types::repository::RepoRef;
 use crate::ui::{CommandOutput, TextWriter, cell};
 
@@ -58,7 +58,8 @@ impl Subcommand for ListArgs {
             selected, owner, ..
         } = &target;
         Ok(ListOutput {
-            keys: keys.map_err(|error| selected.describe_key_error(error, owner))?,
+            keys: keys
+                .map_err(|error| selected.describe_key_error(error, owner, KeyOperation::List))?,
             owner: owner.to_string(),
             repository: target.repository,
         })
@@ -381,7 +382,7 @@ impl EditArgs {
             }
             Ok(())
         })?;
-        response.map_err(|error| selected.describe_key_error(error, owner))
+        response.map_err(|error| selected.describe_key_error(error, owner, KeyOperation::Write))
     }
 }
 
@@ -449,7 +450,8 @@ impl Subcommand for RemoveArgs {
             let what = format!("{named} of {owner}");
             self.yes.confirm_removal(&what, app)?;
             let response = app.block_on(bitbucket.remove_key(owner, &key.id))?;
-            response.map_err(|error| selected.describe_key_error(error, owner))?;
+            response
+                .map_err(|error| selected.describe_key_error(error, owner, KeyOperation::Remove))?;
         }
         let action = Action::removal(self.dry_run.is_set());
         Ok(RemoveOutput(KeyChange::new(action, target, key)))
@@ -536,7 +538,10 @@ impl KeyTarget {
     /// The target of a registration: a repository must not be archived.
     fn require_writable(mut self, app: &App) -> Result<Self, Error> {
         if let Some(repository) = self.repository.take() {
-            let refused = |error| self.selected.describe_key_error(error, &self.owner);
+            let refused = |error| {
+                self.selected
+                    .describe_key_error(error, &self.owner, KeyOperation::List)
+            };
             let repository = app.writable_repository(&self.bitbucket, repository, refused)?;
             self.owner = KeyOwner::Repository(repository.id.clone());
             self.repository = Some(repository);
@@ -559,7 +564,11 @@ impl KeyTarget {
         let response = app.block_on(self.bitbucket.keys(&self.owner))?;
         let target = self.renamed();
         let owner = &target.owner;
-        let keys = response.map_err(|error| target.selected.describe_key_error(error, owner))?;
+        let keys = response.map_err(|error| {
+            target
+                .selected
+                .describe_key_error(error, owner, KeyOperation::List)
+        })?;
         let matches = |key: &RegisteredKey| {
             let fingerprint = key.fingerprint.map(|fingerprint| fingerprint.to_string());
             key.id == id || fingerprint.as_deref() == Some(id)

@@ -68,8 +68,12 @@ impl Subcommand for Args {
         let response = app.block_on(bitbucket.repositories(&filter))?;
         drop(progress);
         let listed = response.map_err(|error| {
-            if filter.workspace.is_some() || !matches!(error, ApiError::Forbidden { .. }) {
+            let is_cloud = selected.connection.deployment == Deployment::Cloud;
+            if !is_cloud || filter.workspace.is_some() {
                 return selected.describe_api_error_for(error, Operation::ReadRepositories);
+            }
+            if !matches!(&error, ApiError::Forbidden { granted, .. } if granted.is_empty()) {
+                return selected.describe_api_error_for(error, Operation::ReadWorkspaces);
             }
             // An access token has no account, and so no workspaces of its own.
             let causes = "pass --workspace WORKSPACE, or use a credential with read:workspace:bitbucket (account)";
