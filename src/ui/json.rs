@@ -141,6 +141,15 @@ fn write<T: Serialize>(value: &T, pretty: bool) -> Result<Buffer, Error> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
+/// A string as it is written in a document, with its quotation marks.
+pub(super) fn string(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len() + 16);
+    let formatter = EscapingFormatter(CompactFormatter);
+    // Writing to a Vec cannot fail.
+    let _ = text.serialize(&mut Serializer::with_formatter(&mut bytes, formatter));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Writes deceptive characters as `\u` escapes, so that a document can be looked at in a terminal.
 struct EscapingFormatter<F>(F);
 

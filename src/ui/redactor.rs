@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
+use super::json;
+
 const REPLACEMENT: &str = "***";
 /// A shorter secret is part of too many words, in bytes.
 const MIN_LEN: usize = 4;
@@ -61,7 +63,7 @@ impl Redactor {
         redacted
     }
 
-    /// A JSON document without secrets in its values. Keys are names of fields, and stay.
+    /// A JSON document without secrets. Names of fields stay: a secret may be such a word.
     pub(crate) fn redact_json<'a>(&self, document: &'a str) -> Cow<'a, str> {
         if self
             .0
@@ -76,15 +78,19 @@ impl Redactor {
         let mut at = 0;
         while let Some((start, end)) = next_string(document, at) {
             at = end;
-            let is_key = document[end..].trim_start().starts_with(':');
             let Ok(value) =
                 serde_json::from_str::<String>(&document[start..end]).map(Zeroizing::new)
             else {
                 continue;
             };
-            if let (false, Cow::Owned(value)) = (is_key, self.redact(&value)) {
+            let is_key = document[end..].trim_start().starts_with(':');
+            let is_field_name = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            if is_key && value.bytes().all(is_field_name) {
+                continue;
+            }
+            if let Cow::Owned(value) = self.redact(&value) {
                 redacted.push_str(&document[copied..start]);
-                redacted.push_str(&serde_json::Value::String(value).to_string());
+                redacted.push_str(&json::string(&value));
                 copied = end;
             }
         }
@@ -178,19 +184,33 @@ mod tests {
     }
 
     #[test]
-    fn only_values_of_a_document_are_redacted() {
-        let redactor = redactor(&["N4me", "with \"quotes\"", "SECRETTOKEN"]);
+    fn names_of_fields_are_not_redacted() {
+        let redactor = redactor(&[
+            "N4me",
+            "field_Name",
+            "field_name",
+            "with \"quotes\"",
+            "SECRETTOKEN",
+        ]);
         for (document, expected) in [
             (
                 r#"{"N4me":"a N4me","n":1,"x":["SECRETTOKEN","b"]}"#,
-                r#"{"N4me":"a ***","n":1,"x":["***","b"]}"#,
+                r#"{"***":"a ***","n":1,"x":["***","b"]}"#,
+            ),
+            (
+                r#"{"field_name":"field_name","a field_Name" :1}"#,
+                r#"{"field_name":"***","a ***" :1}"#,
             ),
             (r#"{"x":"with \"quotes\" in it"}"#, r#"{"x":"*** in it"}"#),
             (
                 r#"{"x":"\\","N4me" : "N4me"}"#,
-                r#"{"x":"\\","N4me" : "***"}"#,
+                r#"{"x":"\\","***" : "***"}"#,
             ),
-            (r#"{"x":"\u202eSECRETTOKEN"}"#, "{\"x\":\"\u{202e}***\"}"),
+            // Characters that were escaped stay so.
+            (
+                r#"{"x":"\u202e\u009b\u001bSECRETTOKEN"}"#,
+                r#"{"x":"\u202e\u009b\u001b***"}"#,
+            ),
             (r#"{"x":"y"}"#, r#"{"x":"y"}"#),
         ] {
             assert_eq!(redactor.redact_json(document), expected);
