@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::command::git_without_repo_env;
-use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable};
+use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable, without_push};
 use crate::sys::signals;
 use crate::sys::subprocess::{ProcessOutput, Stderr};
 use crate::types::shell::quote;
@@ -118,12 +118,7 @@ fn fetch_error(mut output: ProcessOutput) -> PushError {
             *byte = b'\n';
         }
     }
-    let error = classify_push_failure(&output);
-    if let PushError::NotPermitted(reason) = error {
-        PushError::Denied(reason)
-    } else {
-        error
-    }
+    without_push(classify_push_failure(&output))
 }
 
 /// Longer output is an error, in bytes.

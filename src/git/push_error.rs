@@ -48,6 +48,15 @@ pub(super) fn timeout_as_unreachable(error: PushError) -> PushError {
     error
 }
 
+/// For a command that only reads.
+pub(super) fn without_push(error: PushError) -> PushError {
+    if let PushError::NotPermitted(reason) = error {
+        PushError::Denied(reason)
+    } else {
+        error
+    }
+}
+
 /// Classifies a failure by git's messages in the C locale.
 pub(super) fn classify_push_failure(output: &ProcessOutput) -> PushError {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -111,11 +120,10 @@ pub(super) fn classify_push_failure(output: &ProcessOutput) -> PushError {
     } else if has(&["not found", "couldn't find remote ref", "error: 404"]) {
         PushError::NotFound(reason)
     } else if has(&[
-        "returned error: 5",
-        "returned error: 429",
-        "error: 5",
-        "error: 429",
         "returned error: 3",
+        "returned error: 4",
+        "returned error: 5",
+        "error: 5",
         "redirect",
         "is this a git repository",
         "git-http-push failed",

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::command::git_isolated;
-use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable};
+use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable, without_push};
 use crate::sys::signals::{self, DeferGuard};
 use crate::sys::subprocess::{ProcessOutput, Stderr};
 use crate::types::connection::NetworkSettings;
@@ -168,7 +168,7 @@ impl TempRepository {
         let all = list.into_iter().chain(refs.iter().map(String::as_str));
         let output = self
             .git_with_remote(&all.collect::<Vec<_>>())
-            .map_err(timeout_as_unreachable)?;
+            .map_err(|error| without_push(timeout_as_unreachable(error)))?;
         let listing = String::from_utf8_lossy(&output.stdout);
         let branch = |line: &str| {
             let (hash, name) = line.split_once('\t')?;
@@ -206,7 +206,8 @@ impl TempRepository {
             .collect();
         fetch.extend(refspecs.iter().map(String::as_str));
         let moved = |name: &str| PushError::NonFastForward(name.to_owned());
-        match self.git_with_remote(&fetch).map_err(timeout_as_unreachable) {
+        let fetched = self.git_with_remote(&fetch);
+        match fetched.map_err(|error| without_push(timeout_as_unreachable(error))) {
             // Git takes a response without lines for a repository without branches.
             Err(PushError::NotFound(reason)) if self.remote_branches(&[])?.is_empty() => {
                 return Err(PushError::Server(reason));

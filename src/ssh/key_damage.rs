@@ -82,10 +82,6 @@ impl KeyDamage {
         if text.contains('\r') {
             return Some(Self::CarriageReturns);
         }
-        // OpenSSH's own format is compared byte for byte; PEM may have attributes in front.
-        if text.contains(OPENSSH) && !text.starts_with(OPENSSH) {
-            return Some(Self::TextBeforeBegin);
-        }
         let lines = || {
             text.lines()
                 .skip_while(|line| !line.contains(BEGIN))
@@ -94,6 +90,10 @@ impl KeyDamage {
         let body = || lines().take_while(|line| !line.starts_with(END));
         if body().any(|line| line.starts_with([' ', '\t'])) {
             return Some(Self::Indented);
+        }
+        // OpenSSH's own format is compared byte for byte; PEM may have attributes in front.
+        if text.contains(OPENSSH) && !text.starts_with(OPENSSH) {
+            return Some(Self::TextBeforeBegin);
         }
         if !begin_line.starts_with(BEGIN) {
             return Some(Self::TextBeforeBegin);
@@ -113,6 +113,7 @@ impl KeyDamage {
                 | Self::CarriageReturns
                 | Self::NoLastLineBreak
                 | Self::TextBeforeBegin
+                | Self::Indented
         )
     }
 
@@ -143,8 +144,9 @@ impl KeyDamage {
             Self::CarriageReturns => format!("remove them: sed -i 's/\\r$//' {quoted}"),
             Self::NoLastLineBreak => format!("add it: echo >> {quoted}"),
             Self::TextBeforeBegin => format!("remove it: sed -i -n '/-----BEGIN/,$p' {quoted}"),
+            Self::Indented => format!("remove the spaces: sed -i 's/^[[:space:]]*//' {quoted}"),
             Self::Quoted => "remove the quotes around the key".to_owned(),
-            Self::OneLine | Self::Indented | Self::Truncated | Self::Empty => {
+            Self::OneLine | Self::Truncated | Self::Empty => {
                 "store the key again as it was generated, with its line breaks".to_owned()
             }
             Self::NotAKey => {
@@ -205,6 +207,10 @@ mod tests {
             (replaced("\n", "\\n"), Some(KeyDamage::LiteralLineBreaks)),
             (replaced("\n", " "), Some(KeyDamage::OneLine)),
             (replaced("\n", "\n  "), Some(KeyDamage::Indented)),
+            (
+                format!("key: |\n  {}", KEY.replace('\n', "\n  ")).into_bytes(),
+                Some(KeyDamage::Indented),
+            ),
             (
                 replaced("-----END OPENSSH PRIVATE KEY-----\n", ""),
                 Some(KeyDamage::Truncated),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{env, fs};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
@@ -136,6 +137,10 @@ pub(crate) fn client_config(
     settings: &NetworkSettings,
 ) -> Result<(ClientConfig, Arc<TrustVerifier>), TlsSetupError> {
     let setup = |error: TlsError| TlsSetupError::Machine(error.to_string());
+    if let Some(path) = irregular_certificates() {
+        let reason = "not a regular file".to_owned();
+        return Err(TlsSetupError::Read { path, reason });
+    }
     let provider = Arc::new(default_provider());
     let extra = match &settings.ca_cert {
         Some(path) => certificates(path, "a certificate in PEM form")?,
@@ -172,6 +177,17 @@ pub(crate) fn client_config(
         }
     };
     Ok((config, verifier))
+}
+
+/// `SSL_CERT_FILE`, where it is a pipe or a device: rustls opens it by itself, and would never end.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "rustls reads this variable by itself"
+)]
+fn irregular_certificates() -> Option<PathBuf> {
+    let path = PathBuf::from(env::var_os("SSL_CERT_FILE")?);
+    let metadata = fs::metadata(&path).ok()?;
+    (!metadata.is_file()).then_some(path)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsSetupError> {

@@ -529,6 +529,24 @@ fn a_pipe_or_a_device_in_the_place_of_a_file_is_an_error() {
     sandbox.run(["project", "list"]).exits_with(0);
 }
 
+/// The TLS library opens it by itself.
+#[cfg(not(target_vendor = "apple"))]
+#[test]
+fn a_pipe_or_a_device_with_certificates_is_an_error() {
+    let server = server();
+    let sandbox = Sandbox::with_file_store();
+    add(&sandbox, Store::File, "work", &server.datacenter(), &[]);
+    let pipe = sandbox.path("pipe");
+    fifo(&pipe);
+    for file in [pipe.as_path(), Path::new("/dev/zero"), sandbox.home()] {
+        let started = Instant::now();
+        let mut command = sandbox.command(["project", "list"]);
+        let ran = command.env("SSL_CERT_FILE", file).finish().exits_with(9);
+        assert!(started.elapsed() < Duration::from_secs(20), "{file:?}");
+        assert!(ran.stderr.contains("not a regular file"), "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn a_client_certificate_that_cannot_be_read_is_not_saved() {
     let sandbox = Sandbox::with_file_store();

@@ -719,6 +719,17 @@ fn protected_branch_is_a_missing_permission() {
 }
 
 #[test]
+fn server_that_does_not_let_git_read_has_rejected_no_push() {
+    for fixture in fixtures() {
+        fixture.trap_git("info/refs?service=git-upload-pack", 403, b"denied", 20);
+        let refused = fixture.run(&["--dry-run"]).exits_with(4).json();
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with("access denied to git"), "{message}");
+        fixture.server.update(|state| state.targeted_faults.clear());
+    }
+}
+
+#[test]
 fn sign_in_page_instead_of_git_is_an_unusable_response() {
     for fixture in fixtures() {
         let multi_line: &[u8] = b"<!doctype html>\n<title>Sign in</title>\n<p>Please\n";
@@ -727,6 +738,7 @@ fn sign_in_page_instead_of_git_is_an_unusable_response() {
             // Git takes it for a repository without branches.
             (200, b"<!doctype html><title>Sign in</title>"),
             (302, b""),
+            (410, b"gone"),
             (503, b""),
         ] {
             fixture.trap_git(".git/", status, page, 20);

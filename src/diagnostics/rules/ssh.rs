@@ -1,5 +1,6 @@
 //! SSH: whether a server responds, and what a key may do. `check` has one finding for both, `doctor` one for each step.
 
+use super::host_key;
 use super::network::{dns_failure, tcp_failure};
 use super::server;
 use crate::diagnostics::connection_facts::{CheckOptions, ConnectionFacts, KeyFacts};
@@ -150,11 +151,15 @@ fn url_at(host: &SshHost, path: Option<&str>) -> String {
 /// `doctor`: whether the server accepts a key for the repository.
 pub(crate) fn auth(ssh: &SshRoute) -> Option<Finding> {
     let Some(login) = &ssh.login else {
-        ssh.host_keys.as_ref()?;
-        return Some(Finding::unknown(
-            FindingId::SshAuth,
-            "not tested: the connection has no key, or the server's host key is not known",
-        ));
+        let host_keys = &ssh.host_keys.as_ref()?.value;
+        let is_trusted = !host_key::trusted(host_keys).is_empty();
+        let unknown = |message: &str| Finding::unknown(FindingId::SshAuth, message);
+        return Some(match &host_keys.offered {
+            Err(_) => unknown("not tested: the host key could not be read"),
+            Ok(_) if is_trusted => unknown("not tested: no repository is named")
+                .with_next("run `bbconnect doctor CLONE_URL`"),
+            Ok(_) => unknown("not tested: the host key is not the expected one, or not known"),
+        });
     };
     Some(login_result(&login.value).with_elapsed(login.elapsed))
 }
@@ -212,7 +217,44 @@ fn login_result(facts: &LoginFacts) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostics::route_facts::{HostKeyFacts, Timed};
     use crate::diagnostics::rules::fixtures::failure;
+    use crate::ssh;
+
+    #[test]
+    fn a_login_that_was_not_tried_has_its_reason() {
+        let host: SshHost = "ssh.bitbucket.org".parse().unwrap();
+        let keys = ssh::built_in_keys(&host).unwrap();
+        let pinned = || keys.iter().map(|key| (key.clone(), "built-in")).collect();
+        for (offered, pinned, reason) in [
+            (Ok(keys.clone()), pinned(), "no repository is named"),
+            (Ok(keys.clone()), Vec::new(), "not known"),
+            (
+                Err(failure(ExitStatus::Unreachable)),
+                pinned(),
+                "could not be read",
+            ),
+        ] {
+            let host_keys = HostKeyFacts {
+                offered,
+                pinned,
+                reported: None,
+                users: Vec::new(),
+            };
+            let route = SshRoute {
+                host: host.clone(),
+                enabled: None,
+                banner: None,
+                proxy: None,
+                alternate: None,
+                host_keys: Some(Timed::measure(|| host_keys)),
+                login: None,
+            };
+            let finding = auth(&route).unwrap();
+            assert_eq!(finding.level, Severity::Unknown, "{reason}");
+            assert!(finding.message.contains(reason), "{}", finding.message);
+        }
+    }
 
     #[test]
     fn a_login_has_its_severity_and_exit_status() {
