@@ -69,7 +69,8 @@ impl SelectedConnection {
             format!("keys of {owner} require {needs}")
         } else if required.is_empty() {
             let (api_token, classic) = owner.required_scopes(operation);
-            let is_api_token = granted.uses(ScopeSystem::ApiToken);
+            let is_api_token = self.connection.auth() == AuthMethod::ApiToken
+                || granted.uses(ScopeSystem::ApiToken);
             let own = if is_api_token {
                 &api_token[..]
             } else {

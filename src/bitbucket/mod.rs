@@ -193,6 +193,14 @@ impl Bitbucket {
         }
     }
 
+    /// The slug of a user, which URLs of a Data Center contain in place of the name; `None` where it is not listed.
+    pub(crate) async fn user_slug(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Cloud(_) => None,
+            Self::DataCenter(datacenter) => datacenter.listed_slug(name).await,
+        }
+    }
+
     /// The permission of the account on a repository; `None` where the server does not report it.
     pub(crate) async fn permission(
         &self,

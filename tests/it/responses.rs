@@ -256,7 +256,7 @@ fn user_slugs_are_looked_up_where_the_guess_fails() {
     assert_eq!(document["connections"][0]["scopes"], json!(["REPO_ADMIN"]));
     assert!(document["connections"][0]["expires_on"].is_string());
     let page = run(&server.datacenter(), &[token], &["token", "page"]).exits_with(0);
-    let expected = "/plugins/servlet/access-tokens/users/JoeSmith/manage\n";
+    let expected = "/plugins/servlet/access-tokens/users/joesmith/manage\n";
     assert!(page.stdout.ends_with(expected), "{}", page.stdout);
 }
 

@@ -384,6 +384,21 @@ fn api_names_the_new_url_of_a_renamed_repository() {
 }
 
 #[test]
+fn nothing_is_created_under_the_former_name_of_a_repository() {
+    let (server, sandbox) = (server(), Sandbox::new());
+    let create = ["repo", "create", CLOUD.former, "--json"];
+    let ran = CLOUD.run(&server, &sandbox, &create).exits_with(6);
+    let error = ran.json()["error"].clone();
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains(CLOUD.current), "{message}");
+    assert_eq!(
+        error["hint"],
+        "run `bbconnect repo view acme/web-app`, or choose another name"
+    );
+    assert_eq!(writes(&server).len(), 1);
+}
+
+#[test]
 fn projects_that_were_renamed_are_named_and_not_changed() {
     let (server, sandbox) = (server(), Sandbox::new());
     let key = key(&sandbox);

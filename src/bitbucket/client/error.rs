@@ -41,7 +41,7 @@ pub(crate) enum ApiError {
     #[error("{from} redirects to {to}{}", redirect_reason(from, to))]
     Redirected { from: String, to: String },
     /// What a write is about has another name now, and the request is not repeated under it.
-    #[error("the server redirects the request to {to}: the project or workspace was renamed")]
+    #[error("the server redirects the request to {to}: it was renamed")]
     Moved {
         to: String,
         /// What to pass instead.

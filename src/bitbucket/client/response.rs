@@ -10,7 +10,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::error::ApiError;
-use crate::types::timestamp::Timestamp;
+use crate::types::date::Timestamp;
 
 /// More than any response of the API except for files; a larger one is a fault or an attack.
 pub(super) const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Cloud;
-use crate::bitbucket::client::{ApiError, null_as_default};
+use crate::bitbucket::client::{ApiError, Request, WithAuth, null_as_default};
 use crate::types::date::{Timestamp, deserialize_lenient};
 use crate::types::publish_trailer::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
@@ -176,10 +176,19 @@ impl Cloud {
             creation["mainbranch"] = json!({"type": "branch", "name": name});
         }
         let segments = ["repositories", &new.repo.namespace, &slug];
-        let response = self
-            .http
-            .write(Method::POST, &segments, &[], &creation)
-            .await?;
+        // A redirect leads to another repository, which had this name before: nothing is created there.
+        let url = self.http.build_url(&segments, &[])?;
+        let request = Request::new(Method::POST, url, WithAuth::Yes);
+        let request = request.with_literal_url().with_json(&creation)?;
+        let sent = self.http.send(&request).await;
+        let response = sent.map_err(|error| {
+            if let ApiError::Moved { to, .. } = error {
+                let hint = format!("run `bbconnect repo view {to}`, or choose another name");
+                ApiError::Moved { to, hint }
+            } else {
+                error
+            }
+        })?;
         if response.status().as_u16() == 400 {
             let repo = RepoId {
                 namespace: new.repo.namespace.clone(),

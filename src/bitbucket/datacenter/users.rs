@@ -52,10 +52,10 @@ impl DataCenter {
         }
     }
 
-    /// The filter also matches parts of names, display names and e-mail addresses.
+    /// The slug that the server lists for a user name. The filter also matches parts of names, display names and e-mail addresses.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-users-get>
-    async fn listed_slug(&self, name: &str) -> Option<String> {
+    pub(crate) async fn listed_slug(&self, name: &str) -> Option<String> {
         let query = [("filter", name), ("limit", "100")];
         let response = self.http.get(&USERS, &query).await.ok()?;
         let page: Page = response.json().ok()?;

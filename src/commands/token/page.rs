@@ -94,14 +94,16 @@ impl Subcommand for Args {
     }
 }
 
-/// The account of the connection that applies, which its page contains: a connection that was not verified has none yet.
+/// The account of the connection that applies, as its page names it: a connection that was not verified has none yet.
 fn account(app: &App) -> Option<String> {
     let (selected, bitbucket) = app.client().ok()?;
     if let Some(name) = selected.connection.credential.username() {
         return Some(name.to_owned());
     }
     let _progress = app.ui.progress("identifying the account");
-    app.identify(&selected, &bitbucket).ok()?.account
+    let name = app.identify(&selected, &bitbucket).ok()?.account?;
+    let slug = app.block_on(bitbucket.user_slug(&name)).ok()?;
+    Some(slug.unwrap_or(name))
 }
 
 fn cloud() -> Result<Connection, Error> {
