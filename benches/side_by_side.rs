@@ -1,4 +1,4 @@
-//! bbconnect compared with `ssh-keygen` and `git`, timed alternately in one run: `cargo bench`.
+//! bbconnect compared with `ssh-keygen`, `git` and `gh`, timed alternately in one run: `cargo bench`.
 //!
 //! A sample is the wall time of a whole process. The programs alternate, so that both are measured under the same load. Nothing is
 //! asserted; `docs/benchmarks.md` has the last results.
@@ -25,7 +25,7 @@ struct Pair {
     peer_version: fn() -> String,
 }
 
-const PAIRS: [Pair; 4] = [
+const PAIRS: [Pair; 5] = [
     Pair {
         what: "RSA-4096 key pair",
         turns: 40,
@@ -65,6 +65,13 @@ const PAIRS: [Pair; 4] = [
         ours: |_| started(OURS, &["--version"]),
         peer: |_| started("git", &["--version"]),
         peer_version: || first_line("git", &["--version"]),
+    },
+    Pair {
+        what: "start-up (--version) beside gh",
+        turns: 100,
+        ours: |_| started(OURS, &["--version"]),
+        peer: |_| started("gh", &["--version"]),
+        peer_version: || first_line("gh", &["--version"]),
     },
 ];
 
@@ -130,6 +137,15 @@ fn main() {
     println!("| what | program | mean ms | median ms | p95 ms | times faster (means; medians) |");
     println!("|---|---|---:|---:|---:|---:|");
     for pair in PAIRS {
+        let peer = (pair.peer)(dir.path());
+        let peer = Command::new(peer.get_program()).arg("--version").output();
+        if peer.is_err() {
+            println!(
+                "| {} | skipped: the peer is not installed | | | | |",
+                pair.what
+            );
+            continue;
+        }
         let [mut ours, mut peers] = [Vec::new(), Vec::new()];
         for turn in 0..=pair.turns {
             let key = |who: &str| dir.path().join(format!("{who}{turn}-{}", pair.what.len()));

@@ -460,27 +460,6 @@ fn a_lock_that_is_not_released_is_an_error_within_the_time_limit() {
     }
 }
 
-#[test]
-fn names_that_differ_by_letter_case_are_the_same() {
-    let server = server();
-    let sandbox = Sandbox::with_file_store();
-    let url = server.datacenter();
-    add(&sandbox, Store::File, "work", &url, &[]);
-    add(&sandbox, Store::File, "other", &url, &[]);
-    server.update(|state| state.requests.clear());
-    let add = [
-        &["connection", "add", "Work", "--url", &url][..],
-        &["--auth", "http-access-token", "--token-file", "token"],
-    ]
-    .concat();
-    let ran = sandbox.run(add).exits_with(6);
-    assert_contains(&ran.stderr, "connection work already exists");
-    sandbox
-        .run(["connection", "rename", "other", "WORK"])
-        .exits_with(6);
-    assert!(server.requests().is_empty());
-}
-
 fn fifo(path: &Path) {
     let mut mkfifo = program("mkfifo");
     check_output(mkfifo.arg(path));
@@ -703,50 +682,4 @@ fn a_token_command_that_contains_a_token_is_refused() {
     assert_contains(&ran.stderr, "--token-stdin");
     assert!(!ran.stderr.contains(token), "{}", ran.stderr);
     assert!(!connections(&sandbox).exists());
-}
-
-#[test]
-fn byte_order_marks_are_taken_off_and_utf16_is_named() {
-    let server = server();
-    let sandbox = Sandbox::with_file_store();
-    let url = server.datacenter();
-    let add = format!("connection add x --url {url} --auth http-access-token");
-    let add = words(&add);
-    let remove = || {
-        let remove = ["connection", "remove", "x", "--yes"];
-        sandbox.run(remove).exits_with(0);
-    };
-    let marked = format!("\u{feff}{TOKEN}\r\n");
-    fs::write(sandbox.path("marked"), &marked).unwrap();
-    sandbox
-        .run([&add[..], &["--token-file", "marked"]].concat())
-        .exits_with(0);
-    remove();
-    sandbox
-        .run_with_input([&add[..], &["--token-stdin"]].concat(), &marked)
-        .exits_with(0);
-    remove();
-    sandbox
-        .run([&add[..], &["--token-command", "cat marked"]].concat())
-        .exits_with(0);
-    remove();
-    let mut check = sandbox.command(["check"]);
-    check
-        .env("BBCONNECT_URL", &url)
-        .env("BBCONNECT_DEPLOYMENT", "datacenter")
-        .env("BBCONNECT_TOKEN", marked.trim_end());
-    check.finish().exits_with(0);
-    let utf16: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    fs::write(sandbox.path("utf16"), utf16).unwrap();
-    let ran = sandbox
-        .run([&add[..], &["--token-file", "utf16"]].concat())
-        .exits_with(2);
-    assert!(
-        ran.stderr.contains("utf16 is UTF-16") && ran.stderr.contains("save it as UTF-8"),
-        "{}",
-        ran.stderr
-    );
-    let command = [&add[..], &["--token-command", "cat utf16"]].concat();
-    let ran = sandbox.run(command).exits_with(9);
-    assert_contains(&ran.stderr, "UTF-16");
 }

@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
 use crate::support::{
-    CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, is_installed, program,
-    words,
+    CommandExt as _, RunOutput, Sandbox, assert_contains, check_output, is_installed,
+    print_command, program, words,
 };
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
@@ -1172,4 +1172,68 @@ fn a_connection_is_changed_while_other_processes_read_the_file() {
         }
         is_done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+}
+
+#[test]
+fn names_that_differ_by_letter_case_are_the_same() {
+    let (server, sandbox) = (Server::start(state()), Sandbox::with_file_store());
+    let url = server.datacenter();
+    let token = ["--url", &url, "--auth", "http-access-token"];
+    for name in ["work", "other"] {
+        add(&sandbox, name, USER_TOKEN, &token).exits_with(0);
+    }
+    server.update(|state| state.requests.clear());
+    let ran = add(&sandbox, "Work", USER_TOKEN, &token).exits_with(6);
+    let error = &ran.json()["error"]["message"];
+    assert_eq!(error, "connection work already exists", "{}", ran.stdout);
+    sandbox
+        .run(["connection", "rename", "other", "WORK"])
+        .exits_with(6);
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn byte_order_marks_are_taken_off_and_utf16_is_named() {
+    let (server, sandbox) = (Server::start(state()), Sandbox::with_file_store());
+    let url = server.datacenter();
+    let add = format!("connection add x --url {url} --auth http-access-token");
+    let add = words(&add);
+    let remove = || {
+        let remove = ["connection", "remove", "x", "--yes"];
+        sandbox.run(remove).exits_with(0);
+    };
+    let marked = format!("\u{feff}{USER_TOKEN}\r\n");
+    fs::write(sandbox.path("marked"), &marked).unwrap();
+    sandbox
+        .run([&add[..], &["--token-file", "marked"]].concat())
+        .exits_with(0);
+    remove();
+    sandbox
+        .run_with_input([&add[..], &["--token-stdin"]].concat(), &marked)
+        .exits_with(0);
+    remove();
+    sandbox
+        .run([&add[..], &["--token-command", &print_command("marked")]].concat())
+        .exits_with(0);
+    remove();
+    let mut check = sandbox.command(["check"]);
+    check
+        .env("BBCONNECT_URL", &url)
+        .env("BBCONNECT_DEPLOYMENT", "datacenter")
+        .env("BBCONNECT_TOKEN", marked.trim_end());
+    check.finish().exits_with(0);
+    let utf16: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(sandbox.path("utf16"), utf16).unwrap();
+    let ran = sandbox
+        .run([&add[..], &["--token-file", "utf16"]].concat())
+        .exits_with(2);
+    assert!(
+        ran.stderr.contains("utf16 is UTF-16") && ran.stderr.contains("save it as UTF-8"),
+        "{}",
+        ran.stderr
+    );
+    let print = print_command("utf16");
+    let command = [&add[..], &["--token-command", &print]].concat();
+    let ran = sandbox.run(command).exits_with(9);
+    assert!(ran.stderr.contains("UTF-16"), "{}", ran.stderr);
 }
