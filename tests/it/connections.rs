@@ -708,8 +708,10 @@ fn fifty_concurrent_writers_lose_no_connection() {
                 "http-access-token",
             ];
             let mut command = sandbox.command(arguments);
+            // The last one waits for all others.
             command
-                .args(["--no-verify", "--token-command", "echo secret"])
+                .args(["--no-verify", "--timeout", "100"])
+                .args(["--token-command", "echo secret"])
                 .spawn()
                 .unwrap()
         })
