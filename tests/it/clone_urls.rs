@@ -293,7 +293,7 @@ fn a_host_that_looks_like_another_is_not_saved_by_a_script() {
     let look_alike = "ssh://git@git.acme.example.evil.example:7999/web/site.git";
     let shown = || sandbox.run_json(["url", look_alike, "--json"])["notes"].clone();
     let message = "the host of this URL is git.acme.example.evil.example, not git.acme.example";
-    let note = serde_json::json!([{"id": "lookalike-host", "message": message}]);
+    let note = serde_json::json!([{"id": "look-alike", "message": message}]);
     assert_eq!(shown(), note);
     let connect = sandbox.run(["connect", look_alike, "--register", "manual", "--dry-run"]);
     assert!(connect.stderr.contains(message), "{}", connect.stderr);

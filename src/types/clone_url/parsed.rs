@@ -140,10 +140,10 @@ impl CloneUrl {
         let saved: Vec<&str> = saved.iter().map(String::as_str).collect();
         let has_note = notes
             .iter()
-            .any(|note| note.id == UrlWarningKind::LookalikeHost);
+            .any(|note| note.id == UrlWarningKind::LookAlike);
         let message = warnings::look_alike_message(&self.address, &saved).filter(|_| !has_note);
         notes.extend(message.map(|message| UrlWarning {
-            id: UrlWarningKind::LookalikeHost,
+            id: UrlWarningKind::LookAlike,
             message,
         }));
         notes

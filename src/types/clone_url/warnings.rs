@@ -31,7 +31,7 @@ pub enum UrlWarningKind {
     /// A branch, tag or option of a package manager was removed.
     RefRemoved,
     /// The host, or the user name before it, looks like another host.
-    LookalikeHost,
+    LookAlike,
     /// A domain that is not Bitbucket's, such as `bitbucket.com`.
     OtherDomain,
     /// The URL was taken out of a line, such as one of `git remote -v`.
@@ -78,7 +78,7 @@ pub(super) fn all(
         ),
         (
             look_alike.is_some(),
-            UrlWarningKind::LookalikeHost,
+            UrlWarningKind::LookAlike,
             look_alike.unwrap_or_default(),
         ),
         (
