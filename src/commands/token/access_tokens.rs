@@ -35,7 +35,7 @@ Examples:
 #[command(before_help = LIST_EXAMPLES)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    pub place: TokenOwnerArgs,
+    pub owner: TokenOwnerArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,7 +52,7 @@ impl Subcommand for ListArgs {
 
     /// Lists tokens.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
-        let (selected, bitbucket, named) = self.place.resolve(app)?;
+        let (selected, bitbucket, named) = self.owner.resolve(app)?;
         let _progress = app.ui.list_progress("listing tokens");
         let listed = app.block_on(async {
             if bitbucket.is_cloud() {
@@ -69,7 +69,7 @@ impl Subcommand for ListArgs {
                     owner: owner.to_string(),
                     repository: owner.repository(),
                     tokens,
-                    described_owner: self.place.describe(&owner, &selected),
+                    described_owner: self.owner.describe(&owner, &selected),
                 })
             }
             None => Err(not_on_cloud()),
@@ -146,7 +146,7 @@ pub(crate) struct CreateArgs {
     #[command(flatten)]
     pub dry_run: DryRunArg,
     #[command(flatten)]
-    pub place: TokenOwnerArgs,
+    pub owner: TokenOwnerArgs,
 }
 
 impl Subcommand for CreateArgs {
@@ -166,17 +166,17 @@ impl Subcommand for CreateArgs {
             };
             source = app.available_store(source, fallback)?;
         }
-        let (selected, bitbucket, named) = self.place.resolve(app)?;
+        let (selected, bitbucket, named) = self.owner.resolve(app)?;
         if bitbucket.is_cloud() {
             return Err(not_on_cloud());
         }
         let permissions = permissions(self, named.as_ref())?;
         let days = self.expires_in.map(DayCount::count);
-        let made = app.block_on(async {
+        let created = app.block_on(async {
             let owner = owner(named, &bitbucket).await?;
             let known = match bitbucket.tokens(&owner).await {
                 Ok(known) => known.unwrap_or_default(),
-                // What may not be listed may still be made.
+                // Who may not list tokens may still create one.
                 Err(error) if error.is_access_error() => Vec::new(),
                 Err(error) => return Err(error),
             };
@@ -189,15 +189,15 @@ impl Subcommand for CreateArgs {
             if self.dry_run.is_set() {
                 return Ok((owner, Some(None)));
             }
-            let made = bitbucket
+            let created = bitbucket
                 .create_token(&owner, &self.name, &permissions, days)
                 .await?;
-            Ok((owner, Some(made)))
+            Ok((owner, Some(created)))
         })?;
-        let (owner, made) = made.map_err(|error: ApiError| refused(&selected, error))?;
+        let (owner, created) = created.map_err(|error: ApiError| refused(&selected, error))?;
         let owner = under_current_name(owner, &bitbucket);
-        let described_owner = self.place.describe(&owner, &selected);
-        let created = |token, secret, connection| CreateOutput {
+        let described_owner = self.owner.describe(&owner, &selected);
+        let output = |token, secret, connection| CreateOutput {
             action: Action::Created,
             owner: owner.to_string(),
             repository: owner.repository(),
@@ -206,7 +206,7 @@ impl Subcommand for CreateArgs {
             connection,
             described_owner: described_owner.clone(),
         };
-        let Some(made) = made else {
+        let Some(created) = created else {
             return Err(Error::conflict(
                 format!("token {} of {owner} already exists", self.name),
                 Hint::from("pass another name, or revoke it: ")
@@ -214,7 +214,7 @@ impl Subcommand for CreateArgs {
                     .with_text(format!(" {} {}", quote(&self.name), owner.as_flag())),
             ));
         };
-        let Some(NewToken { token, secret }) = made else {
+        let Some(NewToken { token, secret }) = created else {
             let expires_on = days.and_then(|days| app.today().checked_add_days(days));
             let token = AccessToken {
                 name: Some(self.name.clone()),
@@ -224,18 +224,18 @@ impl Subcommand for CreateArgs {
             };
             return Ok(CreateOutput {
                 action: Action::WouldCreate,
-                ..created(token, None, self.save_as.clone())
+                ..output(token, None, self.save_as.clone())
             });
         };
         let Some(name) = &self.save_as else {
-            return Ok(created(token, Some(RevealedSecret(secret)), None));
+            return Ok(output(token, Some(RevealedSecret(secret)), None));
         };
         let connection = connection(&selected.connection, &owner, &token, source);
-        if let Err(error) = keep(name, &connection, &secret, app) {
+        if let Err(error) = save(name, &connection, &secret, app) {
             revoke_unsaved(&bitbucket, &owner, &token, app);
             return Err(error);
         }
-        Ok(created(token, None, Some(name.clone())))
+        Ok(output(token, None, Some(name.clone())))
     }
 }
 
@@ -252,7 +252,7 @@ fn source(args: &CreateArgs, app: &App) -> Result<SecretSource, Error> {
     }
 }
 
-/// The permissions that are asked for, as Data Center calls them, without what another brings.
+/// The requested permissions, as Data Center names them, without those that another one implies.
 fn permissions(args: &CreateArgs, owner: Option<&TokenOwner>) -> Result<Vec<&'static str>, Error> {
     let of_purposes = args
         .purposes
@@ -263,10 +263,10 @@ fn permissions(args: &CreateArgs, owner: Option<&TokenOwner>) -> Result<Vec<&'st
         .iter()
         .flat_map(|scope| scope.equivalents_in(ScopeSystem::DataCenter));
     let all: Vec<Scope> = of_purposes.chain(named).collect();
-    let mut least: Vec<&str> = minimal_scopes(&all).into_iter().map(Scope::name).collect();
-    least.sort_unstable();
+    let mut minimal: Vec<&str> = minimal_scopes(&all).into_iter().map(Scope::name).collect();
+    minimal.sort_unstable();
     let is_of_repository = matches!(owner, Some(TokenOwner::Repository(_)));
-    let too_wide = least
+    let too_wide = minimal
         .iter()
         .find(|name| is_of_repository && name.starts_with("PROJECT"));
     match too_wide {
@@ -274,11 +274,11 @@ fn permissions(args: &CreateArgs, owner: Option<&TokenOwner>) -> Result<Vec<&'st
             format!("tokens of a repository cannot have {name}"),
             "pass --project KEY",
         )),
-        None if least.is_empty() => Err(Error::usage(
+        None if minimal.is_empty() => Err(Error::usage(
             "no permission specified",
             "pass --permission REPO_READ or --for PURPOSE",
         )),
-        None => Ok(least),
+        None => Ok(minimal),
     }
 }
 
@@ -314,7 +314,7 @@ fn connection(
     }
 }
 
-fn keep(
+fn save(
     name: &ConnectionName,
     connection: &Connection,
     secret: &Secret,
@@ -361,14 +361,14 @@ impl CommandOutput for CreateOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         let name = self.token.name.as_deref().unwrap_or_default();
-        let may = self
+        let permissions = self
             .token
             .permissions
             .as_ref()
             .map(|all| all.join(" "))
             .unwrap_or_default();
         out.line(&format!(
-            "{}: token {name} of {}: {may}",
+            "{}: token {name} of {}: {permissions}",
             self.action, self.described_owner
         ));
         if let Some(date) = self.token.expires_on {
@@ -399,7 +399,7 @@ pub(crate) struct RevokeArgs {
     #[command(flatten)]
     pub dry_run: DryRunArg,
     #[command(flatten)]
-    pub place: TokenOwnerArgs,
+    pub owner: TokenOwnerArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -418,7 +418,7 @@ impl Subcommand for RevokeArgs {
 
     /// Revokes a token, once that is confirmed.
     fn run(&self, app: &App) -> Result<RevokeOutput, Error> {
-        let (selected, bitbucket, named) = self.place.resolve(app)?;
+        let (selected, bitbucket, named) = self.owner.resolve(app)?;
         if bitbucket.is_cloud() {
             return Err(not_on_cloud());
         }
@@ -463,7 +463,7 @@ impl Subcommand for RevokeArgs {
             repository: owner.repository(),
             id: id.to_owned(),
             name: token.name.clone(),
-            described_owner: self.place.describe(&owner, &selected),
+            described_owner: self.owner.describe(&owner, &selected),
         };
         if self.dry_run.is_set() {
             return Ok(outcome(Action::WouldRemove));

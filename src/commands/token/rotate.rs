@@ -88,10 +88,10 @@ impl Subcommand for Args {
         }
         let bitbucket = self.login.signed_in(&selected, app)?;
         let named = owner_of(&selected.connection);
-        let made = app.block_on(create_equivalent(&id, named, self, &bitbucket))?;
-        let (owner, before, made) = made.map_err(|error| refused(&selected, error))?;
+        let created = app.block_on(create_equivalent(&id, named, self, &bitbucket))?;
+        let (owner, before, created) = created.map_err(|error| refused(&selected, error))?;
         let owner = under_current_name(owner, &bitbucket);
-        let Some(NewToken { token, secret }) = made else {
+        let Some(NewToken { token, secret }) = created else {
             return Ok(RotateOutput {
                 action: Action::WouldUpdate,
                 connection: selected.name,
@@ -142,8 +142,8 @@ fn own_token(selected: &SelectedConnection, app: &App) -> Result<(Secret, String
         Hint::command("token create").with_text(" prints a new token; store it there"),
     )?;
     let secret = app.secret_of(selected)?;
-    let asked = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
-    let id = asked.current_token_id().ok_or_else(|| {
+    let bitbucket = app.client_with_secret(connection, Secret::new(secret.expose().to_owned()));
+    let id = bitbucket.current_token_id().ok_or_else(|| {
         let message = "the token's id is unknown: the token does not contain it";
         usage(message.to_owned(), " creates a new token")
     })?;
@@ -189,14 +189,14 @@ async fn create_equivalent(
         .flatten()
         .map(String::as_str)
         .collect();
-    let life = before.created_on.zip(before.expires_on);
-    let lived = life.map(|(from, to)| from.days_until(to));
-    let days = args.expires_in.map(DayCount::count).or(lived);
+    let dates = before.created_on.zip(before.expires_on);
+    let lifetime = dates.map(|(from, to)| from.days_until(to));
+    let days = args.expires_in.map(DayCount::count).or(lifetime);
     let name = before.name.as_deref().unwrap_or("bbconnect");
-    let made = bitbucket
+    let created = bitbucket
         .create_token(&owner, name, &permissions, days)
         .await?;
-    Ok((owner, before, made))
+    Ok((owner, before, created))
 }
 
 /// Stores a new token and verifies it.

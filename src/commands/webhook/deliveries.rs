@@ -57,18 +57,19 @@ impl Subcommand for StatusArgs {
             ));
         }
         let (target, hooks) = target.webhooks(app, Operation::ReadWebhooks)?;
-        let mut meant = self.which.select(hooks, &target)?;
-        let webhook = meant.swap_remove(0).webhook;
+        let mut selected = self.which.select(hooks, &target)?;
+        let webhook = selected.swap_remove(0).webhook;
         let id = webhook.id.as_deref().unwrap_or_default();
-        let asked = app.block_on(target.bitbucket.webhook_deliveries(&target.owner, id))?;
-        let asked = asked.map_err(|error| target.describe_error(error, Operation::ReadWebhooks))?;
-        let Deliveries { last, counts } = asked.unwrap_or_default();
+        let reported = app.block_on(target.bitbucket.webhook_deliveries(&target.owner, id))?;
+        let reported =
+            reported.map_err(|error| target.describe_error(error, Operation::ReadWebhooks))?;
+        let Deliveries { last, counts } = reported.unwrap_or_default();
         Ok(StatusOutput {
             owner: target.into_output(),
             webhook,
             last,
             counts,
-            others: meant.len(),
+            others: selected.len(),
         })
     }
 }
@@ -154,11 +155,11 @@ impl Subcommand for TestArgs {
         let (target, hooks) = target.webhooks(app, Operation::WriteWebhooks)?;
         let hook = self.which.select(hooks, &target)?.swap_remove(0);
         let progress = app.ui.progress("waiting for the receiver's response");
-        let called = app.block_on(target.bitbucket.test_webhook(&target.owner, &hook))?;
+        let result = app.block_on(target.bitbucket.test_webhook(&target.owner, &hook))?;
         drop(progress);
-        let called =
-            called.map_err(|error| target.describe_error(error, Operation::WriteWebhooks))?;
-        let Some(TestDelivery { status, reason }) = called else {
+        let result =
+            result.map_err(|error| target.describe_error(error, Operation::WriteWebhooks))?;
+        let Some(TestDelivery { status, reason }) = result else {
             let message = format!(
                 "webhook found ({}), but the API of Bitbucket Cloud cannot test webhooks",
                 if hook.webhook.active == Some(false) {
