@@ -217,8 +217,11 @@ fn connections(dir: &Path) {
                 )
             })
             .collect();
-        fs::write(config.join("connections.toml"), text.concat()).expect("a file");
+        let path = config.join("connections.toml");
+        fs::write(&path, text.concat()).expect("a file");
         confirm_commands(&home, size);
+        // Without what the confirmation changed.
+        fs::write(&path, text.concat()).expect("a file");
         for arguments in ["status --offline", "status", "check --all"] {
             row(
                 arguments,

@@ -43,7 +43,6 @@ fn row(what: &str, ours: f64, beside: &str, theirs: f64) {
     );
 }
 
-/// The program with its own configuration directory.
 /// Confirms the token command of a connection that was written by hand.
 fn confirm_command(dir: &Path, name: &str) {
     let edit = [
@@ -58,6 +57,7 @@ fn confirm_command(dir: &Path, name: &str) {
     assert!(status.success(), "{name}");
 }
 
+/// The program with its own configuration directory.
 fn program(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(OURS);
     command
@@ -105,11 +105,14 @@ fn fleet(dir: &Path) {
              expires_on = \"2099-01-01\"\n"
         )
     };
-    let text: Vec<String> = (0..CONNECTIONS).map(connection).collect();
-    fs::write(dir.join("connections.toml"), text.concat()).expect("it can be written");
+    let text: String = (0..CONNECTIONS).map(connection).collect();
+    let path = dir.join("connections.toml");
+    fs::write(&path, &text).expect("it can be written");
     for number in 0..CONNECTIONS {
         confirm_command(dir, &format!("c{number:03}"));
     }
+    // Without what the confirmation changed.
+    fs::write(&path, &text).expect("it can be written");
     let all = median(
         (0..3)
             .map(|_| time(program(dir, &["check", "--all"])))

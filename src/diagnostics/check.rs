@@ -166,6 +166,12 @@ mod tests {
         );
     }
 
+    /// The level of one finding where nothing is required.
+    #[track_caller]
+    fn assert_level(facts: &ConnectionFacts, id: FindingId, level: Severity, exit: ExitStatus) {
+        assert_found(facts, &options(&[]), &[(id, level)], exit);
+    }
+
     fn with_identity(identity: Option<Result<Identity, ErrorSummary>>) -> ConnectionFacts {
         let mut facts = healthy();
         facts.credential.identity = identity;
@@ -246,12 +252,7 @@ mod tests {
             ("10.2.8", Severity::Pass, ExitStatus::Success),
             ("nightly", Severity::Unknown, ExitStatus::Success),
         ] {
-            assert_found(
-                &version(text),
-                &options(&[]),
-                &[(FindingId::ServerVersion, level)],
-                status,
-            );
+            assert_level(&version(text), FindingId::ServerVersion, level, status);
         }
         for (day, level, status) in [
             ("2026-11-20", Severity::Fail, ExitStatus::Unauthorized),
@@ -264,12 +265,7 @@ mod tests {
                 ..Identity::default()
             };
             let facts = with_identity(Some(Ok(identity)));
-            assert_found(
-                &facts,
-                &options(&[]),
-                &[(FindingId::CredentialExpiry, level)],
-                status,
-            );
+            assert_level(&facts, FindingId::CredentialExpiry, level, status);
         }
         for (repositories, public, more, level) in [
             (1, 0, false, Severity::Pass),
@@ -290,10 +286,10 @@ mod tests {
                 reach: Some(reach),
                 ..healthy()
             };
-            assert_found(
+            assert_level(
                 &facts,
-                &options(&[]),
-                &[(FindingId::CredentialReach, level)],
+                FindingId::CredentialReach,
+                level,
                 ExitStatus::Success,
             );
         }
@@ -320,22 +316,17 @@ mod tests {
                 links: vec![link.to_owned()],
                 ..VisibleRepositories::default()
             });
-            assert_found(
-                &facts,
-                &options(&[]),
-                &[(FindingId::ServerBaseUrl, level)],
-                ExitStatus::Success,
-            );
+            assert_level(&facts, FindingId::ServerBaseUrl, level, ExitStatus::Success);
         }
         let facts = ConnectionFacts {
             reach: None,
             repository: None,
             ..healthy()
         };
-        assert_found(
+        assert_level(
             &facts,
-            &options(&[]),
-            &[(FindingId::ServerBaseUrl, Severity::Unknown)],
+            FindingId::ServerBaseUrl,
+            Severity::Unknown,
             ExitStatus::Success,
         );
     }
@@ -351,12 +342,7 @@ mod tests {
                 repository: Some(repository(Err(failure(status)))),
                 ..healthy()
             };
-            assert_found(
-                &facts,
-                &options(&[]),
-                &[(FindingId::RepositoryVisible, level)],
-                status,
-            );
+            assert_level(&facts, FindingId::RepositoryVisible, level, status);
         }
         let mut facts = healthy();
         for (permission, purpose, level, status) in [

@@ -196,52 +196,37 @@ pub(super) fn example(pattern: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     #[test]
     fn patterns_match_as_in_git() {
-        for (pattern, text, expected) in [
-            (
-                "git@bitbucket.org:acme/**",
-                "git@bitbucket.org:acme/site.git",
-                true,
-            ),
-            (
-                "git@bitbucket.org:acme/**",
-                "git@bitbucket.org:acme/a/b",
-                true,
-            ),
-            (
-                "git@bitbucket.org:acme/**",
-                "git@bitbucket.org:acm/site",
-                false,
-            ),
-            (
-                "git@bitbucket.org:acme/*",
-                "git@bitbucket.org:acme/a/b",
-                false,
-            ),
-            (
-                "git@bitbucket.org:*/**",
-                "git@bitbucket.org:acme/site",
-                true,
-            ),
-            ("git@bitbucket.org:**", "git@bitbucket.org:acme/site", false),
-            ("**/acme/**", "ssh://git@bitbucket.org/acme/site", true),
-            ("**/bitbucket.org/**", "ssh://bitbucket.org/a/b", true),
-            ("**/bitbucket.org/**", "ssh://git@bitbucket.org/a/b", false),
-            ("ssh://*/acme/**/site", "ssh://h/acme/site", true),
-            ("ssh://*/acme/**/site", "ssh://h/acme/x/y/site", true),
-            ("ssh://*/acme/**/site", "ssh://h/acme/xsite", false),
-            ("*bitbucket.org:a/b", "git@ssh.bitbucket.org:a/b", true),
-            ("git@[a-c]itbucket.org:?/b", "git@bitbucket.org:a/b", true),
-            ("git@[!a-c]itbucket.org:a/b", "git@bitbucket.org:a/b", false),
-            (r"git@bitbucket.org:a\*b", "git@bitbucket.org:a*b", true),
-            ("", "", true),
-            ("*", "", true),
-        ] {
-            let found = UrlGlob::parse(pattern).is_some_and(|glob| glob.matches(text));
-            assert_eq!(found, expected, "{pattern} {text}");
+        let matches = |pattern: &str, text: &str| {
+            UrlGlob::parse(pattern).is_some_and(|glob| glob.matches(text))
+        };
+        for (case, expected) in test_rows(
+            r"
+            git@bitbucket.org:acme/** git@bitbucket.org:acme/site.git => true
+            git@bitbucket.org:acme/** git@bitbucket.org:acme/a/b => true
+            git@bitbucket.org:acme/** git@bitbucket.org:acm/site => false
+            git@bitbucket.org:acme/* git@bitbucket.org:acme/a/b => false
+            git@bitbucket.org:*/** git@bitbucket.org:acme/site => true
+            git@bitbucket.org:** git@bitbucket.org:acme/site => false
+            **/acme/** ssh://git@bitbucket.org/acme/site => true
+            **/bitbucket.org/** ssh://bitbucket.org/a/b => true
+            **/bitbucket.org/** ssh://git@bitbucket.org/a/b => false
+            ssh://*/acme/**/site ssh://h/acme/site => true
+            ssh://*/acme/**/site ssh://h/acme/x/y/site => true
+            ssh://*/acme/**/site ssh://h/acme/xsite => false
+            *bitbucket.org:a/b git@ssh.bitbucket.org:a/b => true
+            git@[a-c]itbucket.org:?/b git@bitbucket.org:a/b => true
+            git@[!a-c]itbucket.org:a/b git@bitbucket.org:a/b => false
+            git@bitbucket.org:a\*b git@bitbucket.org:a*b => true
+            ",
+        ) {
+            let (pattern, text) = case.split_once(' ').unwrap();
+            assert_eq!(matches(pattern, text).to_string(), expected, "{case}");
         }
+        assert!(matches("", "") && matches("*", ""));
         assert!(UrlGlob::parse("[a").is_none());
         assert!(UrlGlob::parse(&"*a".repeat(1000)).is_none());
         assert_eq!(example(r"git@h:a[bc]/**\*?"), "git@h:ab/x*x");

@@ -295,6 +295,7 @@ pub(crate) fn git_username(connection: &Connection) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     #[test]
     fn a_credential_is_for_its_own_server_and_path() {
@@ -305,50 +306,36 @@ mod tests {
         let of_repository = format!(
             "{cloud}auth='access-token'\nlevel='repo'\nworkspace='acme'\nrepository='site'"
         );
-        for (connection, url, expected) in [
-            (&api_token, "https://bitbucket.org/", Some(1)),
-            (&api_token, "https://bitbucket.org/acme/site.git", Some(2)),
-            (&api_token, "https://bitbucket.org/other/site.git", Some(0)),
-            (&api_token, "http://bitbucket.org/", None),
-            (&api_token, "https://bitbucket.org:444/", None),
-            (&api_token, "https://bitbucket.org.evil.example/", None),
-            (&api_token, "https://api.bitbucket.org/", None),
-            (
-                &of_repository,
-                "https://bitbucket.org/acme/site.git",
-                Some(4),
-            ),
-            (&of_repository, "https://bitbucket.org/acme/site", Some(4)),
-            (&of_repository, "https://bitbucket.org/acme/other.git", None),
-            (&of_repository, "https://bitbucket.org/", Some(0)),
-            (
-                &server.to_owned(),
-                "https://git.example.com:8443/ctx/scm/web/site.git",
-                Some(1),
-            ),
-            (
-                &server.to_owned(),
-                "https://git.example.com:8443/scm/web/site.git",
-                None,
-            ),
-            (
-                &server.to_owned(),
-                "https://git.example.com:8443/ctxother/scm/web/site.git",
-                None,
-            ),
-            (
-                &server.to_owned(),
-                "https://git.example.com/ctx/scm/web/site.git",
-                None,
-            ),
-            (&server.to_owned(), "https://git.example.com:8443/", Some(1)),
-        ] {
-            let connection: Connection = toml_edit::de::from_str(connection).unwrap();
-            assert_eq!(
-                git_score(&connection, &url.parse().unwrap(), None),
-                expected,
-                "{url}"
-            );
+        for (case, expected) in test_rows(
+            "
+            api-token https://bitbucket.org/ => 1
+            api-token https://bitbucket.org/acme/site.git => 2
+            api-token https://bitbucket.org/other/site.git => 0
+            api-token http://bitbucket.org/ => -
+            api-token https://bitbucket.org:444/ => -
+            api-token https://bitbucket.org.evil.example/ => -
+            api-token https://api.bitbucket.org/ => -
+            repository-token https://bitbucket.org/acme/site.git => 4
+            repository-token https://bitbucket.org/acme/site => 4
+            repository-token https://bitbucket.org/acme/other.git => -
+            repository-token https://bitbucket.org/ => 0
+            server https://git.example.com:8443/ctx/scm/web/site.git => 1
+            server https://git.example.com:8443/scm/web/site.git => -
+            server https://git.example.com:8443/ctxother/scm/web/site.git => -
+            server https://git.example.com/ctx/scm/web/site.git => -
+            server https://git.example.com:8443/ => 1
+            ",
+        ) {
+            let (name, url) = case.split_once(' ').unwrap();
+            let text = match name {
+                "api-token" => &api_token,
+                "repository-token" => &of_repository,
+                _ => server,
+            };
+            let connection: Connection = toml_edit::de::from_str(text).unwrap();
+            let score = git_score(&connection, &url.parse().unwrap(), None);
+            let score = score.map_or("-".to_owned(), |score| score.to_string());
+            assert_eq!(score, expected, "{case}");
         }
     }
 

@@ -234,6 +234,7 @@ pub(crate) fn host_config(name: &str, user: Option<&str>) -> Result<Option<HostC
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     fn destination(url: &str, settings: &str) -> Destination {
         let remote: SshRemote = url.parse().unwrap();
@@ -274,75 +275,23 @@ mod tests {
 
     #[test]
     fn an_alias_is_replaced_and_a_host_name_keeps_its_configuration() {
-        for (url, settings, host, user, keeps_config) in [
-            (
-                "git@work:a/b",
-                "hostname git.corp\nport 7999\nuser jane",
-                "[git.corp]:7999",
-                "git",
-                false,
-            ),
-            (
-                "work:a/b",
-                "hostname git.corp\nport 22\nuser jane",
-                "git.corp",
-                "jane",
-                false,
-            ),
-            (
-                "git@work:a/b",
-                "hostname git.corp\nport 22\nproxyjump gate",
-                "git.corp",
-                "git",
-                true,
-            ),
-            (
-                "git@git.corp:a/b",
-                "hostname git.corp\nport 22\nuser jane",
-                "git.corp",
-                "git",
-                false,
-            ),
-            (
-                "git@git.corp:a/b",
-                "hostname 10.0.0.1\nport 2222",
-                "[10.0.0.1]:2222",
-                "git",
-                true,
-            ),
-            (
-                "ssh://git@git.corp:22/a/b",
-                "hostname git.corp\nport 2222",
-                "git.corp",
-                "git",
-                false,
-            ),
-            (
-                "ssh://git@git.corp:7999/a/b",
-                "hostname git.corp\nport 2222",
-                "[git.corp]:7999",
-                "git",
-                false,
-            ),
-            (
-                "git@old.corp:a/b",
-                "hostname old.corp\nport 22\nhostkeyalgorithms ssh-ed25519,ssh-rsa",
-                "old.corp",
-                "git",
-                true,
-            ),
-            (
-                "git@Work:a/b",
-                "hostname work\nport 22",
-                "Work",
-                "git",
-                false,
-            ),
-        ] {
-            let found = destination(url, settings);
-            assert_eq!(found.host.to_string(), host, "{url} {settings}");
-            assert_eq!(found.user.as_deref(), Some(user), "{url} {settings}");
-            assert_eq!(found.route.is_some(), keeps_config, "{url} {settings}");
+        for (case, expected) in test_rows(
+            "
+            git@work:a/b hostname git.corp; port 7999; user jane => git [git.corp]:7999 false
+            work:a/b hostname git.corp; port 22; user jane => jane git.corp false
+            git@work:a/b hostname git.corp; port 22; proxyjump gate => git git.corp true
+            git@git.corp:a/b hostname git.corp; port 22; user jane => git git.corp false
+            git@git.corp:a/b hostname 10.0.0.1; port 2222 => git [10.0.0.1]:2222 true
+            ssh://git@git.corp:22/a/b hostname git.corp; port 2222 => git git.corp false
+            ssh://git@git.corp:7999/a/b hostname git.corp; port 2222 => git [git.corp]:7999 false
+            git@old.corp:a/b hostname old.corp; port 22; hostkeyalgorithms ssh-ed25519,ssh-rsa => git old.corp true
+            git@Work:a/b hostname work; port 22 => git Work false
+            ",
+        ) {
+            let (url, settings) = case.split_once(' ').unwrap();
+            let found = destination(url, &settings.replace("; ", "\n"));
+            let (user, keeps_config) = (found.user.unwrap(), found.route.is_some());
+            assert_eq!(format!("{user} {} {keeps_config}", found.host), expected, "{case}");
         }
     }
 }

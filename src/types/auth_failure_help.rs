@@ -121,6 +121,7 @@ fn causes(auth: AuthMethod) -> &'static str {
 mod tests {
     use super::*;
     use crate::types::connection::SecretSource;
+    use crate::types::test_rows;
 
     fn connection(deployment: &str, auth: &str, store: &str) -> Connection {
         let base = match deployment {
@@ -141,67 +142,22 @@ mod tests {
 
     #[test]
     fn a_token_of_another_kind_is_named_with_what_to_change() {
-        for (deployment, auth, store, token, expected) in [
-            (
-                "cloud",
-                "app-password",
-                "environment",
-                "ATATT3x",
-                "an API token: set BBCONNECT_EMAIL instead of BBCONNECT_USERNAME",
-            ),
-            (
-                "cloud",
-                "access-token",
-                "environment",
-                "ATATT3x",
-                "an API token: set BBCONNECT_EMAIL",
-            ),
-            (
-                "cloud",
-                "api-token",
-                "environment",
-                "ATCTT3x",
-                "an access token: unset BBCONNECT_EMAIL",
-            ),
-            (
-                "cloud",
-                "app-password",
-                "environment",
-                "ATCTT3x",
-                "an access token: unset BBCONNECT_USERNAME",
-            ),
-            (
-                "cloud",
-                "app-password",
-                "keyring",
-                "ATATT3x",
-                "an API token: use --auth api-token --email ADDRESS",
-            ),
-            (
-                "cloud",
-                "access-token",
-                "keyring",
-                "BBDC-x",
-                "an HTTP access token: it belongs to a Data Center: set --url to its server",
-            ),
-            (
-                "datacenter",
-                "http-access-token",
-                "environment",
-                "ATATT3x",
-                "an API token: it belongs to Bitbucket Cloud: set BBCONNECT_URL to its server",
-            ),
-            (
-                "datacenter",
-                "password",
-                "environment",
-                "BBDC-x",
-                "an HTTP access token: unset BBCONNECT_USERNAME",
-            ),
-        ] {
-            let connection = connection(deployment, auth, store);
-            let help = auth_failure_help(&connection, TokenPrefix::from_token(token));
-            assert_eq!(help, format!("looks like {expected}"), "{auth}");
+        for (case, expected) in test_rows(
+            "
+            cloud app-password environment ATATT3x => an API token: set BBCONNECT_EMAIL instead of BBCONNECT_USERNAME
+            cloud access-token environment ATATT3x => an API token: set BBCONNECT_EMAIL
+            cloud api-token environment ATCTT3x => an access token: unset BBCONNECT_EMAIL
+            cloud app-password environment ATCTT3x => an access token: unset BBCONNECT_USERNAME
+            cloud app-password keyring ATATT3x => an API token: use --auth api-token --email ADDRESS
+            cloud access-token keyring BBDC-x => an HTTP access token: it belongs to a Data Center: set --url to its server
+            datacenter http-access-token environment ATATT3x => an API token: it belongs to Bitbucket Cloud: set BBCONNECT_URL to its server
+            datacenter password environment BBDC-x => an HTTP access token: unset BBCONNECT_USERNAME
+            ",
+        ) {
+            let columns: Vec<_> = case.split(' ').collect();
+            let connection = connection(columns[0], columns[1], columns[2]);
+            let help = auth_failure_help(&connection, TokenPrefix::from_token(columns[3]));
+            assert_eq!(help, format!("looks like {expected}"), "{case}");
         }
         for (auth, token, expected) in [
             ("api-token", "ATBBx", "2026-07-28"),
