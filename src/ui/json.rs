@@ -34,13 +34,18 @@ struct ErrorBody {
     exit: u8,
 }
 
-/// The document of a result: over many lines for a terminal, on one line for a program.
-pub(super) fn document<T: Serialize>(
+/// A longer document is handed on in parts, in bytes.
+const PART_LENGTH: usize = 64 * 1024;
+
+/// Writes the document of a result: over many lines for a terminal, on one line for a program. A long one comes in parts, of
+/// which each has whole strings.
+pub(super) fn write_document<T: Serialize>(
     schema: &'static str,
     result: &T,
     pretty: bool,
-) -> Result<Buffer, Error> {
-    write(&Envelope { schema, result }, pretty)
+    write_part: impl FnMut(&str) -> io::Result<()>,
+) -> Result<(), Error> {
+    write_parts(&Envelope { schema, result }, pretty, write_part)
 }
 
 /// One value of the document of a result: a string without quotes, anything else as JSON.
@@ -121,24 +126,67 @@ pub(super) fn error(error: &Error, hint: Option<String>, pretty: bool) -> Result
 }
 
 fn write<T: Serialize>(value: &T, pretty: bool) -> Result<Buffer, Error> {
-    // Capacity for the largest key pair twice over, so that a secret is not left behind by a growing buffer.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(16 * 1024));
+    let mut document = Buffer::default();
+    write_parts(value, pretty, |part| {
+        document.push_str(part);
+        Ok(())
+    })?;
+    Ok(document)
+}
+
+fn write_parts<T: Serialize>(
+    value: &T,
+    pretty: bool,
+    write_part: impl FnMut(&str) -> io::Result<()>,
+) -> Result<(), Error> {
+    let mut parts = PartWriter {
+        // Capacity for the largest key pair twice over, so that a secret is not left behind by a growing buffer.
+        bytes: Zeroizing::new(Vec::with_capacity(16 * 1024)),
+        write_part,
+    };
     let written = if pretty {
         value.serialize(&mut Serializer::with_formatter(
-            &mut *bytes,
+            &mut parts,
             EscapingFormatter(PrettyFormatter::new()),
         ))
     } else {
         value.serialize(&mut Serializer::with_formatter(
-            &mut *bytes,
+            &mut parts,
             EscapingFormatter(CompactFormatter),
         ))
     };
     written.map_err(|error| Error::Stdout(error.into()))?;
-    bytes.push(b'\n');
-    let text =
-        std::str::from_utf8(&bytes).map_err(|error| Error::Stdout(io::Error::other(error)))?;
-    Ok(Zeroizing::new(text.to_owned()))
+    parts.bytes.push(b'\n');
+    parts.finish_part().map_err(Error::Stdout)
+}
+
+/// Collects a document, and hands it on where it has become long. The formatter flushes it between two values.
+struct PartWriter<F> {
+    bytes: Zeroizing<Vec<u8>>,
+    write_part: F,
+}
+
+impl<F: FnMut(&str) -> io::Result<()>> PartWriter<F> {
+    fn finish_part(&mut self) -> io::Result<()> {
+        let text = std::str::from_utf8(&self.bytes).map_err(io::Error::other)?;
+        (self.write_part)(text)?;
+        self.bytes.clear();
+        Ok(())
+    }
+}
+
+impl<F: FnMut(&str) -> io::Result<()>> io::Write for PartWriter<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.bytes.len() < PART_LENGTH {
+            return Ok(());
+        }
+        self.finish_part()
+    }
 }
 
 /// A string as it is written in a document, with its quotation marks.
@@ -182,11 +230,16 @@ impl<F: Formatter> Formatter for EscapingFormatter<F> {
         self.0.write_string_fragment(writer, rest)
     }
 
+    /// No string is divided here.
+    fn end_array_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array_value(writer)?;
+        writer.flush()
+    }
+
     forward_formatter_methods! {
         begin_array();
         end_array();
         begin_array_value(first: bool);
-        end_array_value();
         begin_object();
         end_object();
         begin_object_key(first: bool);
@@ -205,16 +258,47 @@ mod tests {
         struct Found {
             name: &'static str,
         }
-        let document = document(
-            "bbconnect/test@1",
-            &Found {
-                name: "a\u{202e}b\u{1b}\u{e0001}é",
-            },
-            false,
-        );
+        let found = Found {
+            name: "a\u{202e}b\u{1b}\u{e0001}é",
+        };
         let expected =
             "{\"schema\":\"bbconnect/test@1\",\"name\":\"a\\u202eb\\u001b\\udb40\\udc01é\"}\n";
-        assert_eq!(document.ok().as_deref().map(String::as_str), Some(expected));
+        assert_eq!(parts_of(&found), [expected]);
+    }
+
+    fn parts_of(result: &impl Serialize) -> Vec<String> {
+        let mut parts = Vec::new();
+        let written = write_document("bbconnect/test@1", result, false, |part| {
+            parts.push(part.to_owned());
+            Ok(())
+        });
+        assert!(written.is_ok());
+        parts
+    }
+
+    #[test]
+    fn a_long_document_comes_in_parts_with_whole_strings() {
+        #[derive(Serialize)]
+        struct Listed {
+            items: Vec<[String; 2]>,
+            end: &'static str,
+        }
+        let item = |at| [format!("a \"{at}\" [b], "), "\\\"x\":".to_owned()];
+        let listed = Listed {
+            items: (0..10_000).map(item).collect(),
+            end: "]",
+        };
+        let parts = parts_of(&listed);
+        assert!(parts.len() > 3, "{}", parts.len());
+        for part in &parts {
+            assert!(part.len() < PART_LENGTH + 1000);
+            // Not counting those in strings.
+            let quotation_marks = part.matches('"').count() - part.matches("\\\"").count();
+            assert_eq!(quotation_marks % 2, 0, "{part}");
+        }
+        let document: Value = serde_json::from_str(&parts.concat()).unwrap();
+        assert_eq!(document["items"][9_999], serde_json::json!(item(9_999)));
+        assert_eq!(document["end"], "]");
     }
 
     #[test]

@@ -161,8 +161,14 @@ impl Ui {
                 Err(error) => return Err(error),
             },
             (Format::Json, None) => {
-                let document = json::document(R::SCHEMA, outcome, pretty)?;
-                self.to_stdout(&self.redact_result::<R>(&document))?;
+                let write_part = |part: &str| {
+                    if R::REVEALS_SECRET {
+                        self.write_stdout(part)
+                    } else {
+                        self.write_stdout(&self.redactor.redact_json(part))
+                    }
+                };
+                json::write_document(R::SCHEMA, outcome, pretty, write_part)?;
             }
             (Format::Text, None) => {
                 let mut out = self.stdout_text();
@@ -253,7 +259,7 @@ impl Ui {
 
     /// A warning beside the result, on standard error also with `--json`.
     pub(crate) fn warn(&self, text: &str) {
-        let mut out = TextWriter::default();
+        let mut out = self.stderr_text();
         out.note(text);
         self.eprint_unless_quiet(&out.finish());
     }
@@ -356,13 +362,17 @@ impl Ui {
     }
 
     fn to_stdout(&self, text: &str) -> Result<(), Error> {
+        self.write_stdout(text).map_err(Error::Stdout)
+    }
+
+    fn write_stdout(&self, text: &str) -> io::Result<()> {
         let _hidden = self.progress.hide();
         let mut stdout = AutoStream::new(io::stdout().lock(), self.options.color.into());
         match stdout
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush())
         {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(error)),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }
