@@ -27,8 +27,10 @@ const MAX_PAGES: usize = 10_000;
 const LIST_TIMEOUT_FACTOR: u32 = 20;
 /// Concurrent requests: 3,000 entries are 30 pages, which take three rounds instead of thirty.
 const CONCURRENT_PAGES: usize = 16;
-/// More than all pages of any list have together, in bytes.
-const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
+/// More than all pages of any list have together, in bytes: Cloud describes a repository in about 5 kB, so that 100,000 fit.
+const MAX_TOTAL_BYTES: usize = 512 * 1024 * 1024;
+/// The same for a list whose JSON values are all kept; they take several times as much memory.
+const MAX_TOTAL_BYTES_KEPT: usize = 128 * 1024 * 1024;
 /// Consecutive pages without a new entry: Data Center omits entries that are not visible, and a list may grow at its
 /// start meanwhile.
 const MAX_EMPTY_PAGES: usize = 50;
@@ -238,7 +240,7 @@ impl Http {
         progress: &ListProgress,
     ) -> Result<RawList, ApiError> {
         let mut values = Vec::new();
-        let mut bounds = PaginationLimits::default();
+        let mut bounds = PaginationLimits::new(MAX_TOTAL_BYTES_KEPT);
         let mut seen = HashSet::new();
         let mut next = Some(first.clone());
         while let Some(url) = next {
@@ -329,20 +331,29 @@ impl ListProgress {
 }
 
 /// Limits for lists that never end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct PaginationLimits {
+    max_bytes: usize,
     bytes: usize,
     idle_pages: usize,
 }
 
 impl PaginationLimits {
+    fn new(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            bytes: 0,
+            idle_pages: 0,
+        }
+    }
+
     /// Counts a page: its size in bytes, and whether it has a new entry.
     fn count(&mut self, bytes: usize, is_new: bool) -> Result<(), ApiError> {
         self.bytes = self.bytes.saturating_add(bytes);
         self.idle_pages = if is_new { 0 } else { self.idle_pages + 1 };
-        if self.bytes > MAX_TOTAL_BYTES {
+        if self.bytes > self.max_bytes {
             Err(ApiError::ResponseTooLarge {
-                max: MAX_TOTAL_BYTES,
+                max: self.max_bytes,
             })
         } else if self.idle_pages > MAX_EMPTY_PAGES {
             Err(ApiError::EndlessPagination)
@@ -449,7 +460,7 @@ impl<T> PageCollector<T> {
             values: Vec::new(),
             known: HashSet::new(),
             max,
-            bounds: PaginationLimits::default(),
+            bounds: PaginationLimits::new(MAX_TOTAL_BYTES),
         }
     }
 
@@ -480,7 +491,7 @@ impl<T> PageCollector<T> {
     fn rollback(&mut self, checkpoint: Checkpoint) {
         self.values.truncate(checkpoint.0);
         self.known = checkpoint.1;
-        self.bounds = PaginationLimits::default();
+        self.bounds = PaginationLimits::new(MAX_TOTAL_BYTES);
     }
 }
 
