@@ -158,6 +158,17 @@ impl Bitbucket {
         }
     }
 
+    /// The name of the account; `None` for a token of a repository, project or workspace, which has none.
+    pub(crate) async fn account(
+        &self,
+        credential: &CredentialContext,
+    ) -> Result<Option<String>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.account(credential).await,
+            Self::DataCenter(datacenter) => datacenter.account(credential).await,
+        }
+    }
+
     /// The workspaces of the account; `None` on Data Center, which has none.
     pub(crate) async fn workspaces(&self) -> Result<Option<Vec<Workspace>>, ApiError> {
         match self {
@@ -384,6 +395,17 @@ impl Bitbucket {
                 let repositories = datacenter.repositories(filter).await?;
                 Ok(repositories.into())
             }
+        }
+    }
+
+    /// The names of repositories, which take less memory than [`Bitbucket::repositories`].
+    pub(crate) async fn repository_ids(
+        &self,
+        filter: &RepositoryFilter,
+    ) -> Result<Vec<RepoId>, ApiError> {
+        match self {
+            Self::Cloud(cloud) => cloud.repository_ids(filter).await,
+            Self::DataCenter(datacenter) => datacenter.repository_ids(filter).await,
         }
     }
 

@@ -1,12 +1,14 @@
 //! The rules of `audit`: what is wrong with keys, webhooks and tokens.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::finding::{Finding, FindingId, Severity};
 use crate::exit_status::ExitStatus;
+use crate::types::connection::ConnectionName;
 use crate::types::date::{Date, DayCount, Timestamp};
 use crate::types::inventory::{Item, ItemKind};
+use crate::types::public_key::Fingerprint;
 use crate::types::shell::quote;
 
 /// NIST SP 800-131A: RSA keys under 2,048 bits are disallowed.
@@ -25,12 +27,19 @@ pub(crate) struct AuditLimits {
 
 /// What the findings depend on beside the items.
 #[derive(Debug)]
-pub(crate) struct AuditContext<'a> {
+pub(crate) struct AuditContext {
     pub(crate) limits: AuditLimits,
     /// The connection that the user named: the commands are then for it.
-    pub(crate) connection: Option<&'a str>,
-    /// The fingerprints of keys that `key rotate` can replace, with their repositories.
-    pub(crate) rotatable: &'a HashSet<(String, String)>,
+    pub(crate) connection: Option<String>,
+    /// The keys that `key rotate` can replace, with the connections of this machine that use them.
+    pub(crate) rotatable: HashMap<Fingerprint, Vec<KeyUse>>,
+}
+
+/// A connection that logs in with a key.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyUse {
+    pub(crate) connection: ConnectionName,
+    pub(crate) repository: String,
 }
 
 /// More places are only counted: a key may be in every repository.
@@ -39,28 +48,32 @@ const MAX_NAMED: usize = 5;
 /// The rules of an audit, and which items are the same.
 #[derive(Debug)]
 pub(crate) struct Audit<'a> {
-    context: AuditContext<'a>,
-    /// The owners of each key, each once: the items are in the order of their owners.
-    shared: HashMap<&'a str, Vec<&'a str>>,
+    context: &'a AuditContext,
+    /// The owners of each key that several have, each once: the items are in the order of their owners.
+    shared: HashMap<Fingerprint, Vec<&'a str>>,
     /// How many webhooks of an owner call a URL, and the first of them.
     urls: HashMap<(&'a str, &'a str), (usize, &'a Item)>,
 }
 
 impl<'a> Audit<'a> {
-    pub(crate) fn new(items: &'a [Item], context: AuditContext<'a>) -> Self {
+    pub(crate) fn new(items: &'a [Item], context: &'a AuditContext) -> Self {
+        let mut first_owners = HashMap::new();
         let mut shared: HashMap<_, Vec<_>> = HashMap::new();
         let mut urls = HashMap::new();
         for item in items {
-            match (item.kind, &item.fingerprint, &item.label) {
+            let owner = &*item.owner;
+            match (item.kind, item.fingerprint, &item.label) {
                 (ItemKind::Key, Some(fingerprint), _) => {
-                    let owners = shared.entry(fingerprint.as_str()).or_default();
-                    if owners.last() != Some(&item.owner.as_str()) {
-                        owners.push(item.owner.as_str());
+                    let first = *first_owners.entry(fingerprint).or_insert(owner);
+                    if first != owner {
+                        let owners = shared.entry(fingerprint).or_insert_with(|| vec![first]);
+                        if owners.last() != Some(&owner) {
+                            owners.push(owner);
+                        }
                     }
                 }
                 (ItemKind::Webhook, _, Some(url)) => {
-                    let place = (url.as_str(), item.owner.as_str());
-                    urls.entry(place).or_insert((0, item)).0 += 1;
+                    urls.entry((&**url, owner)).or_insert((0, item)).0 += 1;
                 }
                 _ => {}
             }
@@ -81,9 +94,10 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// A command about an item: `bbconnect key remove 7 --repo acme/site`. `None` for the items of a user.
+    /// A command about an item: `bbconnect key remove 7 --repo acme/site`. `None` where no command is about its owner.
     fn command(&self, item: &Item, words: &str) -> Option<String> {
-        let connection = self.context.connection.map(|name| format!(" -c {name}"));
+        let connection = self.context.connection.as_ref();
+        let connection = connection.map(|name| format!(" -c {name}"));
         let owner = item.owner_option()?;
         Some(format!(
             "bbconnect {words} {owner}{}",
@@ -106,16 +120,7 @@ impl<'a> Audit<'a> {
                 step.cloned()
             })
         };
-        let place = item
-            .fingerprint
-            .clone()
-            .map(|own| (item.owner.clone(), own));
-        let is_rotatable = place.is_some_and(|place| self.context.rotatable.contains(&place));
-        let replace = if is_rotatable {
-            self.command(item, "key rotate")
-        } else {
-            remove.clone()
-        };
+        let replace = self.rotation(item).or_else(|| remove.clone());
         if let Some(reason) = weakness(item) {
             let weak = Finding::fail(FindingId::KeyWeak, ExitStatus::Failure, reason);
             findings.push(weak.with_command(replace.clone()));
@@ -145,12 +150,35 @@ impl<'a> Audit<'a> {
         findings
     }
 
+    /// The command that replaces a key, where a connection of this machine uses it. A key of a project or account has no
+    /// repository of its own, but that connection has one.
+    fn rotation(&self, item: &Item) -> Option<String> {
+        let known = self.context.rotatable.get(&item.fingerprint?)?;
+        let is_wide = item.owner.contains(':');
+        let KeyUse {
+            connection: own, ..
+        } = known
+            .iter()
+            .find(|used| is_wide || used.repository == *item.owner)?;
+        if is_wide {
+            return Some(format!("bbconnect key rotate -c {own}"));
+        }
+        // The connection of the audit need not be the one with the key.
+        let connection = self.context.connection.as_ref();
+        let connection = connection.map(|_| format!(" -c {own}"));
+        Some(format!(
+            "bbconnect key rotate --repo {}{}",
+            quote(&item.owner),
+            connection.unwrap_or_default()
+        ))
+    }
+
     fn sharing(&self, item: &Item) -> Option<Finding> {
-        let own = item.owner.as_str();
+        let own = &*item.owner;
         let (total, names) = if let Some(owners) = &item.facts.registered_at {
             (owners.len(), first_others(owners, own))
         } else {
-            let owners = self.shared.get(item.fingerprint.as_deref()?)?;
+            let owners = self.shared.get(&item.fingerprint?)?;
             (owners.len(), first_others(owners, own))
         };
         let others = total.saturating_sub(1);
@@ -164,7 +192,8 @@ impl<'a> Audit<'a> {
             return Some(shared.with_evidence(format!("also in {}{more}", names.join(", "))));
         }
         // Asked about a key that is in this repository, the server has to name at least that one.
-        let is_refused = item.facts.registered_at.as_ref().is_some_and(Vec::is_empty);
+        let is_refused = item.facts.registered_at.as_ref();
+        let is_refused = is_refused.is_some_and(|owners| owners.is_empty());
         is_refused.then(|| {
             let message = "other places of the key are not reported";
             Finding::unknown(FindingId::KeyShared, message)
@@ -236,9 +265,9 @@ impl<'a> Audit<'a> {
             .filter(|owner| self.urls.contains_key(&(url, owner.as_str())))
             .collect();
         let is_narrower = !owners.is_empty();
-        let (count, first) = self.urls.get(&(url, item.owner.as_str()))?;
+        let (count, first) = self.urls.get(&(url, &*item.owner))?;
         if *count > 1 {
-            owners.push(item.owner.clone());
+            owners.push(item.owner.to_string());
         }
         if owners.is_empty() {
             return None;
@@ -360,16 +389,20 @@ mod tests {
         }
     }
 
+    fn own_fingerprint() -> Fingerprint {
+        Fingerprint::from_key_blob(b"own")
+    }
+
     fn healthy(kind: ItemKind) -> Item {
         let recently = Some("2026-11-01T00:00:00Z".parse().unwrap());
         Item {
             kind,
-            owner: "acme/site".to_owned(),
-            id: Some("1".to_owned()),
-            label: Some("https://ci.example.com/hook".to_owned()),
-            fingerprint: Some("SHA256:own".to_owned()),
-            algorithm: Some("ssh-ed25519".to_owned()),
-            access: Some("read".to_owned()),
+            owner: "acme/site".into(),
+            id: Some("1".into()),
+            label: Some("https://ci.example.com/hook".into()),
+            fingerprint: Some(own_fingerprint()),
+            algorithm: Some("ssh-ed25519".into()),
+            access: Some("read".into()),
             created_on: recently,
             last_used_on: recently,
             expires_on: Some("2027-06-01".parse().unwrap()),
@@ -382,15 +415,12 @@ mod tests {
     }
 
     fn audit(items: &[Item]) -> Audit<'_> {
-        static NONE: LazyLock<HashSet<(String, String)>> = LazyLock::new(HashSet::new);
-        Audit::new(
-            items,
-            AuditContext {
-                limits: limits(),
-                connection: None,
-                rotatable: &NONE,
-            },
-        )
+        static CONTEXT: LazyLock<AuditContext> = LazyLock::new(|| AuditContext {
+            limits: limits(),
+            connection: None,
+            rotatable: HashMap::new(),
+        });
+        Audit::new(items, &CONTEXT)
     }
 
     fn ids(items: &[Item]) -> Vec<(&'static str, Severity)> {
@@ -438,25 +468,25 @@ mod tests {
                 Severity::Unknown,
             ),
             (
-                |key| key.access = Some("write".to_owned()),
+                |key| key.access = Some("write".into()),
                 "key.write",
                 Severity::Warn,
             ),
             (
-                |key| key.algorithm = Some("ssh-dss".to_owned()),
+                |key| key.algorithm = Some("ssh-dss".into()),
                 "key.weak",
                 Severity::Fail,
             ),
             (
                 |key| {
-                    key.algorithm = Some("ssh-rsa".to_owned());
+                    key.algorithm = Some("ssh-rsa".into());
                     key.facts.bits = Some(1024);
                 },
                 "key.weak",
                 Severity::Fail,
             ),
             (
-                |key| key.facts.warning = Some("unsafe".to_owned()),
+                |key| key.facts.warning = Some("unsafe".into()),
                 "key.weak",
                 Severity::Fail,
             ),
@@ -478,7 +508,7 @@ mod tests {
     fn each_fault_of_a_webhook_has_its_finding() {
         let cases: &[(Change, &str, Severity)] = &[
             (
-                |hook| hook.label = Some("http://ci.example.com".to_owned()),
+                |hook| hook.label = Some("http://ci.example.com".into()),
                 "webhook.plain-http",
                 Severity::Fail,
             ),
@@ -525,7 +555,7 @@ mod tests {
                 Severity::Warn,
             ),
             (
-                |token| token.access = Some("REPO_ADMIN, PROJECT_READ".to_owned()),
+                |token| token.access = Some("REPO_ADMIN, PROJECT_READ".into()),
                 "token.wide",
                 Severity::Warn,
             ),
@@ -536,7 +566,7 @@ mod tests {
     #[test]
     fn the_same_key_or_url_elsewhere_is_found() {
         let elsewhere = |kind, owner: &str| Item {
-            owner: owner.to_owned(),
+            owner: owner.into(),
             ..healthy(kind)
         };
         let shared = [healthy(ItemKind::Key), elsewhere(ItemKind::Key, "acme/api")];
@@ -562,7 +592,7 @@ mod tests {
         let everywhere = |places: usize| {
             let mut key = healthy(ItemKind::Key);
             let places = (0..places).map(|at| format!("acme/r{at}"));
-            key.facts.registered_at = Some(places.chain([key.owner.clone()]).collect());
+            key.facts.registered_at = Some(places.chain([key.owner.to_string()]).collect());
             key
         };
         assert_eq!(ids(&[everywhere(0)]), []);
@@ -571,35 +601,56 @@ mod tests {
         let evidence = findings[0].evidence.as_deref().unwrap();
         assert!(evidence.ends_with("acme/r4 and 2 more"), "{evidence}");
         let mut hidden = healthy(ItemKind::Key);
-        hidden.facts.registered_at = Some(Vec::new());
+        hidden.facts.registered_at = Some(Box::default());
         assert_eq!(ids(&[hidden]), [("key.shared", Severity::Unknown)]);
     }
 
     #[test]
     fn next_steps_are_commands_that_run_as_they_are() {
         let mut key = healthy(ItemKind::Key);
-        key.owner = "~jane/site".to_owned();
+        key.owner = "~jane/site".into();
         key.created_on = Some("2025-01-01T00:00:00Z".parse().unwrap());
         let next = |item: &Item| audit(&[]).findings(item).remove(0).next.unwrap();
         let owner = quote("~jane/site");
         assert_eq!(next(&key), format!("bbconnect key remove 1 --repo {owner}"));
-        let place = (key.owner.clone(), "SHA256:own".to_owned());
+        let used = KeyUse {
+            connection: "laptop".parse().unwrap(),
+            repository: key.owner.to_string(),
+        };
         let context = AuditContext {
             limits: limits(),
-            connection: Some("work"),
-            rotatable: &HashSet::from([place]),
+            connection: Some("work".to_owned()),
+            rotatable: HashMap::from([(own_fingerprint(), vec![used])]),
         };
-        let findings = Audit::new(&[], context).findings(&key);
+        let replace = |key: &Item| {
+            let findings = Audit::new(&[], &context).findings(key);
+            findings[0].next.clone().unwrap()
+        };
         assert_eq!(
-            findings[0].next.as_deref().unwrap(),
-            format!("bbconnect key rotate --repo {owner} -c work")
+            replace(&key),
+            format!("bbconnect key rotate --repo {owner} -c laptop")
+        );
+        key.owner = "acme/other".into();
+        assert_eq!(
+            replace(&key),
+            "bbconnect key remove 1 --repo acme/other -c work"
+        );
+        for owner in ["project:WEB", "user:jane"] {
+            key.owner = owner.into();
+            assert_eq!(replace(&key), "bbconnect key rotate -c laptop");
+        }
+        key.fingerprint = None;
+        key.id = Some("{7}".into());
+        assert_eq!(
+            replace(&key),
+            format!("bbconnect key remove {} --user -c work", quote("{7}"))
         );
         let mut hook = healthy(ItemKind::Webhook);
-        hook.owner = "workspace:acme".to_owned();
+        hook.owner = "workspace:acme".into();
         hook.facts.is_signed = Some(false);
         assert_eq!(next(&hook), "bbconnect webhook list --workspace acme");
-        hook.facts.event = Some("push".to_owned());
-        hook.label = Some("https://ci.example.com/?a=1&b".to_owned());
+        hook.facts.event = Some("push".into());
+        hook.label = Some("https://ci.example.com/?a=1&b".into());
         let url = quote("https://ci.example.com/?a=1&b");
         assert_eq!(
             next(&hook),

@@ -19,7 +19,7 @@ pub(crate) mod report;
 mod route_facts;
 mod rules;
 
-pub(crate) use self::audit::{Audit, AuditContext, AuditLimits};
+pub(crate) use self::audit::{Audit, AuditContext, AuditLimits, KeyUse};
 pub(crate) use self::check::judge as judge_connection;
 pub(crate) use self::connection_facts::{
     CheckOptions, ConnectionFacts, CredentialFacts, KeyFacts, RepositoryFacts,

@@ -1,10 +1,15 @@
 //! What is connected to a server: keys, webhooks and tokens, with the facts that an audit checks.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::date::{Date, Timestamp};
+use super::public_key::Fingerprint;
 use crate::types::shell::quote;
 
 #[derive(
@@ -39,19 +44,71 @@ impl fmt::Display for ItemKind {
     }
 }
 
-/// A key, webhook or token. `None` is what the server does not report.
+/// Text that several items share, such as the name of their owner.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SharedText(Rc<str>);
+
+impl From<&str> for SharedText {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Deref for SharedText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SharedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
+
+impl Serialize for SharedText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SharedText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::from(text.as_str()))
+    }
+}
+
+/// Keeps one copy of each text: tens of thousands of items have few algorithms and permissions.
+#[derive(Debug, Default)]
+pub(crate) struct TextPool(RefCell<HashSet<Rc<str>>>);
+
+impl TextPool {
+    pub(crate) fn shared(&self, text: &str) -> SharedText {
+        let mut known = self.0.borrow_mut();
+        if let Some(text) = known.get(text) {
+            return SharedText(Rc::clone(text));
+        }
+        let text: Rc<str> = text.into();
+        known.insert(Rc::clone(&text));
+        SharedText(text)
+    }
+}
+
+/// A key, webhook or token. `None` is what the server does not report. There may be tens of thousands, so that they are small.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Item {
     pub kind: ItemKind,
     /// `NAMESPACE/SLUG`, `project:KEY`, `workspace:NAME` or `user:NAME`.
-    pub owner: String,
-    pub id: Option<String>,
+    pub owner: SharedText,
+    pub id: Option<Box<str>>,
     /// The title of a key, the URL of a webhook without a password in it, the name of a token.
-    pub label: Option<String>,
-    pub fingerprint: Option<String>,
-    pub algorithm: Option<String>,
+    pub label: Option<Box<str>>,
+    pub fingerprint: Option<Fingerprint>,
+    pub algorithm: Option<SharedText>,
     /// `read`, `write`, or the permissions of a token.
-    pub access: Option<String>,
+    pub access: Option<SharedText>,
     pub created_on: Option<Timestamp>,
     pub last_used_on: Option<Timestamp>,
     pub expires_on: Option<Date>,
@@ -64,7 +121,7 @@ pub(crate) struct ItemFacts {
     /// The size of a key, in bits.
     pub bits: Option<u32>,
     /// The server's own warning about a key.
-    pub warning: Option<String>,
+    pub warning: Option<Box<str>>,
     /// Whether a secret signs the calls of a webhook.
     pub is_signed: Option<bool>,
     /// Whether the receiver's certificate is verified.
@@ -72,21 +129,39 @@ pub(crate) struct ItemFacts {
     /// Whether the last call of a webhook failed; `None` where it was never called or the server keeps no statistics.
     pub last_call_failed: Option<bool>,
     /// An event of a webhook.
-    pub event: Option<String>,
+    pub event: Option<SharedText>,
     /// The URL of a webhook contains a password, which the label omits.
     pub has_hidden_password: bool,
     /// All owners of a key, where the server was asked; none where it does not report them.
-    pub registered_at: Option<Vec<String>>,
+    pub registered_at: Option<Box<[String]>>,
 }
 
 impl Item {
-    /// The option that names the owner to other commands: `--repo acme/site`. `None` for a user.
+    pub(crate) fn new(kind: ItemKind, owner: SharedText) -> Self {
+        Self {
+            kind,
+            owner,
+            id: None,
+            label: None,
+            fingerprint: None,
+            algorithm: None,
+            access: None,
+            created_on: None,
+            last_used_on: None,
+            expires_on: None,
+            facts: ItemFacts::default(),
+        }
+    }
+
+    /// The option that names the owner to other commands: `--repo acme/site`. `None` for tokens of the users of an
+    /// organization, which have no command.
     pub(crate) fn owner_option(&self) -> Option<String> {
         let (option, value) = match self.owner.split_once(':') {
             Some(("workspace", name)) => ("--workspace", name),
             Some(("project", key)) => ("--project", key),
+            Some(_) if self.kind == ItemKind::Key => return Some("--user".to_owned()),
             Some(_) => return None,
-            None => ("--repo", self.owner.as_str()),
+            None => ("--repo", &*self.owner),
         };
         Some(format!("{option} {}", quote(value)))
     }

@@ -15,6 +15,7 @@ pub(crate) enum Operation {
     ReadWebhooks(WebhookScope),
     WriteWebhooks(WebhookScope),
     DeleteWebhooks(WebhookScope),
+    ReadAccountKeys,
     ReadPullRequests,
     WritePullRequests,
     WriteFiles,
@@ -102,6 +103,11 @@ impl Operation {
                 &["read:webhook:bitbucket", "delete:webhook:bitbucket"],
                 &["webhook"],
                 scope.admin_permission(),
+            ),
+            Self::ReadAccountKeys => (
+                &["read:user:bitbucket", "read:ssh-key:bitbucket"],
+                &["account"],
+                "a token of the account, or its password",
             ),
             Self::ReadPullRequests => (
                 &["read:pullrequest:bitbucket"],

@@ -1,6 +1,6 @@
 //! `audit`: the inventory of both products, its findings, formats, and what cannot be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::SystemTime;
 #[cfg(unix)]
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::bitbucket::keys::Key;
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::tokens::Token;
-use crate::support::bitbucket::{Credential, Fault, Server, ServerState};
+use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::responder::{Responder, response};
 use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains};
 
@@ -23,6 +23,8 @@ fn server(names: &[&str]) -> Server {
         credentials: Credential::for_jane(
             TOKEN,
             &[
+                "read:user:bitbucket",
+                "read:ssh-key:bitbucket",
                 "read:repository:bitbucket",
                 "admin:repository:bitbucket",
                 "read:webhook:bitbucket",
@@ -225,6 +227,31 @@ fn a_run_that_ends_early_is_resumed() {
     run_in(&sandbox, &server, true, &arguments).exits_with(2);
 }
 
+/// The jobs in the documentation continue while the file exists.
+#[test]
+fn the_resume_file_shows_that_something_is_left_also_where_a_finding_fails() {
+    let server = server(&["acme/site", "acme/api"]);
+    add_hook(&server, "acme/site", "http://ci.example.com/hook");
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("audit.jsonl");
+    let arguments = format!(
+        "--workspace acme --what webhooks --timeout 2 --resume {}",
+        file.display()
+    );
+    let limit = Fault::new(429, &[("retry-after", "3600")], "{}");
+    let path = "/acme/api/hooks";
+    server.update(|state| state.targeted_faults.push(("GET", path, limit)));
+    let first = run_in(&sandbox, &server, true, &arguments).exits_with(1);
+    assert!(file.exists());
+    assert!(
+        first.stderr.contains("again to continue"),
+        "{}",
+        first.stderr
+    );
+    run_in(&sandbox, &server, true, &arguments).exits_with(1);
+    assert!(!file.exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_run_that_is_interrupted_is_resumed() {
@@ -234,54 +261,26 @@ fn a_run_that_is_interrupted_is_resumed() {
     server.update(|state| state.delay = Duration::from_millis(100));
     let sandbox = Sandbox::new();
     let file = sandbox.path("audit.jsonl");
-    let resume = format!("--what webhooks --json --resume {}", file.display());
-    let arguments = format!("audit --workspace acme {resume}");
-    let mut command = sandbox.command(arguments.split(' '));
-    let mut child = command
-        .env("BBCONNECT_TOKEN", TOKEN)
-        .envs(server.environment(true))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = || fs::read_to_string(&file).map_or(0, |text| text.lines().count());
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while lines() < 6 {
-        assert!(Instant::now() < deadline, "nothing is recorded");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let kept = fs::read_to_string(&file).unwrap();
-    assert!(!kept.contains(TOKEN));
-    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap());
-    assert_eq!(mode & 0o777, 0o600);
-    // The part of a line that a crash leaves.
-    let recorded: Vec<_> = kept
-        .split_inclusive('\n')
-        .filter(|line| line.ends_with('\n'))
-        .collect();
-    fs::write(&file, format!("{}{{\"owner\":\"acme/", recorded.concat())).unwrap();
+    let arguments = format!(
+        "--workspace acme --what webhooks --json --resume {}",
+        file.display()
+    );
+    let recorded = interrupt(&sandbox, &server, true, &arguments, 5);
     server.update(|state| {
         state.delay = Duration::ZERO;
         state.requests.clear();
     });
     let other = arguments.replace("webhooks", "keys");
-    run_in(&sandbox, &server, true, &other["audit ".len()..]).exits_with(2);
-    let second = run_in(&sandbox, &server, true, &arguments["audit ".len()..]).exits_with(0);
+    run_in(&sandbox, &server, true, &other).exits_with(2);
+    let second = run_in(&sandbox, &server, true, &arguments).exits_with(0);
     assert_eq!(second.json()["repositories"], 30);
     assert_eq!(second.json()["incomplete"], json!([]));
     assert_contains(&second.stderr, "continuing the audit of");
     let asked = server.requests();
-    for line in &recorded[1..] {
-        let line: Value = serde_json::from_str(line).unwrap();
-        let owner = line["owner"].as_str().unwrap();
+    for owner in recorded {
         let path = format!("/{owner}/hooks");
-        assert!(
-            !asked.iter().any(|request| request.path.contains(&path)),
-            "{owner}"
-        );
+        let is_asked = asked.iter().any(|request| request.path.contains(&path));
+        assert!(!is_asked, "{owner}");
     }
     assert!(!file.exists());
 }
@@ -394,12 +393,54 @@ fn plant(keys: &mut [Key], hooks: &mut [Vec<Value>], is_cloud: bool) -> Vec<(usi
     planted
 }
 
-/// More requests than Cloud accepts in an hour.
-const MANY: u32 = 600;
+/// Tokens of repositories: each has the finding that stands here, or none.
+fn plant_tokens() -> (Vec<Token>, Vec<(usize, &'static str)>) {
+    let token = |at: usize, permission: &str, days: Option<u64>, fields: Value| {
+        let mut all = json!({"createdDate": days_ago(10), "lastAuthenticated": days_ago(1)});
+        let fields = fields.as_object().unwrap().clone();
+        all.as_object_mut().unwrap().extend(fields);
+        Token {
+            owner: format!("projects/WEB/repos/r{at:04}"),
+            id: format!("{at}"),
+            name: format!("token {at}"),
+            permissions: vec![permission.to_owned()],
+            days,
+            fields: all,
+        }
+    };
+    let tokens = vec![
+        token(200, "REPO_READ", Some(90), json!({})),
+        token(210, "REPO_READ", None, json!({})),
+        token(220, "REPO_WRITE", Some(15), json!({})),
+        token(230, "REPO_READ", Some(5), json!({})),
+        token(
+            240,
+            "REPO_READ",
+            Some(90),
+            json!({"lastAuthenticated": days_ago(100)}),
+        ),
+        token(
+            250,
+            "REPO_READ",
+            Some(90),
+            json!({"lastAuthenticated": null}),
+        ),
+        token(260, "REPO_ADMIN", Some(90), json!({})),
+    ];
+    let planted = vec![
+        (210, "token.no-expiry warn"),
+        (220, "token.expiry warn"),
+        (230, "token.expiry fail"),
+        (240, "token.unused warn"),
+        (250, "token.unused unknown"),
+        (260, "token.wide warn"),
+    ];
+    (tokens, planted)
+}
 
-fn large(is_cloud: bool) -> (Server, Vec<(usize, &'static str)>) {
+fn large(is_cloud: bool, count: u32) -> (Server, Vec<(usize, &'static str)>) {
     let namespace = if is_cloud { "acme" } else { "WEB" };
-    let names: Vec<String> = (0..MANY)
+    let names: Vec<String> = (0..count)
         .map(|at| format!("{namespace}/r{at:04}"))
         .collect();
     let server = server(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -407,74 +448,156 @@ fn large(is_cloud: bool) -> (Server, Vec<(usize, &'static str)>) {
         .zip(&names)
         .map(|(at, name)| healthy_key(name, at))
         .collect();
-    let mut hooks: Vec<_> = (0..MANY)
+    let mut hooks: Vec<_> = (0..count)
         .map(|at| vec![healthy_hook(at, is_cloud)])
         .collect();
-    let planted = plant(&mut keys, &mut hooks, is_cloud);
+    let mut planted = plant(&mut keys, &mut hooks, is_cloud);
     server.update(|state| {
         state.keys.all = keys;
         for (repo, hooks) in state.store.repos.iter_mut().zip(hooks) {
             repo.hooks = hooks;
         }
+        if !is_cloud {
+            let (tokens, faults) = plant_tokens();
+            state.tokens = tokens;
+            planted.extend(faults);
+        }
     });
     (server, planted)
 }
 
+/// More requests than Cloud accepts in an hour.
 #[test]
 fn each_planted_fault_among_many_repositories_has_its_finding_and_no_other() {
     for is_cloud in [true, false] {
-        let (server, mut planted) = large(is_cloud);
-        let arguments = if is_cloud {
-            "--workspace acme"
-        } else {
-            "--project WEB"
-        };
-        let ran = run(
-            &server,
-            is_cloud,
-            &format!("{arguments} --what keys,webhooks --json"),
-        );
-        let ran = ran.exits_with(1);
-        let audited = ran.json();
-        assert_eq!(audited["repositories"], MANY);
-        assert_eq!(audited["incomplete"], json!([]));
-        let rows = audited["items"].as_array().unwrap();
-        assert_eq!(rows.len(), 2 * MANY as usize + 1);
-        let mut found = Vec::new();
-        let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
-        for row in rows {
-            let owner = row["owner"].as_str().unwrap();
-            *owners.entry(owner).or_default() += 1;
-            let number: usize = owner.split_once("/r").unwrap().1.parse().unwrap();
-            for finding in row["findings"].as_array().unwrap() {
-                let text = [&finding["id"], &finding["level"]].map(|one| one.as_str().unwrap());
-                found.push((number, text.join(" ")));
-                // The command of the finding parses.
-                let next = finding["next"].as_str().unwrap();
-                assert_contains(&next, &format!(" --repo {owner}"));
-                let words = shell_words::split(next).unwrap();
-                let help = words.iter().skip(1).map(String::as_str).chain(["--help"]);
-                Sandbox::new().run(help).exits_with(0);
-            }
-        }
-        assert!(owners.len() == MANY as usize && owners.values().all(|items| *items < 4));
-        let mut found: Vec<_> = found
-            .iter()
-            .map(|(at, text)| (*at, text.as_str()))
-            .collect();
-        found.sort_unstable();
-        planted.sort_unstable();
-        assert!(found == planted, "{:?}", found.get(..40).unwrap_or(&found));
-        let is_announced = ran
-            .stderr
-            .contains("accepts 1000 an hour; pass --resume FILE");
-        assert_eq!(is_announced, is_cloud, "{}", ran.stderr);
-        let requests = server.requests().len();
-        assert_eq!(audited["requests"], requests);
-        assert!(requests < 2 * MANY as usize + 20, "{requests}");
-        let at_once = if is_cloud { 8 } else { 4 };
-        server.update(|state| assert!(state.max_in_flight <= at_once, "{}", state.max_in_flight));
+        check_planted_faults(is_cloud, 600);
     }
+}
+
+#[test]
+#[ignore = "takes a minute in a debug build"]
+fn each_planted_fault_among_3000_repositories_has_its_finding_and_no_other() {
+    for is_cloud in [true, false] {
+        check_planted_faults(is_cloud, 3000);
+    }
+}
+
+fn check_planted_faults(is_cloud: bool, count: u32) {
+    let (server, mut planted) = large(is_cloud, count);
+    let target = if is_cloud {
+        "--workspace acme"
+    } else {
+        "--project WEB"
+    };
+    let arguments = format!("{target} --json");
+    let ran = run(&server, is_cloud, &arguments).exits_with(1);
+    let audited = ran.json();
+    assert_eq!(audited["repositories"], count);
+    assert_eq!(audited["incomplete"], json!([]));
+    let rows = audited["items"].as_array().unwrap();
+    let tokens = if is_cloud { 0 } else { 7 };
+    assert_eq!(rows.len(), 2 * count as usize + 1 + tokens);
+    let mut found = Vec::new();
+    let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in rows {
+        let owner = row["owner"].as_str().unwrap();
+        *owners.entry(owner).or_default() += 1;
+        let number: usize = owner.split_once("/r").unwrap().1.parse().unwrap();
+        for finding in row["findings"].as_array().unwrap() {
+            let text = [&finding["id"], &finding["level"]].map(|one| one.as_str().unwrap());
+            found.push((number, text.join(" ")));
+            // The command of the finding parses.
+            let next = finding["next"].as_str().unwrap();
+            assert!(next.contains(&format!(" --repo {owner}")), "{next}");
+            let words = shell_words::split(next).unwrap();
+            let help = words.iter().skip(1).map(String::as_str).chain(["--help"]);
+            Sandbox::new().run(help).exits_with(0);
+        }
+    }
+    assert!(owners.len() == count as usize && owners.values().all(|items| *items < 4));
+    let mut found: Vec<_> = found
+        .iter()
+        .map(|(at, text)| (*at, text.as_str()))
+        .collect();
+    found.sort_unstable();
+    planted.sort_unstable();
+    assert!(found == planted, "{:?}", found.get(..40).unwrap_or(&found));
+    let hours = 2 * count / 1000;
+    let announced = format!(
+        "accepts 1000 an hour, so that it takes more than {hours} hour{}; pass --resume FILE",
+        if hours == 1 { "" } else { "s" }
+    );
+    assert_eq!(ran.stderr.contains(&announced), is_cloud, "{}", ran.stderr);
+    let requests = server.requests();
+    assert_eq!(audited["requests"], requests.len());
+    let lists = if is_cloud { 2 } else { 3 };
+    assert!(requests.len() < lists * count as usize + 40);
+    let paths: BTreeSet<_> = requests.iter().map(|request| &request.path).collect();
+    assert_eq!(paths.len(), requests.len(), "no request is sent twice");
+    let at_once = if is_cloud { 8 } else { 4 };
+    server.update(|state| assert!(state.max_in_flight <= at_once, "{}", state.max_in_flight));
+    #[cfg(unix)]
+    {
+        let sandbox = Sandbox::new();
+        let resume = format!(
+            "{arguments} --resume {}",
+            sandbox.path("audit.jsonl").display()
+        );
+        let recorded = interrupt(&sandbox, &server, is_cloud, &resume, count as usize / 3);
+        server.update(|state| state.requests.clear());
+        let resumed = run_in(&sandbox, &server, is_cloud, &resume)
+            .exits_with(1)
+            .json();
+        for key in ["items", "repositories", "incomplete"] {
+            assert!(resumed[key] == audited[key], "{key}");
+        }
+        let left = lists * (count as usize + 1 - recorded.len()) + 40;
+        assert!(server.requests().len() < left);
+    }
+}
+
+/// Interrupts an audit once so many owners are recorded, and returns their names. The file has a part of a line then, as after
+/// a crash.
+#[cfg(unix)]
+fn interrupt(
+    sandbox: &Sandbox,
+    server: &Server,
+    is_cloud: bool,
+    arguments: &str,
+    owners: usize,
+) -> Vec<String> {
+    let file = sandbox.path("audit.jsonl");
+    let mut command = sandbox.command(format!("audit {arguments}").split(' '));
+    let mut child = command
+        .env("BBCONNECT_TOKEN", TOKEN)
+        .envs(server.environment(is_cloud))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = || fs::read_to_string(&file).map_or(0, |text| text.lines().count());
+    let deadline = Instant::now() + Duration::from_mins(5);
+    while lines() <= owners {
+        assert!(Instant::now() < deadline, "nothing is recorded");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let kept = fs::read_to_string(&file).unwrap();
+    assert!(!kept.contains(TOKEN));
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    let recorded: Vec<_> = kept
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'))
+        .collect();
+    fs::write(&file, format!("{}{{\"owner\":\"acme/", recorded.concat())).unwrap();
+    let owner = |line: &&str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["owner"].as_str().unwrap().to_owned()
+    };
+    recorded[1..].iter().map(owner).collect()
 }
 
 #[test]
@@ -497,6 +620,232 @@ fn the_command_of_a_finding_resolves_it() {
         findings("--repo acme/site --what webhooks --json"),
         json!([])
     );
+}
+
+/// What every owner has: an old key, an unsigned and a duplicate webhook, a wide token.
+fn faulty_owners(is_cloud: bool) -> Server {
+    let (namespace, project) = if is_cloud {
+        ("acme", "project acme/WEB")
+    } else {
+        ("WEB", "project WEB")
+    };
+    let repository = format!("{namespace}/site");
+    let server = server(&[&repository]);
+    let old = |owner: &str, number| {
+        let mut key = healthy_key("", number);
+        owner.clone_into(&mut key.owner);
+        key.created = days_ago(400);
+        "REPO_WRITE".clone_into(&mut key.permission);
+        let dates = [days_ago(400), days_ago(1)].map(rfc3339);
+        key.fields = json!({
+            "added_on": dates[0], "created_on": dates[0], "last_used": dates[1],
+            "lastAuthenticated": days_ago(1),
+        });
+        key
+    };
+    let token = |owner: &str| Token {
+        owner: owner.to_owned(),
+        id: "99".to_owned(),
+        name: "wide".to_owned(),
+        permissions: vec!["REPO_ADMIN".to_owned()],
+        days: Some(3650),
+        fields: json!({"lastAuthenticated": days_ago(1)}),
+    };
+    server.update(|state| {
+        state.keys.all = vec![
+            old(&format!("repo {repository}"), 1),
+            old(project, 2),
+            old("user jane", 3),
+        ];
+        state.tokens = vec![token("projects/WEB"), token("projects/WEB/repos/site")];
+        for owner in [namespace, &repository] {
+            let hooks = state.store.hooks(owner);
+            for number in [4, 5] {
+                let mut hook = healthy_hook(number, is_cloud);
+                hook["url"] = json!("https://ci.example.com/?a=1&b='c' d");
+                hook["secret"] = Value::Null;
+                hook["configuration"] = json!({});
+                hook["statistics"]["lastFailure"]["finish"] = json!(3000);
+                hook["skip_cert_verification"] = json!(true);
+                hook["sslVerificationRequired"] = json!(false);
+                hooks.push(hook);
+            }
+        }
+    });
+    server
+}
+
+#[cfg(unix)]
+#[test]
+fn the_commands_of_findings_run_for_every_owner_with_the_connection_that_was_named() {
+    for is_cloud in [true, false] {
+        let server = faulty_owners(is_cloud);
+        let sandbox = Sandbox::new();
+        let common = format!(
+            "store = \"command\"\ntoken_command = \"echo {TOKEN}\"\nsecret_origin = \"{}\"\n",
+            server.website()
+        );
+        let connection = if is_cloud {
+            format!(
+                "deployment = \"cloud\"\nbase_url = \"{}\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"\nworkspace = \"acme\"\n",
+                server.cloud()
+            )
+        } else {
+            format!(
+                "deployment = \"datacenter\"\nbase_url = \"{}\"\nauth = \"http-access-token\"\nlevel = \"user\"\n",
+                server.datacenter()
+            )
+        };
+        sandbox.write_connections(&format!("[connections.work]\n{connection}{common}"));
+        let ran = sandbox.run(["audit", "-c", "work", "--json"]).exits_with(0);
+        let audited = ran.json();
+        let mut commands = BTreeSet::new();
+        let mut owners = BTreeSet::new();
+        for row in audited["items"].as_array().unwrap() {
+            for finding in row["findings"].as_array().unwrap() {
+                commands.insert(finding["next"].as_str().unwrap());
+                owners.insert(row["owner"].as_str().unwrap());
+            }
+        }
+        let expected: &[&str] = if is_cloud {
+            &[
+                "acme/site",
+                "project:acme/WEB",
+                "user:jane",
+                "workspace:acme",
+            ]
+        } else {
+            &["WEB/site", "project:WEB", "user:jane"]
+        };
+        assert!(owners.iter().eq(expected), "{audited}");
+        for next in commands {
+            let words = shell_words::split(next).unwrap();
+            assert_eq!(words[0], "bbconnect");
+            assert!(next.ends_with(" -c work"), "{next}");
+            let writes = ["remove", "edit", "ensure", "revoke"].contains(&words[2].as_str());
+            let dry_run = writes.then(|| "--dry-run".to_owned());
+            let ran = sandbox.run(words[1..].iter().cloned().chain(dry_run));
+            let printed = format!("{next}: {}{}", ran.stdout, ran.stderr);
+            assert_eq!(ran.status, 0, "{printed}");
+        }
+    }
+}
+
+/// A key of the account, old and unused.
+fn account_key() -> Key {
+    let mut key = healthy_key("", 6);
+    "user jane".clone_into(&mut key.owner);
+    key.created = days_ago(400);
+    key.fields = json!({
+        "created_on": rfc3339(days_ago(400)), "last_used": rfc3339(days_ago(100)),
+        "lastAuthenticated": days_ago(100),
+    });
+    key
+}
+
+#[test]
+fn keys_of_the_account_are_part_of_the_keys() {
+    let server = server(&["acme/site", "WEB/site"]);
+    server.update(|state| state.keys.all = vec![account_key()]);
+    for (is_cloud, arguments, id) in [
+        (true, "--workspace acme --json", "{7}"),
+        (true, "--workspace acme --project WEB --json", "{7}"),
+        (false, "--project WEB --json", "7"),
+        (false, "--json", "7"),
+    ] {
+        let audited = run(&server, is_cloud, arguments).exits_with(0).json();
+        let rows = audited["items"].as_array().unwrap();
+        assert_eq!(rows.len(), 1, "{audited}");
+        assert_eq!(rows[0]["owner"], "user:jane");
+        // Write access is what a key of an account has.
+        assert_eq!(ids(&rows[0]), ["key.age", "key.unused"]);
+        let next = rows[0]["findings"][0]["next"].as_str().unwrap();
+        assert_eq!(next, format!("bbconnect key remove {id} --user"));
+        let words = shell_words::split(next).unwrap();
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.command(words[1..].iter().chain([&"--dry-run".to_owned()]));
+        command
+            .env("BBCONNECT_TOKEN", TOKEN)
+            .envs(server.environment(is_cloud));
+        let ran = command.finish().exits_with(0);
+        assert!(ran.stdout.contains("would"), "{}", ran.stdout);
+    }
+    // A repository alone, and webhooks alone.
+    for arguments in [
+        "--repo acme/site --json",
+        "--workspace acme --what webhooks --json",
+    ] {
+        let audited = run(&server, true, arguments).exits_with(0).json();
+        assert_eq!(audited["items"], json!([]));
+    }
+}
+
+#[test]
+fn keys_of_an_account_that_must_not_be_read_are_incomplete() {
+    let server = server(&["acme/site"]);
+    server.update(|state| state.keys.all = vec![account_key()]);
+    for (missing, owner) in [
+        ("read:ssh-key:bitbucket", "user:jane"),
+        ("read:user:bitbucket", "user:jane@acme.example"),
+    ] {
+        server.update(|state| {
+            let scopes = [
+                "read:user:bitbucket",
+                "read:ssh-key:bitbucket",
+                "read:repository:bitbucket",
+                "admin:repository:bitbucket",
+                "read:webhook:bitbucket",
+            ];
+            state.credentials = Credential::for_jane(TOKEN, &scopes);
+            for credential in &mut state.credentials {
+                credential.scopes.retain(|scope| *scope != missing);
+            }
+        });
+        let ran = run(&server, true, "--workspace acme").exits_with(4);
+        let hint = format!("missing scopes: {missing}; create a credential");
+        assert!(ran.stderr.contains(&format!("{owner}: ")), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
+        let audited = run(&server, true, "--workspace acme --json")
+            .exits_with(4)
+            .json();
+        assert_eq!(audited["incomplete"][0]["owner"], owner);
+        run(&server, true, "--repo acme/site").exits_with(0);
+    }
+}
+
+#[test]
+fn tokens_without_an_account_have_no_keys_of_one() {
+    let server = server(&["acme/site", "WEB/site"]);
+    let scopes = [
+        "read:repository:bitbucket",
+        "admin:repository:bitbucket",
+        "REPO_ADMIN",
+    ];
+    server.update(|state| {
+        state.keys.all = vec![account_key()];
+        let workspace = Kind::AccessToken {
+            workspace: "acme",
+            repository: None,
+        };
+        let project = Kind::ProjectToken { project: "WEB" };
+        state.credentials = [workspace, project]
+            .map(|kind| Credential::new(kind, TOKEN, &scopes))
+            .to_vec();
+    });
+    for (is_cloud, arguments) in [(true, "--workspace acme"), (false, "--project WEB")] {
+        let sandbox = Sandbox::new();
+        let words = format!("audit {arguments} --what keys --json");
+        let mut command = sandbox.command(words.split(' '));
+        command
+            .envs(server.environment(is_cloud))
+            .env_remove("BBCONNECT_EMAIL")
+            .env("BBCONNECT_WORKSPACE", "acme")
+            .env("BBCONNECT_TOKEN", TOKEN);
+        let audited = command.finish().exits_with(0).json();
+        assert_eq!(audited["items"], json!([]), "{audited}");
+        assert_eq!(audited["incomplete"], json!([]), "{audited}");
+        assert_eq!(audited["repositories"], 1);
+    }
 }
 
 #[test]
@@ -546,6 +895,7 @@ fn tokens_of_repositories_and_projects_are_checked() {
         name: name.to_owned(),
         permissions: vec![permission.to_owned()],
         days,
+        ..Token::default()
     };
     server.update(|state| {
         state.tokens = vec![

@@ -21,6 +21,7 @@ fn server() -> Server {
             name: "laptop".to_owned(),
             permissions: vec!["REPO_WRITE".to_owned()],
             days: Some(90),
+            ..Token::default()
         }],
         repositories: vec![("WEB/site", false)],
         ..ServerState::default()

@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::Cloud;
+use super::user::User;
 use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::identity::{
     CredentialContext, Identity, ScopeProbe, Scopes, VisibleRepositories,
@@ -11,30 +12,6 @@ use crate::bitbucket::identity::{
 use crate::types::connection::{AuthMethod, TokenLevel};
 use crate::types::repository::{Permission, RepoId};
 use crate::types::scope::Scope;
-
-/// The current user. `username` is absent from the documentation, and sometimes there.
-#[derive(Debug, Deserialize)]
-struct User {
-    nickname: Option<String>,
-    username: Option<String>,
-    display_name: Option<String>,
-    account_id: Option<String>,
-    uuid: Option<String>,
-}
-
-impl User {
-    /// Some proxies respond to every request with an empty success.
-    fn name(self) -> Result<String, ApiError> {
-        let names = [
-            self.nickname,
-            self.username,
-            self.display_name,
-            self.account_id,
-        ];
-        let name = names.into_iter().flatten().next();
-        name.ok_or_else(|| ApiError::decode("nickname", "no user"))
-    }
-}
 
 impl Cloud {
     /// Requests the current user, or the resource of an access token, which has no user.
@@ -56,7 +33,7 @@ impl Cloud {
             StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
             _ => {
                 let user: User = response.json()?;
-                let id = user.uuid.clone().or_else(|| user.account_id.clone());
+                let id = user.id().map(str::to_owned);
                 Ok(Identity {
                     account: Some(user.name()?),
                     id,
@@ -65,6 +42,31 @@ impl Cloud {
                 })
             }
         }
+    }
+
+    /// The name of the account; `None` for an access token, which has none.
+    pub(crate) async fn account(
+        &self,
+        credential: &CredentialContext,
+    ) -> Result<Option<String>, ApiError> {
+        if credential.auth == Some(AuthMethod::AccessToken) {
+            return Ok(None);
+        }
+        self.user().await?.clone().name().map(Some)
+    }
+
+    /// The id of the account in URLs.
+    pub(super) async fn account_id(&self) -> Result<String, ApiError> {
+        let id = self.user().await?.id().map(str::to_owned);
+        id.ok_or_else(|| ApiError::decode("uuid", "no user"))
+    }
+
+    async fn user(&self) -> Result<&User, ApiError> {
+        if let Some(user) = self.account.get() {
+            return Ok(user);
+        }
+        let user = self.http.get_json(&["user"], &[]).await?;
+        Ok(self.account.get_or_init(|| user))
     }
 
     /// An access token is identified by its repository, project or workspace.

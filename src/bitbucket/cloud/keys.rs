@@ -58,12 +58,6 @@ impl<'a> NewWireKey<'a> {
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct User {
-    uuid: Option<String>,
-    account_id: Option<String>,
-}
-
 impl Cloud {
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/#api-repositories-workspace-repo-slug-deploy-keys-get>,
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-ssh/#api-users-selected-user-ssh-keys-get>
@@ -170,7 +164,7 @@ impl Cloud {
             .collect())
     }
 
-    /// The path of the keys. An account is identified by its UUID: Cloud removed user names from URLs.
+    /// The path of the keys. An account is identified by its UUID.
     async fn keys_path(&self, owner: &KeyOwner) -> Result<Vec<String>, ApiError> {
         let path_segments = match owner {
             KeyOwner::Repository(path) => {
@@ -181,10 +175,7 @@ impl Cloud {
                 vec!["workspaces", workspace, "projects", key, "deploy-keys"]
             }
             KeyOwner::Account => {
-                let User { uuid, account_id } = self.http.get_json(&["user"], &[]).await?;
-                let id = uuid
-                    .or(account_id)
-                    .ok_or_else(|| ApiError::decode("uuid", "no user"))?;
+                let id = self.account_id().await?;
                 return Ok(vec!["users".to_owned(), id, "ssh-keys".to_owned()]);
             }
         };

@@ -6,11 +6,15 @@ mod pipelines;
 mod projects;
 mod pull_requests;
 mod repositories;
+mod user;
 mod webhooks;
 
 pub(crate) use pipelines::PipelinesKnownHost;
 pub(crate) use repositories::RepositoryList;
 
+use std::cell::OnceCell;
+
+use self::user::User;
 use super::client::{ApiError, Http};
 use super::server_probe::ServerProbe;
 use crate::types::repository::RepoId;
@@ -19,12 +23,17 @@ use crate::types::repository::RepoId;
 #[derive(Debug)]
 pub(crate) struct Cloud {
     http: Http,
+    /// The account, once it was requested.
+    account: OnceCell<User>,
 }
 
 impl Cloud {
     /// The base URL of the HTTP client must end in `/2.0`.
     pub(crate) fn new(http: Http) -> Self {
-        Self { http }
+        Self {
+            http,
+            account: OnceCell::new(),
+        }
     }
 
     /// The name of a repository after the requests so far: the server redirects those under a former name.

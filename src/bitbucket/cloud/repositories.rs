@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use reqwest::Method;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::Cloud;
@@ -52,6 +53,14 @@ struct Links {
 struct Link {
     name: Option<String>,
     href: Option<String>,
+}
+
+/// The name of a repository.
+#[derive(Debug, Deserialize)]
+struct RepositoryName {
+    full_name: Option<String>,
+    slug: Option<String>,
+    project: Option<Project>,
 }
 
 /// A page of branches; only their number matters.
@@ -116,21 +125,28 @@ impl Cloud {
         Ok(all)
     }
 
+    /// The names of the repositories of a workspace, all of them.
+    pub(crate) async fn repository_ids(
+        &self,
+        filter: &RepositoryFilter,
+    ) -> Result<Vec<RepoId>, ApiError> {
+        let workspace = filter.workspace.as_deref().unwrap_or_default();
+        let all: Vec<RepositoryName> = self.list_repositories(workspace, filter).await?;
+        let is_wanted = |name: &RepositoryName| {
+            let own = name.project.as_ref();
+            let own = own.and_then(|project| project.key.as_deref());
+            is_in_project(own, filter)
+        };
+        let names = all.into_iter().filter(is_wanted);
+        Ok(names.filter_map(|name| name.id(workspace)).collect())
+    }
+
     async fn workspace_repositories(
         &self,
         workspace: &str,
         search: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
-        let max = search.max.unwrap_or(usize::MAX);
-        let length = max.clamp(1, MAX_PAGE_LEN).to_string();
-        let filter = filter(search);
-        // Without a total order an entry can be on two pages, and another one on none.
-        let mut query = vec![("pagelen", length.as_str()), ("sort", "full_name")];
-        query.extend(filter.as_deref().map(|filter| ("q", filter)));
-        let all: Vec<RepositoryJson> = self
-            .http
-            .pages_up_to(&["repositories", workspace], &query, max)
-            .await?;
+        let all: Vec<RepositoryJson> = self.list_repositories(workspace, search).await?;
         let requested = RepoId {
             namespace: workspace.to_owned(),
             slug: String::new(),
@@ -140,6 +156,22 @@ impl Cloud {
             .map(|json| json.repository(&requested))
             .filter(|repository| matches_query(repository, search))
             .collect())
+    }
+
+    async fn list_repositories<T: DeserializeOwned>(
+        &self,
+        workspace: &str,
+        search: &RepositoryFilter,
+    ) -> Result<Vec<T>, ApiError> {
+        let max = search.max.unwrap_or(usize::MAX);
+        let length = max.clamp(1, MAX_PAGE_LEN).to_string();
+        let filter = filter(search);
+        // Without a total order an entry can be on two pages, and another one on none.
+        let mut query = vec![("pagelen", length.as_str()), ("sort", "full_name")];
+        query.extend(filter.as_deref().map(|filter| ("q", filter)));
+        self.http
+            .pages_up_to(&["repositories", workspace], &query, max)
+            .await
     }
 
     /// Whether a repository has no branch. Its `size` and its main branch are no proof.
@@ -269,10 +301,14 @@ fn matches_query(repository: &Repository, filter: &RepositoryFilter) -> bool {
             .flatten()
             .any(|name| name.to_lowercase().contains(&text))
     };
-    let project = filter.project.as_deref();
     let text = filter.text.as_deref().filter(|text| !is_expression(text));
-    project.is_none_or(|key| repository.project.as_deref().is_none_or(|own| own == key))
-        && text.is_none_or(has)
+    is_in_project(repository.project.as_deref(), filter) && text.is_none_or(has)
+}
+
+/// Whether a project is the one of the filter, as far as both are known.
+fn is_in_project(project: Option<&str>, filter: &RepositoryFilter) -> bool {
+    let wanted = filter.project.as_deref();
+    wanted.is_none_or(|key| project.is_none_or(|own| own == key))
 }
 
 fn is_expression(text: &str) -> bool {
@@ -282,6 +318,18 @@ fn is_expression(text: &str) -> bool {
 /// A string of Bitbucket's query language.
 pub(super) fn bbql_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+impl RepositoryName {
+    fn id(self, workspace: &str) -> Option<RepoId> {
+        let full_name = self.full_name.unwrap_or_default();
+        let (namespace, name) = full_name.split_once('/').unwrap_or((workspace, ""));
+        let slug = self.slug.unwrap_or_else(|| name.to_owned());
+        (!slug.is_empty()).then(|| RepoId {
+            namespace: namespace.to_owned(),
+            slug,
+        })
+    }
 }
 
 impl RepositoryJson {

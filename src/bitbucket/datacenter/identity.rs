@@ -61,6 +61,26 @@ impl DataCenter {
         }
     }
 
+    /// The name of the account; `None` for a token of a project or repository, which may not list users.
+    pub(crate) async fn account(
+        &self,
+        credential: &CredentialContext,
+    ) -> Result<Option<String>, ApiError> {
+        if matches!(
+            credential.level,
+            Some(TokenLevel::Project | TokenLevel::Repo)
+        ) {
+            return Ok(None);
+        }
+        let segments = ["rest", "api", "latest", "users"];
+        let response = self.http.get(&segments, &[("limit", "1")]).await?;
+        match response.success() {
+            Ok(()) => Ok(user_name(&response)),
+            Err(error) if error.is_access_error() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn authenticated_identity(
         &self,
         credential: &CredentialContext,

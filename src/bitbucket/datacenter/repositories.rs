@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{DataCenter, rest_path};
@@ -27,6 +28,13 @@ pub(super) struct RepositoryJson {
     pub(super) project: Option<Project>,
     #[serde(default, deserialize_with = "null_as_default")]
     pub(super) links: Links,
+}
+
+/// The name of a repository.
+#[derive(Debug, Deserialize)]
+struct RepositoryName {
+    slug: Option<String>,
+    project: Option<Project>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,7 +92,6 @@ impl DataCenter {
         &self,
         filter: &RepositoryFilter,
     ) -> Result<Vec<Repository>, ApiError> {
-        let all = ["rest", "api", "latest", "repos"];
         let max = filter.max.unwrap_or(usize::MAX);
         // The server's filter by name differs between versions, so names are compared here.
         let limit_total = if filter.text.is_some() {
@@ -92,20 +99,9 @@ impl DataCenter {
         } else {
             max
         };
-        let limit = limit_total.clamp(1, MAX_PAGE_LEN).to_string();
-        // Without it the server leaves archived repositories out of the list of all.
-        let query = [("limit", limit.as_str()), ("archived", "ALL")];
-        let query = if filter.project.is_some() {
-            &query[..1]
-        } else {
-            &query
-        };
-        let of_project = filter
-            .project
-            .as_ref()
-            .map(|key| ["rest", "api", "latest", "projects", key, "repos"]);
-        let segments = of_project.as_ref().map_or(&all[..], |segments| segments);
-        let all: Vec<RepositoryJson> = self.http.pages_up_to(segments, query, limit_total).await?;
+        let all: Vec<RepositoryJson> = self
+            .list_repositories(filter.project.as_deref(), limit_total)
+            .await?;
         let requested = RepoId {
             namespace: filter.project.clone().unwrap_or_default(),
             slug: String::new(),
@@ -123,6 +119,42 @@ impl DataCenter {
             .filter(matches_text)
             .take(max)
             .collect())
+    }
+
+    /// The names of the repositories of the server or of a project, all of them.
+    pub(crate) async fn repository_ids(
+        &self,
+        filter: &RepositoryFilter,
+    ) -> Result<Vec<RepoId>, ApiError> {
+        let project = filter.project.as_deref();
+        let all: Vec<RepositoryName> = self.list_repositories(project, usize::MAX).await?;
+        let id = |name: RepositoryName| {
+            let own = name.project.and_then(|project| project.key);
+            Some(RepoId {
+                namespace: own.or_else(|| project.map(str::to_owned))?,
+                slug: name.slug?,
+            })
+        };
+        Ok(all.into_iter().filter_map(id).collect())
+    }
+
+    async fn list_repositories<T: DeserializeOwned>(
+        &self,
+        project: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<T>, ApiError> {
+        let all = ["rest", "api", "latest", "repos"];
+        let limit = max.clamp(1, MAX_PAGE_LEN).to_string();
+        // Without it the server leaves archived repositories out of the list of all.
+        let query = [("limit", limit.as_str()), ("archived", "ALL")];
+        let query = if project.is_some() {
+            &query[..1]
+        } else {
+            &query
+        };
+        let of_project = project.map(|key| ["rest", "api", "latest", "projects", key, "repos"]);
+        let segments = of_project.as_ref().map_or(&all[..], |segments| segments);
+        self.http.pages_up_to(segments, query, max).await
     }
 
     /// The default branch, also before it exists; `None` where the server reports none.

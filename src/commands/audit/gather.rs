@@ -14,9 +14,11 @@ use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::SelectedConnection;
 use crate::types::access_token::{AccessToken, TokenOwner};
+use crate::types::counted::counted;
 use crate::types::date::Timestamp;
 use crate::types::hint::Hint;
-use crate::types::inventory::{Item, ItemFacts, ItemKind};
+use crate::types::inventory::{Item, ItemFacts, ItemKind, SharedText, TextPool};
+use crate::types::operation::Operation;
 use crate::types::public_key::PublicKey;
 use crate::types::registered_key::{Access, KeyOwner, RegisteredKey};
 use crate::types::repository::RepoId;
@@ -42,25 +44,28 @@ pub(super) enum Source {
         key: String,
     },
     Repository(RepoId),
+    /// The account of the credential, with its name.
+    Account(String),
 }
 
 /// An owner that could not be read, or not whole.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Unread {
     pub(super) owner: String,
-    pub(super) reason: String,
+    pub(super) reason: SharedText,
     #[serde(skip)]
     pub(super) hint: Option<Hint>,
     #[serde(skip)]
     pub(super) exit: ExitStatus,
 }
 
-/// What was read, by the name of the owner.
+/// What was read.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
+    /// In the order of their owners, once all were read.
+    pub(super) items: Vec<Item>,
+    /// What an earlier run has read, by the name of the owner.
     pub(super) done: HashMap<String, Vec<Item>>,
-    /// Owners of which some kinds could not be read.
-    pub(super) partial: HashMap<String, Vec<Item>>,
     pub(super) incomplete: Vec<Unread>,
     pub(super) resume: Option<ResumeFile>,
 }
@@ -73,6 +78,7 @@ pub(super) struct Plan {
     /// The sources are named by the user, and each of them alone: one that does not exist is an error of its own, and where
     /// else its keys are has to be asked for.
     pub(super) is_named: bool,
+    pub(super) texts: TextPool,
 }
 
 impl Source {
@@ -85,6 +91,7 @@ impl Source {
             } if is_cloud => format!("project:{workspace}/{key}"),
             Self::Project { key, .. } => format!("project:{key}"),
             Self::Repository(repo) => repo.to_string(),
+            Self::Account(name) => format!("user:{name}"),
         }
     }
 
@@ -92,7 +99,7 @@ impl Source {
     fn renamed(&self, bitbucket: &Bitbucket) -> Self {
         match self {
             Self::Repository(repo) => Self::Repository(bitbucket.current_name(repo)),
-            Self::Workspace(_) | Self::Project { .. } => self.clone(),
+            Self::Workspace(_) | Self::Project { .. } | Self::Account(_) => self.clone(),
         }
     }
 
@@ -104,11 +111,13 @@ impl Source {
                 key: key.clone(),
             }),
             Self::Repository(repo) => Some(KeyOwner::Repository(repo.clone())),
+            Self::Account(_) => Some(KeyOwner::Account),
         }
     }
 
     fn webhook_owner(&self, is_cloud: bool) -> Option<WebhookOwner> {
         match self {
+            Self::Account(_) => None,
             Self::Workspace(name) => Some(WebhookOwner::Namespace(name.clone())),
             // Cloud has none of projects.
             Self::Project { key, .. } => (!is_cloud).then(|| WebhookOwner::Namespace(key.clone())),
@@ -118,7 +127,7 @@ impl Source {
 
     fn token_owner(&self) -> Option<TokenOwner> {
         match self {
-            Self::Workspace(_) => None,
+            Self::Workspace(_) | Self::Account(_) => None,
             Self::Project { key, .. } => Some(TokenOwner::Project(key.clone())),
             Self::Repository(repo) => Some(TokenOwner::Repository(repo.clone())),
         }
@@ -127,7 +136,8 @@ impl Source {
     /// How many requests it takes, where no list has a second page.
     fn requests(&self, kinds: &[ItemKind], is_cloud: bool) -> usize {
         let asks = |kind: &ItemKind| match (kind, self) {
-            (ItemKind::Key, Self::Workspace(_)) => false,
+            (ItemKind::Key, Self::Workspace(_))
+            | (ItemKind::Webhook | ItemKind::Token, Self::Account(_)) => false,
             (ItemKind::Webhook, Self::Project { .. }) | (ItemKind::Token, _) => !is_cloud,
             (ItemKind::Key | ItemKind::Webhook, _) => true,
         };
@@ -139,7 +149,7 @@ impl Source {
         let mut items = Vec::new();
         let mut first_error = None;
         for kind in &plan.kinds {
-            match self.read_kind(*kind, bitbucket, plan.is_named).await {
+            match self.read_kind(*kind, bitbucket, plan).await {
                 Ok(read) => items.extend(read),
                 Err(error) => {
                     let is_final = !error.is_access_error();
@@ -157,21 +167,28 @@ impl Source {
         &self,
         kind: ItemKind,
         bitbucket: &Bitbucket,
-        is_named: bool,
+        plan: &Plan,
     ) -> Result<Vec<Item>, ApiError> {
         let is_cloud = bitbucket.is_cloud();
+        let asks_for_places = plan.is_named && !is_cloud && !matches!(self, Self::Account(_));
+        // After the response, which may show another name.
+        let new_items = || {
+            let source = self.renamed(bitbucket);
+            let owner = plan.texts.shared(&source.name(is_cloud));
+            move || Item::new(kind, owner.clone())
+        };
         Ok(match kind {
             ItemKind::Key => {
                 let Some(owner) = self.key_owner() else {
                     return Ok(Vec::new());
                 };
                 let keys = bitbucket.keys(&owner).await?;
-                let source = self.renamed(bitbucket);
+                let new_item = new_items();
                 let mut items: Vec<_> = keys
                     .into_iter()
-                    .map(|key| source.key(key, is_cloud))
+                    .map(|key| plan.key(key, new_item()))
                     .collect();
-                for item in items.iter_mut().filter(|_| is_named && !is_cloud) {
+                for item in items.iter_mut().filter(|_| asks_for_places) {
                     item.facts.registered_at = Some(places_of(item, bitbucket).await?);
                 }
                 items
@@ -187,10 +204,10 @@ impl Source {
                     }
                     webhooks => webhooks?,
                 };
-                let source = self.renamed(bitbucket);
+                let new_item = new_items();
                 let webhooks = webhooks.iter();
                 webhooks
-                    .map(|webhook| source.webhook(webhook, is_cloud))
+                    .map(|webhook| plan.webhook(webhook, new_item()))
                     .collect()
             }
             ItemKind::Token => {
@@ -199,9 +216,9 @@ impl Source {
                 };
                 match bitbucket.tokens(&owner).await {
                     Ok(tokens) => {
-                        let source = self.renamed(bitbucket);
+                        let new_item = new_items();
                         let tokens = tokens.into_iter().flatten();
-                        tokens.map(|token| source.token(token, is_cloud)).collect()
+                        tokens.map(|token| plan.token(token, new_item())).collect()
                     }
                     // Servers before 7.18 have no such tokens.
                     Err(ApiError::NotAnApiEndpoint(_)) => Vec::new(),
@@ -211,79 +228,99 @@ impl Source {
         })
     }
 
-    fn item(&self, kind: ItemKind, is_cloud: bool) -> Item {
+    /// An error with what the credential lacks.
+    fn describe_error(
+        &self,
+        error: ApiError,
+        selected: &SelectedConnection,
+        is_cloud: bool,
+    ) -> Error {
+        match self {
+            Self::Account(_) if is_cloud => {
+                selected.describe_api_error_for(error, Operation::ReadAccountKeys)
+            }
+            Self::Account(_) => selected.describe_key_error(error, &KeyOwner::Account),
+            Self::Workspace(_) | Self::Project { .. } | Self::Repository(_) => {
+                selected.describe_api_error(error)
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn pooled(&self, item: Item) -> Item {
+        let shared = |text: SharedText| self.texts.shared(&text);
         Item {
-            kind,
-            owner: self.name(is_cloud),
-            id: None,
-            label: None,
-            fingerprint: None,
-            algorithm: None,
-            access: None,
-            created_on: None,
-            last_used_on: None,
-            expires_on: None,
-            facts: ItemFacts::default(),
+            owner: shared(item.owner),
+            algorithm: item.algorithm.map(shared),
+            access: item.access.map(shared),
+            ..item
         }
     }
 
-    fn key(&self, key: RegisteredKey, is_cloud: bool) -> Item {
-        let mut item = self.item(ItemKind::Key, is_cloud);
-        item.facts.bits = key.public_key.as_ref().and_then(PublicKey::bits);
-        item.facts.warning = key.warning;
+    fn key(&self, key: RegisteredKey, item: Item) -> Item {
         let access = match key.access {
             Access::Read => "read",
             Access::Write => "write",
         };
         Item {
-            id: Some(key.id),
-            label: key.label,
-            fingerprint: key.fingerprint.map(|fingerprint| fingerprint.to_string()),
-            algorithm: key.algorithm,
-            access: Some(access.to_owned()),
+            id: Some(key.id.into()),
+            label: key.label.map(Into::into),
+            fingerprint: key.fingerprint,
+            algorithm: key.algorithm.map(|name| self.texts.shared(&name)),
+            access: Some(self.texts.shared(access)),
             created_on: key.created_on,
             last_used_on: key.last_used_on,
             expires_on: key.expires_on,
+            facts: ItemFacts {
+                bits: key.public_key.as_ref().and_then(PublicKey::bits),
+                warning: key.warning.map(Into::into),
+                ..ItemFacts::default()
+            },
             ..item
         }
     }
 
-    fn webhook(&self, stored: &StoredWebhook, is_cloud: bool) -> Item {
-        let mut item = self.item(ItemKind::Webhook, is_cloud);
+    fn webhook(&self, stored: &StoredWebhook, item: Item) -> Item {
         let webhook = &stored.webhook;
-        item.facts.is_signed = webhook.secret_set;
-        item.facts.verifies_receiver = webhook.verifies_receiver;
-        item.facts.last_call_failed = stored.last_delivery_failed;
-        item.facts.event = webhook.events.first().cloned();
         let label = webhook.shown_url();
-        item.facts.has_hidden_password = label != webhook.url;
+        let event = webhook.events.first();
         Item {
-            id: webhook.id.clone(),
-            label: Some(label),
+            id: webhook.id.as_deref().map(Into::into),
+            facts: ItemFacts {
+                is_signed: webhook.secret_set,
+                verifies_receiver: webhook.verifies_receiver,
+                last_call_failed: stored.last_delivery_failed,
+                event: event.map(|event| self.texts.shared(event)),
+                has_hidden_password: label != webhook.url,
+                ..ItemFacts::default()
+            },
+            label: Some(label.into()),
             created_on: stored.created_on,
             ..item
         }
     }
 
-    fn token(&self, token: AccessToken, is_cloud: bool) -> Item {
+    fn token(&self, token: AccessToken, item: Item) -> Item {
         let midnight = |date: crate::types::date::Date| {
             let text = format!("{date}T00:00:00Z");
             text.parse::<Timestamp>().ok()
         };
+        let permissions = token.permissions.map(|names| names.join(", "));
         Item {
-            id: token.id,
-            label: token.name,
-            access: token.permissions.map(|names| names.join(", ")),
+            id: token.id.map(Into::into),
+            label: token.name.map(Into::into),
+            access: permissions.map(|names| self.texts.shared(&names)),
             created_on: token.created_on.and_then(midnight),
             last_used_on: token.last_used_on.and_then(midnight),
             expires_on: token.expires_on,
-            ..self.item(ItemKind::Token, is_cloud)
+            ..item
         }
     }
 }
 
 /// All owners of an access key, its own included; none where the server does not report them to this account.
-async fn places_of(item: &Item, bitbucket: &Bitbucket) -> Result<Vec<String>, ApiError> {
+async fn places_of(item: &Item, bitbucket: &Bitbucket) -> Result<Box<[String]>, ApiError> {
     let id = item.id.as_deref().unwrap_or_default();
     let owners = match bitbucket.key_owners(id).await {
         Ok(owners) => owners.unwrap_or_default(),
@@ -298,17 +335,18 @@ async fn places_of(item: &Item, bitbucket: &Bitbucket) -> Result<Vec<String>, Ap
             KeyOwner::Account => None,
         })
         .collect();
-    if !names.is_empty() && !names.contains(&item.owner) {
-        names.push(item.owner.clone());
+    let is_own = |name: &String| *name == *item.owner;
+    if !names.is_empty() && !names.iter().any(is_own) {
+        names.push(item.owner.to_string());
     }
-    Ok(names)
+    Ok(names.into())
 }
 
 impl Unread {
     pub(super) fn new(owner: String, error: &Error) -> Self {
         Self {
             owner,
-            reason: error.to_string(),
+            reason: error.to_string().as_str().into(),
             hint: error.hint(),
             exit: error.exit_status(),
         }
@@ -325,11 +363,16 @@ impl Inventory {
         plan: &Plan,
     ) -> Result<(), Error> {
         let is_cloud = bitbucket.is_cloud();
-        let left: Vec<&Source> = plan
-            .sources
-            .iter()
-            .filter(|source| !self.done.contains_key(&source.name(is_cloud)))
-            .collect();
+        let mut left = Vec::new();
+        for source in &plan.sources {
+            match self.done.remove(&source.name(is_cloud)) {
+                Some(items) => {
+                    let items = items.into_iter().map(|item| plan.pooled(item));
+                    self.items.extend(items);
+                }
+                None => left.push(source),
+            }
+        }
         let requests = left
             .iter()
             .map(|source| source.requests(&plan.kinds, is_cloud))
@@ -357,10 +400,6 @@ impl Inventory {
                     self.incomplete
                         .extend(stopped.borrow().as_ref().map(|cause: &Unread| Unread {
                             owner,
-                            reason: format!(
-                                "not read, because of an earlier error: {}",
-                                cause.reason
-                            ),
                             ..cause.clone()
                         }));
                     continue;
@@ -371,7 +410,7 @@ impl Inventory {
                     if let Some(file) = &mut self.resume {
                         file.record(&owner, &items)?;
                     }
-                    self.done.insert(owner, items);
+                    self.items.extend(items);
                     continue;
                 };
                 let is_unreachable = matches!(error, ApiError::Unreachable { .. });
@@ -381,39 +420,44 @@ impl Inventory {
                     0
                 };
                 let affects_all = failures_in_a_row >= MAX_UNREACHABLE || affects_all(&error);
-                let mut unread = Unread::new(owner, &selected.describe_api_error(error));
+                let error = source.describe_error(error, selected, is_cloud);
+                let mut unread = Unread::new(owner, &error);
                 // Listed, so it exists, but the credential may not read what it owns.
                 if unread.exit == ExitStatus::NotFound && !plan.is_named {
                     unread.exit = ExitStatus::Forbidden;
                 }
                 if affects_all {
-                    stopped.borrow_mut().get_or_insert_with(|| unread.clone());
+                    let reason =
+                        format!("not read, because of an earlier error: {}", unread.reason);
+                    stopped.borrow_mut().get_or_insert_with(|| Unread {
+                        owner: String::new(),
+                        reason: reason.as_str().into(),
+                        hint: None,
+                        exit: unread.exit,
+                    });
                 }
-                self.partial.insert(unread.owner.clone(), items);
+                self.items.extend(items);
                 self.incomplete.push(unread);
             }
             Ok::<(), Error>(())
         })??;
         self.incomplete
             .sort_by(|one, other| one.owner.cmp(&other.owner));
+        self.items.sort_by(|one, other| one.owner.cmp(&other.owner));
         Ok(())
     }
 
-    /// What the sources own, in the order of the owners.
-    pub(super) fn take_items(&mut self, plan: &Plan, is_cloud: bool) -> Vec<Item> {
-        let mut items: Vec<Item> = plan
-            .sources
-            .iter()
-            .filter_map(|source| {
-                let name = source.name(is_cloud);
-                self.done
-                    .remove(&name)
-                    .or_else(|| self.partial.remove(&name))
-            })
-            .flatten()
-            .collect();
-        items.sort_by(|one, other| one.owner.cmp(&other.owner));
-        items
+    /// Adds an owner that could not be read.
+    pub(super) fn add_unread(
+        &mut self,
+        source: &Source,
+        error: ApiError,
+        selected: &SelectedConnection,
+        is_cloud: bool,
+    ) {
+        let error = source.describe_error(error, selected, is_cloud);
+        self.incomplete
+            .push(Unread::new(source.name(is_cloud), &error));
     }
 
     /// Says before the first of many requests that they are more than Cloud accepts in an hour.
@@ -430,8 +474,16 @@ impl Inventory {
         } else {
             "pass --resume FILE to continue after the limit"
         };
+        let hours = requests / usize::try_from(limit).unwrap_or(usize::MAX).max(1);
+        let time = match hours {
+            0 => String::new(),
+            _ => format!(
+                ", so that it takes more than {}",
+                counted(hours, "hour", "hours")
+            ),
+        };
         app.ui.warn(&format!(
-            "about {requests} requests are needed, and Bitbucket Cloud accepts {limit} an hour; {next}"
+            "about {requests} requests are needed, and Bitbucket Cloud accepts {limit} an hour{time}; {next}"
         ));
     }
 }
@@ -485,9 +537,11 @@ impl ReadProgress {
             0..=90 => format!(", about {left} s left"),
             _ => format!(", about {} min left", left.div_ceil(60)),
         };
+        // Short enough for a narrow terminal: what does not fit is cut off.
         self.line.set_message(&format!(
-            "reading keys, webhooks and tokens: {} of {}{estimate}",
-            self.read, self.total
+            "read {} of {}{estimate}",
+            self.read,
+            counted(self.total, "owner", "owners")
         ));
     }
 }

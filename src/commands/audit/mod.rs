@@ -5,29 +5,32 @@ mod organization;
 mod report;
 mod resume;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use clap::ValueEnum as _;
 
 use self::gather::{Inventory, Plan, Source, Unread};
 use self::organization::OrganizationArgs;
-use self::report::{AuditOutput, Format, ReportOptions, Totals};
+use self::report::{AuditItems, AuditOutput, Format, ReportOptions, Totals};
 use self::resume::ResumeFile;
 use crate::app::App;
-use crate::bitbucket::{Bitbucket, RepositoryList};
+use crate::bitbucket::{Bitbucket, CredentialContext};
 use crate::commands::Subcommand;
-use crate::diagnostics::{Audit, AuditContext, AuditLimits};
+use crate::diagnostics::{AuditContext, AuditLimits, KeyUse};
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::{Needs, Request, SelectedConnection, connection_repository};
 use crate::ssh::PrivateKeyFile;
+use crate::types::connection::Connection;
 use crate::types::date::DayCount;
+use crate::types::deployment::Deployment;
 use crate::types::hint::Hint;
-use crate::types::inventory::{Item, ItemKind};
+use crate::types::inventory::{Item, ItemKind, TextPool};
 use crate::types::namespace::Project;
 use crate::types::operation::Operation;
-use crate::types::repository::{RepoId, RepoRef, Repository, RepositoryFilter};
+use crate::types::public_key::Fingerprint;
+use crate::types::repository::{RepoId, RepoRef, RepositoryFilter};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -97,7 +100,6 @@ impl Subcommand for Args {
         };
         let expiry_dates = self.organization.set_expiry_dates(app, &tokens.items)?;
         read.items.extend(tokens.items);
-        let rotatable = rotatable_keys(app, &read.items)?;
         let context = AuditContext {
             limits: AuditLimits {
                 today: app.today(),
@@ -105,23 +107,20 @@ impl Subcommand for Args {
                 unused: self.unused,
                 expires_within: self.expires_within,
             },
-            connection: app.named_connection(),
-            rotatable: &rotatable,
+            connection: app.named_connection().map(str::to_owned),
+            rotatable: rotatable_keys(app, &read.items)?,
         };
-        let audit = Audit::new(&read.items, context);
-        let findings: Vec<_> = read.items.iter().map(|item| audit.findings(item)).collect();
         Ok(AuditOutput::new(
             ReportOptions {
                 format: self.format,
                 strict: self.strict,
                 resume: self.resume.clone().filter(|_| !read.is_over),
-                connection: app.named_connection().map(str::to_owned),
             },
             Totals {
                 repositories: read.repositories,
                 requests: read.requests + tokens.requests,
             },
-            read.items.into_iter().zip(findings),
+            AuditItems::new(read.items, context),
             read.incomplete,
             expiry_dates,
         ))
@@ -139,18 +138,23 @@ struct BitbucketItems {
     is_over: bool,
 }
 
-/// The keys that `key rotate` replaces: those of connections of this machine, with their repositories.
-fn rotatable_keys(app: &App, items: &[Item]) -> Result<HashSet<(String, String)>, Error> {
+/// The keys that `key rotate` replaces: those of connections of this machine.
+fn rotatable_keys(app: &App, items: &[Item]) -> Result<HashMap<Fingerprint, Vec<KeyUse>>, Error> {
+    let mut keys: HashMap<_, Vec<_>> = HashMap::new();
     if !items.iter().any(|item| item.kind == ItemKind::Key) {
-        return Ok(HashSet::new());
+        return Ok(keys);
     }
-    let connections = app.ssh_connections()?;
-    let keys = connections.iter().filter_map(|connection| {
-        let key = PrivateKeyFile::read(&connection.key).ok()?;
-        let repository = connection.repository().to_string();
-        Some((repository, key.public.fingerprint().to_string()))
-    });
-    Ok(keys.collect())
+    for connection in app.ssh_connections()? {
+        let Ok(key) = PrivateKeyFile::read(&connection.key) else {
+            continue;
+        };
+        let uses = keys.entry(key.public.fingerprint()).or_default();
+        uses.push(KeyUse {
+            repository: connection.repository().to_string(),
+            connection: connection.name,
+        });
+    }
+    Ok(keys)
 }
 
 impl Args {
@@ -180,7 +184,7 @@ impl Args {
         }
         let sources = plan.sources.iter();
         Ok(BitbucketItems {
-            items: inventory.take_items(&plan, bitbucket.is_cloud()),
+            items: inventory.items,
             incomplete: inventory.incomplete,
             repositories: sources
                 .filter(|source| matches!(source, Source::Repository(_)))
@@ -244,6 +248,24 @@ impl Args {
         })
     }
 
+    /// The repositories that are audited alone: those of the command line, else the connection's.
+    fn named_repositories(&self, connection: &Connection) -> Result<Vec<RepoId>, Error> {
+        if self.workspace.is_some() && connection.deployment != Deployment::Cloud {
+            return Err(Error::usage(
+                format!(
+                    "{} is a Data Center, which has projects and no workspaces",
+                    connection.base_url
+                ),
+                "pass --project KEY",
+            ));
+        }
+        let named = self.repo.iter().map(|repo| repo.resolve(connection));
+        let named: Vec<_> = named.collect::<Result<_, _>>()?;
+        let is_unspecified = named.is_empty() && self.workspace.is_none() && self.project.is_none();
+        let own = connection_repository(connection).filter(|_| is_unspecified);
+        Ok(named.into_iter().chain(own).collect())
+    }
+
     /// The owners to read. A list that the credential may not read is incomplete.
     fn plan(
         &self,
@@ -255,26 +277,10 @@ impl Args {
     ) -> Result<Plan, Error> {
         let connection = &selected.connection;
         let is_cloud = bitbucket.is_cloud();
-        let named: Vec<_> = self
-            .repo
-            .iter()
-            .map(|repo| repo.resolve(connection))
-            .collect::<Result<_, _>>()?;
-        if self.workspace.is_some() && !is_cloud {
-            return Err(Error::usage(
-                format!(
-                    "{} is a Data Center, which has projects and no workspaces",
-                    connection.base_url
-                ),
-                "pass --project KEY",
-            ));
-        }
-        let is_unspecified = self.workspace.is_none() && self.project.is_none();
-        let own = connection_repository(connection).filter(|_| is_unspecified && named.is_empty());
+        let named = self.named_repositories(connection)?;
         let mut seen = HashSet::new();
         let mut sources: Vec<_> = named
             .into_iter()
-            .chain(own)
             .map(Source::Repository)
             .filter(|source| seen.insert(source.name(is_cloud)))
             .collect();
@@ -283,6 +289,7 @@ impl Args {
                 sources,
                 kinds,
                 is_named: true,
+                texts: TextPool::default(),
             });
         }
         let workspace = self.workspace.clone().or(connection.workspace.clone());
@@ -304,10 +311,7 @@ impl Args {
         let describe = |error| selected.describe_api_error_for(error, Operation::ReadRepositories);
         let progress = app.ui.list_progress("listing repositories");
         let (repositories, projects) = app.block_on(async {
-            let listed = bitbucket.repositories(&filter).await;
-            let repositories: Result<Vec<_>, _> = listed
-                .and_then(RepositoryList::complete)
-                .map(|all| all.iter().map(Repository::path).collect());
+            let repositories = bitbucket.repository_ids(&filter).await;
             let projects = match &project {
                 _ if repositories.is_err() => Ok(Vec::new()),
                 Some(key) => Ok(vec![key.clone()]),
@@ -320,7 +324,7 @@ impl Args {
             (repositories, projects)
         })?;
         drop(progress);
-        let repositories: Vec<RepoId> = repositories.map_err(describe)?;
+        let repositories = repositories.map_err(describe)?;
         if let (Some(workspace), None) = (&workspace, &project) {
             sources.push(Source::Workspace(workspace.clone()));
         }
@@ -328,7 +332,9 @@ impl Args {
             let of = workspace.as_deref().filter(|_| is_cloud);
             let owner = of.map_or_else(|| "server".to_owned(), |name| format!("workspace:{name}"));
             let mut unread = Unread::new(owner, &describe(error));
-            unread.reason = format!("list of projects: {}", unread.reason);
+            unread.reason = format!("list of projects: {}", unread.reason)
+                .as_str()
+                .into();
             inventory.incomplete.push(unread);
             Vec::new()
         });
@@ -345,10 +351,36 @@ impl Args {
                 Hint::command("repo list"),
             ));
         }
+        if kinds.contains(&ItemKind::Key) {
+            sources.extend(account(app, selected, bitbucket, inventory)?);
+        }
         Ok(Plan {
             sources,
             kinds,
             is_named: is_missing,
+            texts: TextPool::default(),
         })
     }
+}
+
+/// The account of the credential, whose keys have access to what is audited. A token of a repository, project or workspace has
+/// none.
+fn account(
+    app: &App,
+    selected: &SelectedConnection,
+    bitbucket: &Bitbucket,
+    inventory: &mut Inventory,
+) -> Result<Option<Source>, Error> {
+    let connection = &selected.connection;
+    let context = CredentialContext::from(connection);
+    Ok(match app.block_on(bitbucket.account(&context))? {
+        Ok(name) => name.map(Source::Account),
+        Err(error) => {
+            let credential = &connection.credential;
+            let name = credential.email().or(credential.username());
+            let source = Source::Account(name.unwrap_or("unknown").to_owned());
+            inventory.add_unread(&source, error, selected, bitbucket.is_cloud());
+            None
+        }
+    })
 }

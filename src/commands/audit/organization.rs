@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::types::action::Action;
 use crate::types::connection::{BaseUrl, ConnectionName, Credential, contains_token};
 use crate::types::date::{Date, Timestamp};
-use crate::types::inventory::{Item, ItemFacts, ItemKind};
+use crate::types::inventory::{Item, ItemKind};
 use crate::types::secret::Secret;
 
 const ORGANIZATIONS_API: &str = "https://api.atlassian.com";
@@ -178,7 +178,7 @@ fn find_expiry_dates(app: &App, tokens: &[Item]) -> Result<Vec<ExpiryDate>, Erro
             ([], _) => {}
             ([token], _) | (_, [token]) => dates.extend(token.expires_on.map(|expires_on| ExpiryDate {
                 connection: name,
-                token: token.label.clone(),
+                token: token.label.as_deref().map(str::to_owned),
                 expires_on,
                 action: Action::WouldUpdate,
             })),
@@ -195,17 +195,13 @@ fn item(token: UserToken) -> Item {
     let name = token
         .user
         .and_then(|user| user.email.or(user.name).or(user.id));
+    let owner = format!("user:{}", name.as_deref().unwrap_or("unknown"));
     Item {
-        kind: ItemKind::Token,
-        owner: format!("user:{}", name.as_deref().unwrap_or("unknown")),
-        id: token.id,
-        label: token.label,
-        fingerprint: None,
-        algorithm: None,
-        access: None,
+        id: token.id.map(Into::into),
+        label: token.label.map(Into::into),
         created_on: token.created_at,
         last_used_on: token.last_active_at,
         expires_on: token.expires_at.map(Timestamp::date),
-        facts: ItemFacts::default(),
+        ..Item::new(ItemKind::Token, owner.as_str().into())
     }
 }

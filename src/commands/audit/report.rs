@@ -1,21 +1,22 @@
 //! The report of an audit: text, JSON, CSV, `JUnit`, Markdown.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::gather::Unread;
 use super::organization::ExpiryDate;
 use crate::diagnostics::report::{
     junit_testcase, markdown_cell, markdown_finding, write_finding, xml_attribute,
 };
-use crate::diagnostics::{Finding, Severity};
+use crate::diagnostics::{Audit, AuditContext, Finding, Severity};
 use crate::exit_status::ExitStatus;
 use crate::types::counted::counted;
 use crate::types::date::{Date, Timestamp};
 use crate::types::escape::escape;
 use crate::types::inventory::{Item, ItemKind};
+use crate::types::public_key::Fingerprint;
 use crate::types::shell::quote;
 use crate::ui::{CommandOutput, TextWriter};
 
@@ -28,7 +29,8 @@ pub(super) enum Format {
     Json,
     /// One line for each item
     Csv,
-    /// `JUnit` XML: a suite for each owner
+    /// `JUnit` XML
+    #[value(help = "JUnit XML: a suite for each owner")]
     Junit,
     /// Markdown tables
     Markdown,
@@ -41,8 +43,6 @@ pub(super) struct ReportOptions {
     pub(super) strict: bool,
     /// The file from which the next run continues.
     pub(super) resume: Option<PathBuf>,
-    /// The connection that the user named.
-    pub(super) connection: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,7 +57,7 @@ pub(crate) struct AuditOutput {
     exit: u8,
     #[serde(flatten)]
     totals: Totals,
-    items: Vec<Row>,
+    items: AuditItems,
     incomplete: Vec<Unread>,
     expiry_dates: Vec<ExpiryDate>,
     #[serde(skip)]
@@ -66,23 +66,39 @@ pub(crate) struct AuditOutput {
     status: ExitStatus,
 }
 
+/// The items of an audit. Their findings are derived each time that they are written: kept as text, those of tens of thousands
+/// of items would take more memory than the items.
+#[derive(Debug)]
+pub(super) struct AuditItems {
+    /// In the order of their owners.
+    items: Vec<Item>,
+    context: AuditContext,
+    /// The severest level of each item; `None` where it has no finding.
+    levels: Vec<Option<Severity>>,
+    /// The findings of each level.
+    failures: usize,
+    warnings: usize,
+    unknown: usize,
+}
+
+/// An item with its findings.
 #[derive(Debug, Serialize)]
-struct Row {
+struct Row<'a> {
     kind: ItemKind,
-    owner: String,
-    id: Option<String>,
-    label: Option<String>,
-    fingerprint: Option<String>,
-    algorithm: Option<String>,
-    access: Option<String>,
+    owner: &'a str,
+    id: Option<&'a str>,
+    label: Option<&'a str>,
+    fingerprint: Option<Fingerprint>,
+    algorithm: Option<&'a str>,
+    access: Option<&'a str>,
     created_on: Option<Timestamp>,
     last_used_on: Option<Timestamp>,
     expires_on: Option<Date>,
     findings: Vec<Finding>,
 }
 
-/// More owners that could not be read are counted on standard error; all are in the JSON document.
-const MAX_UNREAD_SHOWN: usize = 10;
+/// More owners that could not be read, and more reasons, are counted on standard error; all are in the JSON document.
+const MAX_UNREAD_SHOWN: usize = 5;
 
 const COLUMNS: [&str; 11] = [
     "kind",
@@ -98,16 +114,23 @@ const COLUMNS: [&str; 11] = [
     "findings",
 ];
 
-impl Row {
-    fn new(item: Item, findings: Vec<Finding>) -> Self {
+/// The severest first: what fails, what warns, what is unknown.
+fn rank(level: Option<Severity>) -> usize {
+    let order = [Severity::Fail, Severity::Warn, Severity::Unknown];
+    let place = order.iter().position(|other| Some(*other) == level);
+    place.unwrap_or(order.len())
+}
+
+impl<'a> Row<'a> {
+    fn new(item: &'a Item, findings: Vec<Finding>) -> Self {
         Self {
             kind: item.kind,
-            owner: item.owner,
-            id: item.id,
-            label: item.label,
+            owner: &item.owner,
+            id: item.id.as_deref(),
+            label: item.label.as_deref(),
             fingerprint: item.fingerprint,
-            algorithm: item.algorithm,
-            access: item.access,
+            algorithm: item.algorithm.as_deref(),
+            access: item.access.as_deref(),
             created_on: item.created_on,
             last_used_on: item.last_used_on,
             expires_on: item.expires_on,
@@ -117,15 +140,76 @@ impl Row {
 
     /// What a person recognises it by.
     fn title(&self) -> String {
-        let name = self.label.as_deref().or(self.id.as_deref());
+        let name = self.label.or(self.id);
         format!("{} {}", self.kind, name.unwrap_or("without a name"))
     }
+}
 
-    /// The severest finding first: what fails, what warns, what is unknown.
-    fn rank(&self) -> usize {
-        let order = [Severity::Fail, Severity::Warn, Severity::Unknown];
-        let has = |level: &Severity| self.findings.iter().any(|finding| finding.level == *level);
-        order.iter().position(has).unwrap_or(order.len())
+impl AuditItems {
+    pub(super) fn new(items: Vec<Item>, context: AuditContext) -> Self {
+        let mut levels = Vec::with_capacity(items.len());
+        let (mut failures, mut warnings, mut unknown) = (0, 0, 0);
+        let audit = Audit::new(&items, &context);
+        for item in &items {
+            let findings = audit.findings(item);
+            for finding in &findings {
+                match finding.level {
+                    Severity::Fail => failures += 1,
+                    Severity::Warn => warnings += 1,
+                    Severity::Unknown => unknown += 1,
+                    Severity::Pass => {}
+                }
+            }
+            let found = findings.iter().map(|finding| Some(finding.level));
+            levels.push(found.min_by_key(|level| rank(*level)).flatten());
+        }
+        Self {
+            items,
+            context,
+            levels,
+            failures,
+            warnings,
+            unknown,
+        }
+    }
+
+    /// All items, in the order of their owners.
+    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let audit = Audit::new(&self.items, &self.context);
+        let items = self.items.iter();
+        items.map(move |item| Row::new(item, audit.findings(item)))
+    }
+
+    /// The items of each owner: the severest findings first, in an item, among those of an owner, and among the owners.
+    fn by_owner(&self) -> impl Iterator<Item = (&str, Vec<Row<'_>>)> {
+        let level = |index: usize| rank(self.levels.get(index).copied().flatten());
+        let mut owners: Vec<Range<usize>> = Vec::new();
+        for (index, item) in self.items.iter().enumerate() {
+            match owners.last_mut() {
+                Some(owner) if self.items[owner.start].owner == item.owner => owner.end = index + 1,
+                _ => owners.push(index..index + 1),
+            }
+        }
+        owners.sort_by_key(|owner| owner.clone().map(level).min());
+        let audit = Audit::new(&self.items, &self.context);
+        owners.into_iter().map(move |owner| {
+            let name = &*self.items[owner.start].owner;
+            let mut indexes: Vec<_> = owner.collect();
+            indexes.sort_by_key(|index| level(*index));
+            let rows = indexes.into_iter().map(|index| {
+                let item = &self.items[index];
+                let mut findings = audit.findings(item);
+                findings.sort_by_key(|finding| rank(Some(finding.level)));
+                Row::new(item, findings)
+            });
+            (name, rows.collect())
+        })
+    }
+}
+
+impl Serialize for AuditItems {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows())
     }
 }
 
@@ -139,20 +223,17 @@ impl AuditOutput {
     pub(super) fn new(
         options: ReportOptions,
         totals: Totals,
-        items: impl Iterator<Item = (Item, Vec<Finding>)>,
+        items: AuditItems,
         incomplete: Vec<Unread>,
         expiry_dates: Vec<ExpiryDate>,
     ) -> Self {
-        let items: Vec<_> = items
-            .map(|(item, findings)| Row::new(item, findings))
-            .collect();
-        let findings = items.iter().flat_map(|row| &row.findings);
-        let failures = findings.filter(|finding| options.fails(finding));
-        let verdicts = failures.map(|finding| match finding.level {
-            Severity::Warn => ExitStatus::Warnings,
-            Severity::Fail | Severity::Unknown | Severity::Pass => ExitStatus::Failure,
-        });
+        let warns = options.strict && items.warnings > 0;
+        let verdicts = [
+            (items.failures > 0).then_some(ExitStatus::Failure),
+            warns.then_some(ExitStatus::Warnings),
+        ];
         let unread = incomplete.iter().map(|unread| unread.exit);
+        let verdicts = verdicts.into_iter().flatten();
         let status = ExitStatus::most_significant(verdicts.chain(unread));
         Self {
             ok: status == ExitStatus::Success,
@@ -166,25 +247,6 @@ impl AuditOutput {
         }
     }
 
-    fn count(&self, level: Severity) -> usize {
-        let findings = self.items.iter().flat_map(|row| &row.findings);
-        findings.filter(|finding| finding.level == level).count()
-    }
-
-    /// The items by owner; owners with the severest findings first.
-    fn by_owner(&self) -> Vec<(&str, Vec<&Row>)> {
-        let mut owners: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-        for row in &self.items {
-            owners.entry(&row.owner).or_default().push(row);
-        }
-        let mut owners: Vec<_> = owners.into_iter().collect();
-        for (_, rows) in &mut owners {
-            rows.sort_by_key(|row| row.rank());
-        }
-        owners.sort_by_key(|(_, rows)| rows.first().map_or(usize::MAX, |row| row.rank()));
-        owners
-    }
-
     fn summary(&self) -> String {
         let unread = match self.incomplete.len() {
             0 => String::new(),
@@ -192,16 +254,16 @@ impl AuditOutput {
         };
         format!(
             "{} in {}: {} failed, {}, {} unknown{unread}",
-            counted(self.items.len(), "item", "items"),
+            counted(self.items.items.len(), "item", "items"),
             counted(self.totals.repositories, "repository", "repositories"),
-            self.count(Severity::Fail),
-            counted(self.count(Severity::Warn), "warning", "warnings"),
-            self.count(Severity::Unknown),
+            self.items.failures,
+            counted(self.items.warnings, "warning", "warnings"),
+            self.items.unknown,
         )
     }
 
     fn write_text(&self, out: &mut TextWriter) {
-        for (owner, rows) in self.by_owner() {
+        for (owner, rows) in self.items.by_owner() {
             if rows.iter().all(|row| row.findings.is_empty()) {
                 continue;
             }
@@ -225,21 +287,22 @@ impl AuditOutput {
 
     fn write_csv(&self, out: &mut TextWriter) {
         out.raw(&format!("{}\n", COLUMNS.join(",")));
-        for row in &self.items {
+        for row in self.items.rows() {
             let date = |timestamp: Option<Timestamp>| timestamp.map(|at| at.to_string());
             let findings: Vec<_> = row
                 .findings
                 .iter()
                 .map(|finding| finding.id.name())
                 .collect();
+            let text = |text: Option<&str>| text.map(str::to_owned);
             let fields = [
                 Some(row.kind.to_string()),
-                Some(row.owner.clone()),
-                row.id.clone(),
-                row.label.clone(),
-                row.fingerprint.clone(),
-                row.algorithm.clone(),
-                row.access.clone(),
+                text(Some(row.owner)),
+                text(row.id),
+                text(row.label),
+                row.fingerprint.map(|fingerprint| fingerprint.to_string()),
+                text(row.algorithm),
+                text(row.access),
                 date(row.created_on),
                 date(row.last_used_on),
                 row.expires_on.map(|date| date.to_string()),
@@ -252,22 +315,10 @@ impl AuditOutput {
 
     /// A suite for each owner and one for the run: a report without any test is an error to some CI systems.
     fn write_junit(&self, out: &mut TextWriter) {
-        let mut suites = String::new();
-        let (mut tests, mut failures, mut skipped) = (0, 0, 0);
-        for (owner, rows) in self.by_owner() {
-            let mut suite = Suite::default();
-            for row in &rows {
-                suite.add_item(owner, row, &self.options);
-            }
-            tests += suite.tests;
-            failures += suite.failures;
-            skipped += suite.skipped;
-            suites.push_str(&suite.finish(owner, 0));
-        }
         let mut run = Suite::default();
         for unread in &self.incomplete {
             run.tests += 1;
-            let [owner, reason] = [&unread.owner, &unread.reason].map(|text| xml_attribute(text));
+            let [owner, reason] = [&*unread.owner, &*unread.reason].map(xml_attribute);
             run.cases.push(format!(
                 "    <testcase classname=\"{owner}\" name=\"read\">\n      <error message=\"{reason}\" type=\"{}\"/>\n    </testcase>\n",
                 unread.exit.error_kind()
@@ -278,12 +329,27 @@ impl AuditOutput {
             run.cases
                 .push("    <testcase classname=\"bbconnect audit\" name=\"read\"/>\n".to_owned());
         }
+        let items = &self.items;
+        let without_finding = items.levels.iter().filter(|level| level.is_none()).count();
+        let warnings = if self.options.strict {
+            items.warnings
+        } else {
+            0
+        };
         let errors = self.incomplete.len();
         out.raw(&format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"bbconnect audit\" tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n",
-            tests + run.tests
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"bbconnect audit\" tests=\"{}\" failures=\"{}\" errors=\"{errors}\" skipped=\"{}\">\n",
+            items.failures + items.warnings + items.unknown + without_finding + run.tests,
+            items.failures + warnings,
+            items.unknown,
         ));
-        out.raw(&suites);
+        for (owner, rows) in items.by_owner() {
+            let mut suite = Suite::default();
+            for row in &rows {
+                suite.add_item(owner, row, &self.options);
+            }
+            out.raw(&suite.finish(owner, 0));
+        }
         out.raw(&run.finish("bbconnect audit", errors));
         out.raw("</testsuites>\n");
     }
@@ -294,32 +360,29 @@ impl AuditOutput {
             "## bbconnect audit: {verdict}\n\n{}\n",
             self.summary()
         ));
-        let owners = self.by_owner();
-        let rows = owners.iter().flat_map(|(_, rows)| rows);
-        let mut findings = rows
-            .flat_map(|row| row.findings.iter().map(move |finding| (row, finding)))
-            .peekable();
-        if findings.peek().is_some() {
+        if self.items.levels.iter().any(Option::is_some) {
             out.raw(
                 "\n| Owner | Item | Level | Finding | What | Next |\n|---|---|---|---|---|---|\n",
             );
         }
-        for (row, finding) in findings {
-            out.raw(&format!(
-                "| {} | {} | {} | `{}` | {} | {} |\n",
-                markdown_cell(&row.owner),
-                markdown_cell(&row.title()),
-                finding.level.name(),
-                finding.id.name(),
-                markdown_finding(finding),
-                markdown_cell(finding.next.as_deref().unwrap_or("–")),
-            ));
+        for row in self.items.by_owner().flat_map(|(_, rows)| rows) {
+            for finding in &row.findings {
+                out.raw(&format!(
+                    "| {} | {} | {} | `{}` | {} | {} |\n",
+                    markdown_cell(row.owner),
+                    markdown_cell(&row.title()),
+                    finding.level.name(),
+                    finding.id.name(),
+                    markdown_finding(finding),
+                    markdown_cell(finding.next.as_deref().unwrap_or("–")),
+                ));
+            }
         }
         if !self.incomplete.is_empty() {
             out.raw("\n| Not read | Reason |\n|---|---|\n");
         }
         for unread in &self.incomplete {
-            let [owner, reason] = [&unread.owner, &unread.reason].map(|text| markdown_cell(text));
+            let [owner, reason] = [&*unread.owner, &*unread.reason].map(markdown_cell);
             out.raw(&format!("| {owner} | {reason} |\n"));
         }
     }
@@ -336,9 +399,9 @@ struct Suite {
 
 impl Suite {
     /// A test for each finding; one that passes for an item without findings.
-    fn add_item(&mut self, owner: &str, row: &Row, options: &ReportOptions) {
+    fn add_item(&mut self, owner: &str, row: &Row<'_>, options: &ReportOptions) {
         // Titles need not be unique, and a CI system merges tests of the same name.
-        let id = row.id.as_deref().filter(|_| row.label.is_some());
+        let id = row.id.filter(|_| row.label.is_some());
         let id = id.map(|id| format!(" ({id})")).unwrap_or_default();
         let class = xml_attribute(&format!("{owner}: {}{id}", row.title()));
         self.tests += row.findings.len().max(1);
@@ -399,18 +462,34 @@ impl CommandOutput for AuditOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        for unread in self.incomplete.iter().take(MAX_UNREAD_SHOWN) {
-            out.line(&format!("{}: {}", unread.owner, unread.reason));
+        // Many owners may have one reason, such as the limit of requests.
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for Unread { owner, reason, .. } in &self.incomplete {
+            match reasons.iter_mut().find(|(other, _)| *other == &**reason) {
+                Some((_, owners)) => owners.push(owner),
+                None => reasons.push((reason, vec![owner])),
+            }
         }
-        let more = self.incomplete.len().saturating_sub(MAX_UNREAD_SHOWN);
+        for (reason, owners) in reasons.iter().take(MAX_UNREAD_SHOWN) {
+            let named = owners.iter().take(MAX_UNREAD_SHOWN).copied();
+            let named = named.collect::<Vec<_>>().join(", ");
+            let more = match owners.len().saturating_sub(MAX_UNREAD_SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            out.line(&format!("{named}{more}: {reason}"));
+        }
+        let others = reasons.iter().skip(MAX_UNREAD_SHOWN);
+        let more: usize = others.map(|(_, owners)| owners.len()).sum();
         if more > 0 {
-            out.line(&format!("{more} more owners could not be read"));
+            let owners = counted(more, "more owner", "more owners");
+            out.line(&format!("{owners} could not be read"));
         }
         let mut hints: Vec<_> = self
             .incomplete
             .iter()
             .filter_map(|unread| unread.hint.as_ref())
-            .map(|hint| hint.render(self.options.connection.as_deref()))
+            .map(|hint| hint.render(self.items.context.connection.as_deref()))
             .collect();
         hints.dedup();
         hints.sort_unstable();

@@ -267,6 +267,7 @@ impl Fixture {
                     name: "laptop".to_owned(),
                     permissions: vec!["REPO_WRITE".to_owned()],
                     days: Some(90),
+                    ..Token::default()
                 }],
                 oauth: OAuthState {
                     clients: vec![("consumer", CLIENT_SECRET)],

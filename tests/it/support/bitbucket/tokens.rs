@@ -6,23 +6,29 @@ use serde_json::{Value, json};
 use super::{ApiRequest, ApiResponse, Credential, Kind, ServerState};
 
 /// A token; `owner` is the part of the path that names its owner.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Token {
     pub(crate) owner: String,
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) permissions: Vec<String>,
     pub(crate) days: Option<u64>,
+    /// More fields of the response, and other values.
+    pub(crate) fields: Value,
 }
 
 const CREATED: i64 = 1_790_000_000_000;
 
 impl Token {
     fn shown(&self) -> Value {
-        json!({
+        let mut shown = json!({
             "id": self.id, "name": self.name, "permissions": self.permissions,
             "createdDate": CREATED, "expiryDays": self.days, "lastAuthenticated": CREATED,
-        })
+        });
+        if let (Some(shown), Some(fields)) = (shown.as_object_mut(), self.fields.as_object()) {
+            shown.extend(fields.clone());
+        }
+        shown
     }
 }
 
@@ -104,6 +110,7 @@ fn create(state: &mut ServerState, request: &ApiRequest<'_>, owner: &str) -> Api
             .map(|name| name.as_str().unwrap().to_owned())
             .collect(),
         days: request.json["expiryDays"].as_u64(),
+        fields: Value::Null,
     };
     let encoded = base64::engine::general_purpose::STANDARD
         .encode(format!("{}:abcdefghijklmnopqrst", token.id));
