@@ -15,7 +15,6 @@ pub(crate) enum Operation {
     ReadWebhooks(WebhookScope),
     WriteWebhooks(WebhookScope),
     DeleteWebhooks(WebhookScope),
-    ReadAccountKeys,
     ReadPullRequests,
     WritePullRequests,
     WriteFiles,
@@ -103,11 +102,6 @@ impl Operation {
                 &["read:webhook:bitbucket", "delete:webhook:bitbucket"],
                 &["webhook"],
                 scope.admin_permission(),
-            ),
-            Self::ReadAccountKeys => (
-                &["read:user:bitbucket", "read:ssh-key:bitbucket"],
-                &["account"],
-                "a token of the account, or its password",
             ),
             Self::ReadPullRequests => (
                 &["read:pullrequest:bitbucket"],

@@ -18,9 +18,8 @@ use crate::types::counted::counted;
 use crate::types::date::Timestamp;
 use crate::types::hint::Hint;
 use crate::types::inventory::{Item, ItemFacts, ItemKind, SharedText, TextPool};
-use crate::types::operation::Operation;
 use crate::types::public_key::PublicKey;
-use crate::types::registered_key::{Access, KeyOwner, RegisteredKey};
+use crate::types::registered_key::{Access, KeyOperation, KeyOwner, RegisteredKey};
 use crate::types::repository::RepoId;
 use crate::types::webhook::WebhookOwner;
 use crate::ui::Progress;
@@ -229,17 +228,11 @@ impl Source {
     }
 
     /// An error with what the credential lacks.
-    fn describe_error(
-        &self,
-        error: ApiError,
-        selected: &SelectedConnection,
-        is_cloud: bool,
-    ) -> Error {
+    fn describe_error(&self, error: ApiError, selected: &SelectedConnection) -> Error {
         match self {
-            Self::Account(_) if is_cloud => {
-                selected.describe_api_error_for(error, Operation::ReadAccountKeys)
+            Self::Account(_) => {
+                selected.describe_key_error(error, &KeyOwner::Account, KeyOperation::List)
             }
-            Self::Account(_) => selected.describe_key_error(error, &KeyOwner::Account),
             Self::Workspace(_) | Self::Project { .. } | Self::Repository(_) => {
                 selected.describe_api_error(error)
             }
@@ -420,7 +413,7 @@ impl Inventory {
                     0
                 };
                 let affects_all = failures_in_a_row >= MAX_UNREACHABLE || affects_all(&error);
-                let error = source.describe_error(error, selected, is_cloud);
+                let error = source.describe_error(error, selected);
                 let mut unread = Unread::new(owner, &error);
                 // Listed, so it exists, but the credential may not read what it owns.
                 if unread.exit == ExitStatus::NotFound && !plan.is_named {
@@ -455,7 +448,7 @@ impl Inventory {
         selected: &SelectedConnection,
         is_cloud: bool,
     ) {
-        let error = source.describe_error(error, selected, is_cloud);
+        let error = source.describe_error(error, selected);
         self.incomplete
             .push(Unread::new(source.name(is_cloud), &error));
     }
