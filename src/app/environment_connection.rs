@@ -114,7 +114,7 @@ impl EnvConnection {
             Some("datacenter") => Deployment::DataCenter,
             Some(_) => {
                 return Err(Error::usage(
-                    "BBCONNECT_DEPLOYMENT is neither cloud nor datacenter",
+                    "BBCONNECT_DEPLOYMENT must be cloud or datacenter",
                     "set BBCONNECT_DEPLOYMENT=datacenter",
                 ));
             }

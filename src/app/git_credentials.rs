@@ -186,7 +186,7 @@ impl App {
         if host.is_some_and(|host| host.trim().is_empty()) {
             return Err(Error::usage(
                 "--host is empty",
-                "leave out --host to configure the hosts of all connections",
+                "omit --host to configure the hosts of all connections",
             ));
         }
         // Not repeated: it may be a password.

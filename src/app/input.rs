@@ -36,7 +36,7 @@ impl App {
         if secret.expose().is_empty() {
             return Err(Error::usage(
                 "the passphrase on stdin is empty",
-                "leave out --passphrase-stdin for a key without a passphrase",
+                "omit --passphrase-stdin for a key without a passphrase",
             ));
         }
         self.ui.redactor().add(secret.expose());

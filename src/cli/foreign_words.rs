@@ -25,6 +25,9 @@ const REPO_PAGE: Replacement =
 const PR_PAGE: Replacement =
     Note("not a command of bbconnect: use the page of the pull request, or `bbconnect api`");
 const GIT_ITSELF: Replacement = Note("use git; `bbconnect git setup` gives it your credentials");
+const UPDATE: Replacement = Note("install the new release as this one was installed");
+const KNOWN_HOSTS_FILE: Replacement =
+    Note("remove the line from the file that `bbconnect known-hosts show` names");
 const API: Replacement =
     Note("not a command of bbconnect; `bbconnect api` sends any request to the REST API");
 
@@ -36,6 +39,7 @@ const WORDS: &[(&str, &[&str], Replacement)] = &[
     ("", &["logout", "signout", "remove", "rm"], Command("connection remove NAME")),
     ("", &["auth", "account", "accounts", "profile", "profiles", "connections"], Command("connection list")),
     ("", &["config", "edit", "set"], Command("connection edit NAME")),
+    ("config", &["list", "ls", "get", "show"], Command("connection list")),
     ("", &["use", "switch"], Command("connection use NAME")),
     ("", &["whoami", "which", "current"], Command("connection which")),
     ("", &["test", "verify"], Command("check")),
@@ -55,11 +59,13 @@ const WORDS: &[(&str, &[&str], Replacement)] = &[
     ("", &["projects"], Command("project list")),
     ("", &["workspaces", "org", "orgs", "group", "groups", "team", "teams"], Command("workspace list")),
     ("", &["tokens"], Command("token list")),
-    ("", &["credential", "credentials", "credential-helper", "setup-git"], Command("git setup")),
+    ("", &["credential", "credentials", "credential-helper", "helper", "setup-git", "setup"], Command("git setup")),
+    ("", &["env"], Command("git env")),
     ("", &["push", "commit", "sync"], Command("publish DIR --repo REF")),
     ("", &["pull", "fetch", "remote", "checkout", "merge"], GIT_ITSELF),
     ("", &["completion"], Command("completions SHELL")),
     ("", &["version"], Command("--version")),
+    ("", &["update", "upgrade", "self-update"], UPDATE),
     ("", &["issue", "issues", "release", "gist", "snippet", "branch", "label", "user"], API),
     ("", &["secret", "secrets", "variable", "variables"], Command("pipelines variable list")),
     ("", &["pipeline", "ci"], Command("pipelines --help")),
@@ -68,7 +74,8 @@ const WORDS: &[(&str, &[&str], Replacement)] = &[
     ("secret", &["delete", "remove", "rm"], Command("pipelines variable remove KEY")),
     ("variable", &["set", "create", "add", "update"], Command("pipelines variable set KEY --value-stdin")),
     ("variable", &["delete", "remove", "rm"], Command("pipelines variable remove KEY")),
-    ("auth", &["login", "refresh"], Command("connection add")),
+    ("auth", &["login"], Command("connection add")),
+    ("auth", &["refresh"], Command("connection edit NAME --reauthorize")),
     ("auth", &["status"], Command("status")),
     ("auth", &["logout"], Command("connection remove NAME")),
     ("auth", &["switch"], Command("connection use NAME")),
@@ -81,10 +88,10 @@ const WORDS: &[(&str, &[&str], Replacement)] = &[
     ("deploy-key", &["add", "create"], Command("key add --key FILE --repo REF")),
     ("deploy-key", &["delete", "remove", "rm"], Command("key remove ID --repo REF")),
     ("hook", &["add", "create"], Command("webhook ensure --url URL --event EVENT")),
-    ("connection", &["login", "create", "new", "set"], Command("connection add")),
+    ("connection", &["login", "create", "new"], Command("connection add")),
     ("connection", &["delete", "logout"], Command("connection remove NAME")),
     ("connection", &["view", "get", "info"], Command("connection show NAME")),
-    ("connection", &["update", "modify", "config", "refresh", "reauthorize"], Command("connection edit NAME")),
+    ("connection", &["set", "update", "modify", "config", "refresh", "reauthorize"], Command("connection edit NAME")),
     ("connection", &["switch", "select", "default", "set-default", "activate"], Command("connection use NAME")),
     ("connection", &["current", "active", "whoami"], Command("connection which")),
     ("connection", &["check", "test", "verify"], Command("check NAME")),
@@ -142,6 +149,7 @@ const WORDS: &[(&str, &[&str], Replacement)] = &[
     ("known-hosts", &["list", "ls", "view", "get"], Command("known-hosts show")),
     ("known-hosts", &["scan", "keyscan", "trust", "accept", "create"], Command("known-hosts add HOST")),
     ("known-hosts", &["check", "test"], Command("known-hosts verify HOST")),
+    ("known-hosts", &["remove", "rm", "delete", "revoke"], KNOWN_HOSTS_FILE),
     ("git", &["login", "config", "configure", "install", "init", "helper", "setup-git", "credential-helper"], Command("git setup")),
     ("git", &["uninstall", "remove", "rm", "undo"], Command("git setup --undo")),
     ("git", &["get", "fill"], Command("git credential --help")),
@@ -149,6 +157,40 @@ const WORDS: &[(&str, &[&str], Replacement)] = &[
     ("git", &["push", "commit"], Command("publish DIR --repo REF")),
     ("git", &["pull", "fetch", "remote", "checkout"], GIT_ITSELF),
 ];
+
+/// Flags of `gh`, `glab`, `git` and `ssh-keygen`, and the flags of bbconnect in their place: the first that the command has.
+const FLAGS: &[(&[&str], &[&str])] = &[
+    (
+        &["--owner", "--org", "--organization", "--team"],
+        &["workspace"],
+    ),
+    (&["--base", "-B", "--target-branch", "--into"], &["target"]),
+    (&["--head", "-H", "--source-branch"], &["source"]),
+    (
+        &["--body", "--description", "-b", "-F", "-d"],
+        &["body-file"],
+    ),
+    (&["--host", "--hostname", "-h", "--server"], &["url"]),
+    (&["--with-token"], &["token-stdin"]),
+    (&["--user", "--login", "-u"], &["username"]),
+    (&["--jq", "--template"], &["get"]),
+    (&["-t"], &["title", "type"]),
+    (&["-f", "--file", "-o", "--output"], &["out", "input"]),
+    (&["-C"], &["comment"]),
+    (&["-s", "--status"], &["state"]),
+    (&["-e", "--events"], &["event"]),
+    (&["--repository", "-r"], &["repo"]),
+    (&["--confirm", "--assume-yes", "--force"], &["yes"]),
+];
+
+/// What is in place of a flag, where the command has it.
+pub(super) fn flag_replacement(flag: &str, has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let entries = FLAGS.iter().filter(|(words, _)| words.contains(&flag));
+    entries
+        .flat_map(|(_, replacements)| *replacements)
+        .copied()
+        .find(|replacement| has(replacement))
+}
 
 /// What is in place of a word typed in a group, such as `create` in `webhook`. After the name of a group that bbconnect
 /// does not have, the next word decides.

@@ -9,7 +9,7 @@ use dialoguer::console::strip_ansi_codes;
 
 use super::foreign_words;
 use crate::app::GlobalOptions;
-use crate::commands::help::{MAX_WIDTH, UNWRAPPED, program_page};
+use crate::commands::help::{MAX_WIDTH, UNWRAPPED, long_page, program_page};
 use crate::error::Error;
 use crate::types::clone_url::CloneUrlError;
 use crate::types::connection::{BaseUrlError, TokenPrefix};
@@ -50,13 +50,14 @@ pub(crate) fn help_page(
     root: &clap::Command,
     width: usize,
 ) -> StyledStr {
-    let (command, _) = matched_command(root, arguments);
-    let is_long = arguments
-        .iter()
-        .any(|word| word == "--help" || word == "help");
+    let is_topic = arguments.get(1).is_some_and(|word| word == "help");
+    let (command, _) = matched_command(root, &arguments[usize::from(is_topic)..]);
+    let is_long = is_topic || arguments.iter().any(|word| word == "--help");
     if command.get_name() == root.get_name() {
         program_page(root, is_long, width)
-    } else if is_long || width >= MAX_WIDTH {
+    } else if is_long {
+        wrap_usage(&long_page(command.clone(), width), width)
+    } else if width >= MAX_WIDTH {
         wrap_usage(&refusal.render(), width)
     } else {
         let page = command.clone().term_width(UNWRAPPED).render_help();
@@ -87,34 +88,34 @@ pub(crate) fn usage_error(
     let invalid = context(error, ContextKind::InvalidSubcommand);
     let at = invalid.and_then(|word| arguments.iter().position(|it| it.to_str() == Some(&word)));
     let (command, path) = matched_command(root, &arguments[..at.unwrap_or(arguments.len())]);
-    let help = format!("{path} --help");
+    let help = format!("run `{path} --help`");
     let (message, hint) = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            ("no command was given".to_owned(), help)
+            ("no command was given".to_owned(), help.clone())
         }
         // Not repeated: a misplaced argument may be a secret.
         ErrorKind::InvalidValue if !is_safe_to_echo(error, ContextKind::InvalidValue) => (
             format!("invalid value for {argument}"),
-            suggestion(error, &help),
+            suggestion(error, command, &help),
         ),
         // Not repeated: it may be a URL with a password in it.
         ErrorKind::InvalidSubcommand if !is_safe_to_echo(error, ContextKind::InvalidSubcommand) => {
             (
                 "no such command".to_owned(),
-                format!("put a command first, as in `bbconnect url …`; see {help}"),
+                format!("put a command first, as in `bbconnect url …`, or {help}"),
             )
         }
         // Nor the value of a flag that could be meant for a secret.
         ErrorKind::UnknownArgument | ErrorKind::TooManyValues if is_secret_flag(&argument) => (
             format!(
-                "{} takes no value: a secret is never an argument",
+                "secrets are not accepted as arguments ({})",
                 flag_of(&argument)
             ),
             secret_input_hint(command, &argument).to_owned(),
         ),
         ErrorKind::TooManyValues => (
             format!("{} takes no value", flag_of(&argument)),
-            format!("see {help}"),
+            help.clone(),
         ),
         ErrorKind::UnknownArgument if !argument.starts_with('-') => {
             unexpected_argument(command, &argument, &help)
@@ -127,21 +128,24 @@ pub(crate) fn usage_error(
                 }
                 _ => format!("a value is required for '{argument}' but none was supplied"),
             };
-            (message, suggestion(error, &help))
+            (message, suggestion(error, command, &help))
         }
         ErrorKind::InvalidSubcommand => {
             let name = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
             let hint = replacement_hint(&path, &name, arguments);
             (
                 format!("unrecognized subcommand '{name}'"),
-                hint.unwrap_or_else(|| suggestion(error, &help)),
+                hint.unwrap_or_else(|| suggestion(error, command, &help)),
             )
         }
         ErrorKind::UnknownArgument => (
             format!("unexpected argument '{argument}' found"),
-            suggestion(error, &help),
+            suggestion(error, command, &help),
         ),
-        ErrorKind::ArgumentConflict => (conflict(error, &argument), suggestion(error, &help)),
+        ErrorKind::ArgumentConflict => (
+            conflict(error, &argument),
+            suggestion(error, command, &help),
+        ),
         ErrorKind::MissingRequiredArgument => {
             let missing = match error.get(ContextKind::InvalidArg) {
                 Some(ContextValue::Strings(missing)) => missing.join(" "),
@@ -149,12 +153,12 @@ pub(crate) fn usage_error(
             };
             (
                 format!("the following required arguments were not provided: {missing}"),
-                suggestion(error, &help),
+                suggestion(error, command, &help),
             )
         }
         ErrorKind::NoEquals | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => (
             format!("a value is required for '{argument}'"),
-            format!("see {help}"),
+            help.clone(),
         ),
         kind @ (ErrorKind::InvalidUtf8
         | ErrorKind::DisplayHelp
@@ -163,7 +167,7 @@ pub(crate) fn usage_error(
         | ErrorKind::Format
         | _) => (
             kind.as_str().unwrap_or("invalid arguments").to_owned(),
-            format!("see {help}"),
+            help.clone(),
         ),
     };
     Error::usage(message, hint)
@@ -172,10 +176,7 @@ pub(crate) fn usage_error(
 /// A value that a parser of ours refused. The value itself is not repeated.
 fn invalid_value(error: &clap::Error, argument: &str, help: &str) -> (String, String) {
     let Some(reason) = std::error::Error::source(error) else {
-        return (
-            format!("invalid value for {argument}"),
-            format!("see {help}"),
-        );
+        return (format!("invalid value for {argument}"), help.to_owned());
     };
     if let Some(refused) = reason.downcast_ref::<BaseUrlError>() {
         return (refused.to_string(), refused.hint());
@@ -187,9 +188,9 @@ fn invalid_value(error: &clap::Error, argument: &str, help: &str) -> (String, St
     match in_ref.or_else(|| reason.downcast_ref::<CloneUrlError>()) {
         Some(refused) => (
             refused.to_string(),
-            refused.hint().unwrap_or_else(|| format!("see {help}")),
+            refused.hint().unwrap_or_else(|| help.to_owned()),
         ),
-        None => (format!("{argument}: {reason}"), format!("see {help}")),
+        None => (format!("{argument}: {reason}"), help.to_owned()),
     }
 }
 
@@ -204,22 +205,61 @@ fn replacement_hint(path: &str, word: &str, arguments: &[OsString]) -> Option<St
 }
 
 /// The values that there are, or the nearest name, or the help.
-fn suggestion(error: &clap::Error, help: &str) -> String {
+fn suggestion(error: &clap::Error, command: &clap::Command, help: &str) -> String {
     let values = context(error, ContextKind::ValidValue).filter(|values| !values.is_empty());
-    let names = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
-    // Similar names are in ascending order of their similarity.
-    let nearest = names.into_iter().find_map(|kind| {
-        if let ContextValue::Strings(names) = error.get(kind)? {
-            names.last().cloned()
-        } else {
-            context(error, kind)
-        }
-    });
-    match (values, nearest) {
-        (Some(values), _) => format!("possible values: {values}"),
-        (None, Some(nearest)) => format!("did you mean {nearest}? Otherwise see {help}"),
-        (None, None) => format!("see {help}"),
+    if let Some(values) = values {
+        return format!("possible values: {values}");
     }
+    let unknown = |kind| context(error, kind).unwrap_or_default();
+    let nearest = if error.kind() == ErrorKind::InvalidSubcommand {
+        let names = command.get_subcommands();
+        nearest(
+            &unknown(ContextKind::InvalidSubcommand),
+            names.flat_map(clap::Command::get_name_and_visible_aliases),
+        )
+    } else if error.kind() == ErrorKind::UnknownArgument {
+        let flag = unknown(ContextKind::InvalidArg);
+        if let Some(hint) = flag_hint(flag_of(&flag), command) {
+            return hint;
+        }
+        let names = command.get_arguments().filter_map(clap::Arg::get_long);
+        flag.strip_prefix("--")
+            .and_then(|flag| nearest(flag_of(flag), names))
+            .map(|flag| format!("--{flag}"))
+    } else {
+        None
+    };
+    match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`? Otherwise {help}"),
+        None => help.to_owned(),
+    }
+}
+
+/// What is in place of a flag of another tool.
+fn flag_hint(flag: &str, command: &clap::Command) -> Option<String> {
+    let mut arguments = command.get_arguments();
+    if arguments.any(clap::Arg::is_last_set) {
+        let usage = "bbconnect repo clone REF -- --depth 1";
+        return Some(format!("options of git follow `--`, as in `{usage}`"));
+    }
+    let has = |long: &str| {
+        command
+            .get_arguments()
+            .any(|it| it.get_long() == Some(long))
+    };
+    let replacement = foreign_words::flag_replacement(flag, has)?;
+    Some(format!("did you mean `--{replacement}`?"))
+}
+
+/// The name that a word was probably meant for: one that begins with it, or differs by a slip or two.
+fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let distance = |name: &str| match name.strip_prefix(word) {
+        Some(_) if word.len() > 2 => 1,
+        _ => strsim::osa_distance(word, name),
+    };
+    let names = names.map(|name| (distance(name), name.len(), name));
+    let (distance, _, name) = names.min()?;
+    (distance <= (word.chars().count() / 3).max(1)).then(|| name.to_owned())
 }
 
 /// A context value of clap's error, as text.
@@ -328,7 +368,7 @@ fn secret_input_hint(command: &clap::Command, argument: &str) -> &'static str {
     );
     const VALUE: (&str, &str) = (
         "value-stdin",
-        "give it with --value-stdin, --value-file FILE or --value-command 'CMD'",
+        "pass --value-stdin, --value-file FILE or --value-command 'CMD'",
     );
     let ways = if argument.starts_with("--value") {
         [VALUE, TOKEN]
@@ -363,14 +403,14 @@ fn unexpected_argument(command: &clap::Command, argument: &str, help: &str) -> (
     if TokenPrefix::from_token(argument) != TokenPrefix::Unknown || takes("token-stdin") {
         let way = secret_input_hint(command, argument);
         return (
-            format!("{too_many}: a secret is never an argument"),
-            format!("{way}; see {help}"),
+            format!("{too_many}: secrets are not accepted as arguments"),
+            format!("{way}; or {help}"),
         );
     }
     if takes("CLONE_URL") {
         return (
             too_many,
-            format!("put quotes around the pasted text, as in 'git clone …'; see {help}"),
+            format!("put quotes around the pasted text, as in 'git clone …', or {help}"),
         );
     }
     let is_plain = argument.len() < 40
@@ -379,11 +419,11 @@ fn unexpected_argument(command: &clap::Command, argument: &str, help: &str) -> (
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
     if is_plain {
         (
-            format!("unexpected argument {argument}"),
-            format!("see {help}"),
+            format!("unexpected argument '{argument}' found"),
+            help.to_owned(),
         )
     } else {
-        (too_many, format!("see {help}"))
+        (too_many, help.to_owned())
     }
 }
 
@@ -403,6 +443,47 @@ mod tests {
         ] {
             let root = crate::cli::command();
             assert_eq!(matched_command(&root, &words(line)).1, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_suggested_where_one_is_near() {
+        let root = crate::cli::command();
+        let names = || root.get_subcommands().map(clap::Command::get_name);
+        for (word, expected) in [
+            ("conection", Some("connection")),
+            ("connetc", Some("connect")),
+            ("conn", Some("connect")),
+            ("known-host", Some("known-hosts")),
+            ("stauts", Some("status")),
+            ("update", None),
+            ("upgrade", None),
+            ("extension", None),
+        ] {
+            assert_eq!(nearest(word, names()).as_deref(), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn flags_of_other_tools_are_replaced_where_the_command_has_them() {
+        let root = crate::cli::command();
+        for (line, flag, expected) in [
+            ("bbconnect pr create", "--base", Some("--target")),
+            ("bbconnect pr create", "--body", Some("--body-file")),
+            ("bbconnect connection add", "--hostname", Some("--url")),
+            ("bbconnect keygen", "-t", Some("--type")),
+            ("bbconnect keygen", "-f", Some("--out")),
+            ("bbconnect pr create", "-t", Some("--title")),
+            ("bbconnect repo list", "--jq", Some("--get")),
+            ("bbconnect repo clone", "--depth", Some("REF -- --depth 1")),
+            ("bbconnect url", "--base", None),
+        ] {
+            let (command, _) = matched_command(&root, &words(line));
+            let hint = flag_hint(flag, command);
+            match expected {
+                Some(part) => assert!(hint.is_some_and(|it| it.contains(part)), "{line} {flag}"),
+                None => assert_eq!(hint, None, "{line} {flag}"),
+            }
         }
     }
 
@@ -450,14 +531,18 @@ mod tests {
             (
                 "bbconnect connection add",
                 "hunter2",
-                "too many arguments: a secret is never an argument",
+                "too many arguments: secrets are not accepted as arguments",
             ),
             (
                 "bbconnect repo view",
                 "ATATT3x",
-                "too many arguments: a secret is never an argument",
+                "too many arguments: secrets are not accepted as arguments",
             ),
-            ("bbconnect repo view", "other", "unexpected argument other"),
+            (
+                "bbconnect repo view",
+                "other",
+                "unexpected argument 'other' found",
+            ),
             (
                 "bbconnect repo view",
                 "https://jane:pw@host/a",

@@ -28,8 +28,8 @@ Examples:
   bbconnect api -c server GET /rest/api/latest/projects -f limit=5
   bbconnect api PUT 'projects/{project}' --input project.json
 
-PATH is relative to https://api.bitbucket.org/2.0 (Cloud) or to /rest/api/latest of the server
-(Data Center; one that begins with /rest/ is taken as it is). {workspace}, {project} and {repo} are
+PATH is relative to https://api.bitbucket.org/2.0 (Cloud) or to /rest/api/latest of the server \
+(Data Center; one that begins with /rest/ is taken as it is). {workspace}, {project} and {repo} are \
 those of the connection.
 ";
 
@@ -229,7 +229,7 @@ fn request(
     if args.method.is_none() && self::method(&args.path).is_ok() {
         return Err(Error::usage(
             format!("no path after {}", args.path),
-            "see bbconnect api --help",
+            "run `bbconnect api --help`",
         ));
     }
     let carries = ![Method::GET, Method::HEAD, Method::DELETE].contains(&method);
@@ -305,14 +305,14 @@ fn expand_placeholders(
         let Some(value) = value else {
             return Err(Error::usage(
                 format!("connection {} has no {flag}", chosen.name),
-                format!("replace {placeholder} by its value"),
+                format!("replace {placeholder} with its value"),
             ));
         };
         // The URL standard resolves these, also when they are encoded.
         if matches!(value.as_str(), "" | "." | "..") {
             return Err(Error::usage(
                 format!("`{value}` is not a valid path segment"),
-                format!("replace {placeholder} by the name"),
+                format!("replace {placeholder} with the name"),
             ));
         }
         let encoded = utf8_percent_encode(value, PLACEHOLDER_ENCODE_SET).to_string();

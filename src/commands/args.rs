@@ -31,7 +31,7 @@ impl RepoArg {
         match &repo.namespace {
             Some(namespace) if namespace != workspace => Err(Error::usage(
                 format!("--repo names a repository of {namespace}, and --workspace {workspace}"),
-                "leave out --workspace",
+                "omit --workspace",
             )),
             Some(_) | None => Ok(Some(RepoRef {
                 namespace: Some(workspace.to_owned()),

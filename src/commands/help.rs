@@ -140,10 +140,22 @@ pub(crate) fn program_page(root: &clap::Command, long: bool, width: usize) -> St
     );
     let root = root.clone().help_template(template);
     if long {
-        return root.term_width(width).render_long_help();
+        return long_page(root, width);
     }
     let page = root.term_width(UNWRAPPED).render_help();
     StyledStr::from(fit_help(&page.ansi().to_string(), width))
+}
+
+/// The long page of a command. clap would wrap an example as it wraps text.
+pub(crate) fn long_page(command: clap::Command, width: usize) -> StyledStr {
+    let examples = command.get_before_long_help();
+    let examples = examples.or(command.get_before_help());
+    let examples = examples.map(|text| fit_help(&text.ansi().to_string(), width));
+    let mut command = command.term_width(width);
+    if let Some(examples) = examples {
+        command = command.before_long_help(StyledStr::from(examples));
+    }
+    command.render_long_help()
 }
 
 fn topic_page(root: &clap::Command, topic: &str, width: usize) -> StyledStr {

@@ -278,6 +278,16 @@ impl CommandOutput for ShowOutput {
             None => table(&self.hosts, out),
         }
     }
+
+    fn write_stderr(&self, out: &mut TextWriter) {
+        let is_built_in = |host: &HostKeyRow| host.source == Source::BuiltIn.name();
+        if self.lines.is_none() && !self.hosts.iter().all(is_built_in) {
+            out.line(&format!(
+                "file of the keys that are not built in: {}",
+                self.file
+            ));
+        }
+    }
 }
 
 fn without_duplicates(mut keys: Vec<HostKey>, more: Vec<HostKey>) -> Vec<HostKey> {
@@ -341,7 +351,7 @@ impl CommandOutput for AddOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        out.line(self.action.name());
+        out.line(&self.action.to_string());
     }
 }
 

@@ -107,10 +107,11 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        out.line(&format!("repository: {}", self.repository));
+        let repository = self.repository.to_string();
         if self.pull_requests.is_empty() {
-            let label = self.state.plural_label();
-            out.line(&format!("{} has no {label}", self.repository.id));
+            out.empty_list(&repository, self.state.plural_label());
+        } else {
+            out.line(&format!("repository: {repository}"));
         }
         if let Some(page) = &self.page {
             page.write(out);
@@ -241,7 +242,7 @@ async fn create(
     }
     if args.draft && !bitbucket.supports_drafts().await.map_err(refused)? {
         let message = "drafts require Data Center 8.18 or later";
-        return Err(Error::unsupported(message, "leave out --draft"));
+        return Err(Error::unsupported(message, "omit --draft"));
     }
     let mut proposal = NewPullRequest {
         title: args.title.clone(),

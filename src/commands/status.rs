@@ -99,7 +99,12 @@ impl Subcommand for Args {
         connections.sort_by(|one, other| one.name.cmp(&other.name));
         let secret_store = app.check_default_store().map(StoreKind::name);
         let secret_store = secret_store
-            .map_err(|error| notes.push(describe(&error)))
+            .map_err(|error| {
+                let error = describe(&error);
+                notes.push(format!(
+                    "{error}; new connections need --store file or --token-command CMD"
+                ));
+            })
             .ok();
         Ok(StatusOutput {
             connections,
@@ -131,6 +136,15 @@ impl Args {
                 verified.facts
             },
         )
+    }
+}
+
+/// The first names of a list, and how many more there are.
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    match names.len().checked_sub(SHOWN + 1) {
+        Some(more) => format!("{} and {} more", names[..SHOWN].join(", "), more + 1),
+        None => names.join(", "),
     }
 }
 
@@ -217,20 +231,37 @@ impl CommandOutput for StatusOutput {
                 out.line(&format!("* {} applies here: {because}", connection.name));
             }
         }
-        out.line(match self.secret_store {
-            Some("keyring") => "secrets of new connections are stored in the system keyring",
-            Some(_) => "secrets of new connections are stored in the encrypted file",
-            None => "no store for secrets of new connections; pass --store file or --token-command",
-        });
+        let store = match self.secret_store {
+            Some("keyring") => "system keyring",
+            Some(_) => "encrypted file",
+            // A note says why.
+            None => return,
+        };
+        out.line(&format!(
+            "secrets of new connections are stored in the {store}"
+        ));
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
         out.notes(&self.notes);
+        let mut problems: Vec<(&str, Vec<&str>)> = Vec::new();
         for connection in &self.connections {
-            if let Some(message) = &connection.message {
-                let name = &connection.name;
-                out.note(&format!("{name}: {message}; run `bbconnect check {name}`"));
+            let Some(message) = &connection.message else {
+                continue;
+            };
+            let prefix = format!("connection {}: ", connection.name);
+            let message = message.strip_prefix(&prefix).unwrap_or(message);
+            match problems.iter_mut().find(|(known, _)| *known == message) {
+                Some((_, names)) => names.push(&connection.name),
+                None => problems.push((message, vec![&connection.name])),
             }
+        }
+        for (message, names) in problems {
+            let command = match names[..] {
+                [name] => format!("`bbconnect check {name}`"),
+                _ => "`bbconnect check NAME`".to_owned(),
+            };
+            out.note(&format!("{}: {message}; run {command}", listed(&names)));
         }
         let has_applying = self.connections.iter().any(|it| it.applies);
         if !has_applying && !self.connections.is_empty() {

@@ -12,7 +12,7 @@ use crate::ui::{CommandOutput, TextWriter};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect url git@ssh.bitbucket.org:acme/site.git
-  bbconnect url 'git clone --depth 1 https://jane@bitbucket.org/acme/site.git site'
+  bbconnect url 'git clone https://jane@bitbucket.org/acme/site.git'
   bbconnect url https://git.example/projects/WEB/repos/site
   bbconnect url --json ssh://git@git.example.com:7999/web/site.git
 ";

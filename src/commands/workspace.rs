@@ -78,7 +78,7 @@ impl CommandOutput for ListOutput {
         {
             let rows = self.workspaces.iter();
             let rows = rows.map(|workspace| [workspace.slug.clone(), administrator(workspace)]);
-            out.table(["WORKSPACE", "YOU ARE"], rows);
+            out.table(["WORKSPACE", "ROLE"], rows);
             return;
         }
         let rows = self.workspaces.iter().map(|workspace| {

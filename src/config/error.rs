@@ -84,14 +84,27 @@ fn not_found_message(name: &str, source: NameSource) -> String {
         return "no connection of that name, which looks like a token".to_owned();
     }
     match source {
-        NameSource::User => format!("no connection {name}"),
+        NameSource::User => format!("no connection named {name}"),
         NameSource::Variable => {
-            format!("no connection {name} (set by BBCONNECT_CONNECTION)")
+            format!("no connection named {name} (set by BBCONNECT_CONNECTION)")
         }
         NameSource::GitConfig => {
-            format!("no connection {name} (set by bbconnect.connection in .git/config)")
+            format!("no connection named {name} (set by bbconnect.connection in .git/config)")
         }
-        NameSource::Default => format!("no connection {name} (the default connection)"),
+        NameSource::Default => format!("no connection named {name} (the default connection)"),
+    }
+}
+
+/// The names to choose from; of many, the first ones.
+pub(crate) fn known_connections(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    match names.len().checked_sub(SHOWN + 1) {
+        Some(more) => format!(
+            "known connections: {} and {} more (`bbconnect connection list`)",
+            names[..SHOWN].join(", "),
+            more + 1
+        ),
+        None => format!("known connections: {}", names.join(", ")),
     }
 }
 
@@ -120,27 +133,26 @@ impl ConnectionsError {
                 known,
                 ..
             } => format!(
-                "run `bbconnect connection use NAME`; known connections: {}",
-                known.join(", ")
+                "run `bbconnect connection use NAME`; {}",
+                known_connections(known)
             ),
             Self::NotFound {
                 by: NameSource::GitConfig,
                 known,
                 ..
             } => format!(
-                "run `bbconnect connection use NAME --here`; known connections: {}",
-                known.join(", ")
+                "run `bbconnect connection use NAME --here`; {}",
+                known_connections(known)
             ),
-            Self::NotFound { known, .. } => format!("known connections: {}", known.join(", ")),
+            Self::NotFound { known, .. } => known_connections(known),
             Self::Connection {
                 name,
                 missing: Some(field),
                 ..
-            } => format!(
-                "run `bbconnect connection edit {} {}`",
-                quote(name),
-                field.flag()
-            ),
+            } => {
+                let (name, flag) = (quote(name), field.flag());
+                format!("run `bbconnect connection edit {name} {flag}`")
+            }
             Self::Connection { path, name, .. } => format!(
                 "fix {}, or run `bbconnect connection remove {}`",
                 path.display(),

@@ -7,4 +7,4 @@ mod error;
 
 pub use connection_table::Connections;
 pub(crate) use connections_file::ConnectionsFile;
-pub(crate) use error::{ConnectionsError, NameSource};
+pub(crate) use error::{ConnectionsError, NameSource, known_connections};

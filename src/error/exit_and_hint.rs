@@ -2,7 +2,7 @@
 
 use super::{Error, RejectionKind};
 use crate::bitbucket::{ApiError, ConnectFailure, requires_https};
-use crate::config::ConnectionsError;
+use crate::config::{ConnectionsError, known_connections};
 use crate::exit_status::ExitStatus;
 use crate::git::{GitError, PushError, SourceDirError};
 use crate::oauth::OAuthError;
@@ -130,8 +130,8 @@ impl Error {
                 "run `bbconnect connection add`".into()
             }
             Self::NoConnection(known) => format!(
-                "pass --connection NAME; known connections: {}",
-                known.join(", ")
+                "pass --connection NAME; {}",
+                known_connections(known)
             )
             .into(),
             Self::NoNamespace(NoNamespace(slug)) => format!("write NAMESPACE/{slug}").into(),

@@ -246,7 +246,7 @@ impl<'a> Line<'a> {
                 after: None,
                 edits: Vec::new(),
                 manual_step: Some(format!(
-                    "replace {OLD_SSH_HOST} by {NEW_SSH_HOST} in the command of line {}",
+                    "replace {OLD_SSH_HOST} with {NEW_SSH_HOST} in the command of line {}",
                     self.number
                 )),
             });

@@ -152,7 +152,7 @@ fn missing_service(error: &Error) -> String {
     if has_bus {
         format!("no Secret Service ({cause})")
     } else {
-        format!("no D-Bus session, and so no Secret Service ({cause})")
+        format!("no D-Bus session, so no Secret Service ({cause})")
     }
 }
 

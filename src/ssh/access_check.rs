@@ -164,7 +164,7 @@ pub(crate) fn scan_with_config(
         Some(failure) if keys.is_empty() => Err(failure),
         _ if keys.is_empty() => Err(SshError::ProtocolError {
             host: host.clone(),
-            messages: "it presents no host key".to_owned(),
+            messages: "no host key was presented".to_owned(),
         }),
         _ => Ok(keys),
     }
@@ -193,7 +193,7 @@ pub(super) fn diagnose_no_host_key(host: &SshHost, limit: Duration) -> Result<Ss
         Err(error) => error,
         Ok(()) => SshError::ProtocolError {
             host: host.clone(),
-            messages: "it accepts a login without a key".to_owned(),
+            messages: "a login without a key was accepted".to_owned(),
         },
     })
 }

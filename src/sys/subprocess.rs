@@ -326,23 +326,10 @@ impl CommandSpec {
     }
 }
 
-/// Opens a page in the user's browser without waiting for it. Returns whether a browser could be started.
+/// Opens a page in the user's browser. Returns whether one was started and has not failed.
 #[cfg(unix)]
 pub(crate) fn open_in_browser(url: &str) -> bool {
-    use std::os::unix::process::CommandExt as _;
-    open::commands(url).into_iter().any(|mut command| {
-        for name in SECRET_VARIABLES {
-            command.env_remove(name);
-        }
-        // Ctrl-C in the terminal does not end the browser.
-        command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .is_ok()
-    })
+    open::commands(url).into_iter().any(start_browser)
 }
 
 /// Opens a page in the user's browser without waiting for it. Returns whether a browser could be started.
@@ -365,6 +352,10 @@ pub(crate) fn open_with(browser: &str, url: &str) -> bool {
     if !arguments.iter().any(|word| word.contains("%s")) {
         browser.arg(url);
     }
+    start_browser(browser)
+}
+
+fn start_browser(mut browser: Command) -> bool {
     for name in SECRET_VARIABLES {
         browser.env_remove(name);
     }
@@ -372,6 +363,7 @@ pub(crate) fn open_with(browser: &str, url: &str) -> bool {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    // Ctrl-C in the terminal does not end the browser.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut browser, 0);
     let Ok(mut browser) = browser.spawn() else {

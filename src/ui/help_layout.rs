@@ -11,7 +11,7 @@ const MIN_COLUMN: usize = 10;
 const MIN_DESCRIPTION: usize = 24;
 
 /// The indentation of the further lines of a usage, and of an example.
-const CONTINUATION: usize = 4;
+const CONTINUATION: &str = "    ";
 
 /// An option, an argument or a command, indented, and its description.
 struct Item<'a> {
@@ -28,12 +28,25 @@ impl<'a> Item<'a> {
         (start >= 2 && !description.is_empty()).then_some(Self { name, description })
     }
 
-    /// The lines of the item where descriptions begin at a column, or behind a name that is longer.
+    /// The columns that the name needs before a description.
+    fn column(&self) -> usize {
+        measure_text_width(self.name) + GAP
+    }
+
+    /// The lines of the item where descriptions begin at a column, or behind a name that is longer. Each line of a comment is
+    /// marked as one, so that it can be pasted with its command.
     fn lines(&self, column: usize, width: usize) -> Vec<String> {
-        let name = measure_text_width(self.name);
-        let start = column.max(name + GAP);
-        let first = format!("{}{}", self.name, " ".repeat(start - name - 1));
-        wrap(first, self.description, column, width)
+        let start = column.max(self.column());
+        let padding = start - measure_text_width(self.name);
+        let (mark, text) = match self.description.strip_prefix("# ") {
+            Some(comment) => ("# ", comment),
+            None => ("", self.description),
+        };
+        let first = format!("{}{}{mark}", self.name, " ".repeat(padding));
+        let further = format!("{}{mark}", " ".repeat(column));
+        // Without the space in front of each word.
+        let first = first.strip_suffix(' ').unwrap_or(&first);
+        wrap(first, text.split(' '), &further, "", width)
     }
 }
 
@@ -41,10 +54,12 @@ impl<'a> Item<'a> {
 /// shortest.
 pub(crate) fn fit_help(page: &str, width: usize) -> String {
     let mut fitted = Vec::new();
+    let mut is_example = false;
     let mut lines = page.lines().peekable();
     while let Some(line) = lines.next() {
+        is_example = (is_example && !line.is_empty()) || line == "Examples:";
         let Some(first) = Item::parse(line) else {
-            fitted.extend(fit_line(line, width));
+            fitted.extend(fit_line(line, is_example, width));
             continue;
         };
         let mut items = vec![first];
@@ -64,38 +79,99 @@ fn fit_items(items: &[Item<'_>], width: usize) -> Vec<String> {
     };
     let columns = items
         .iter()
-        .map(|item| measure_text_width(item.name) + GAP)
+        .map(Item::column)
         .filter(|column| *column + MIN_DESCRIPTION <= width)
         .chain([MIN_COLUMN]);
+    let height = |column: usize| layout(column).len();
+    let is_beyond = |column: usize| {
+        let lines = layout(column);
+        lines.iter().any(|line| measure_text_width(line) > width)
+    };
     // Of several, the one that leaves the fewest names beyond the column.
-    let shortest = columns.min_by_key(|column| (layout(*column).len(), usize::MAX - column));
-    layout(shortest.unwrap_or(MIN_COLUMN))
+    let shortest = columns.min_by_key(|column| {
+        let beyond = is_beyond(*column);
+        (beyond, height(*column), usize::MAX - column)
+    });
+    let shortest = shortest.unwrap_or(MIN_COLUMN);
+    // A column without exceptions may take a line more than one with several.
+    let widest = items.iter().map(Item::column).max().unwrap_or(shortest);
+    let exceptions = items.iter().filter(|item| item.column() > shortest).count();
+    let fits = widest + MIN_DESCRIPTION <= width && !is_beyond(widest);
+    if exceptions > 1 && fits && height(widest) <= height(shortest) + 1 {
+        layout(widest)
+    } else {
+        layout(shortest)
+    }
 }
 
 /// A line of text, of an example or of a usage.
-fn fit_line(line: &str, width: usize) -> Vec<String> {
+fn fit_line(line: &str, is_example: bool, width: usize) -> Vec<String> {
     if measure_text_width(line) <= width {
         return vec![line.to_owned()];
     }
     let plain = strip_ansi_codes(line);
     let start = plain.len() - plain.trim_start().len();
-    let is_command = start > 0 || plain.starts_with("Usage: ");
-    let indentation = if is_command { CONTINUATION } else { 0 };
-    let mut words = line.trim_start().splitn(2, ' ');
+    let text = line.trim_start();
+    let (indentation, ending) = if is_example && start > 0 {
+        (CONTINUATION, " \\")
+    } else if start > 0 || plain.starts_with("Usage: ") {
+        (CONTINUATION, "")
+    } else {
+        ("", "")
+    };
+    let words = if is_example {
+        shell_words(text)
+    } else {
+        text.split(' ').collect()
+    };
+    let mut words = words.into_iter();
     let first = " ".repeat(start) + words.next().unwrap_or_default();
-    wrap(first, words.next().unwrap_or_default(), indentation, width)
+    wrap(&first, words, indentation, ending, width)
 }
 
-/// A line that goes on with words; further lines are indented.
-fn wrap(line: String, text: &str, indentation: usize, width: usize) -> Vec<String> {
-    let mut lines = vec![line];
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
+/// The words of a command, with their quotes.
+fn shell_words(text: &str) -> Vec<&str> {
+    let mut quote = None;
+    text.split(|char| {
+        match (char, quote) {
+            ('\'' | '"', None) => quote = Some(char),
+            (_, Some(open)) if char == open => quote = None,
+            _ => {}
+        }
+        char == ' ' && quote.is_none()
+    })
+    .collect()
+}
+
+/// A line that goes on with words. Further lines begin with `indentation`, and all but the last one end with `ending`.
+fn wrap<'a>(
+    first: &str,
+    words: impl IntoIterator<Item = &'a str>,
+    indentation: &str,
+    ending: &str,
+    width: usize,
+) -> Vec<String> {
+    let mut lines = vec![first.to_owned()];
+    let mut words = words.into_iter().filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = words.next() {
+        let reserved = if words.peek().is_some() {
+            ending.len()
+        } else {
+            0
+        };
         match lines.last_mut() {
-            Some(line) if measure_text_width(line) + 1 + measure_text_width(word) <= width => {
+            Some(line)
+                if measure_text_width(line) + 1 + measure_text_width(word) + reserved <= width =>
+            {
                 line.push(' ');
                 line.push_str(word);
             }
-            _ => lines.push(" ".repeat(indentation) + word),
+            last => {
+                if let Some(line) = last {
+                    line.push_str(ending);
+                }
+                lines.push(format!("{indentation}{word}"));
+            }
         }
     }
     for line in &mut lines {
@@ -112,7 +188,9 @@ mod tests {
 About
 
 Examples:
-  tool create --first-option value --second-option value
+  tool create --first-option value --second-option 'a b'
+  tool list                   # every value that there is, on a line
+  tool list --all             # all of them
 
 \u{1b}[1mUsage:\u{1b}[0m \u{1b}[36mtool\u{1b}[0m create [OPTIONS] --first-option <VALUE>
 
@@ -131,8 +209,11 @@ Options:
 About
 
 Examples:
-  tool create --first-option value --second-option
-    value
+  tool create --first-option value --second-option \\
+    'a b'
+  tool list        # every value that there is, on a
+                   # line
+  tool list --all  # all of them
 
 Usage: tool create [OPTIONS] --first-option
     <VALUE>

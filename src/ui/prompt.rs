@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dialoguer::console::{Term, measure_text_width};
 
-use super::Ui;
+use super::terminal_width::stderr_columns;
+use super::{TextWriter, Ui};
 use crate::error::Error;
 use crate::sys::signals;
 use crate::types::escape::{escape, needs_escape};
@@ -22,7 +23,7 @@ impl Ui {
     /// Asks for a new secret, hidden, twice.
     pub(crate) fn prompt_new_secret(&self, prompt: &str) -> Result<Secret, Error> {
         let prompt = dialoguer::Password::new()
-            .with_prompt(escape(prompt))
+            .with_prompt(self.last_line(prompt)?)
             .with_confirmation("Repeat", "the two do not match; try again")
             .allow_empty_password(true);
         self.run_prompt(|| prompt.interact_on(&Term::stderr()))
@@ -32,7 +33,7 @@ impl Ui {
     /// Asks for a secret, hidden.
     pub(crate) fn prompt_secret(&self, prompt: &str) -> Result<Secret, Error> {
         let prompt = dialoguer::Password::new()
-            .with_prompt(escape(prompt))
+            .with_prompt(self.last_line(prompt)?)
             .allow_empty_password(true);
         self.run_prompt(|| prompt.interact_on(&Term::stderr()))
             .map(Secret::new)
@@ -41,7 +42,7 @@ impl Ui {
     /// Asks for a line of text, with what Enter means.
     pub(crate) fn prompt_text(&self, prompt: &str, usual: &str) -> Result<String, Error> {
         let prompt = dialoguer::Input::<String>::new()
-            .with_prompt(escape(prompt))
+            .with_prompt(self.last_line(prompt)?)
             .allow_empty(true);
         // What cannot be shown as it is, is not what Enter means.
         let prompt = if usual.is_empty() || usual.chars().any(needs_escape) {
@@ -56,7 +57,7 @@ impl Ui {
     pub(crate) fn prompt_select(&self, prompt: &str, choices: &[&str]) -> Result<usize, Error> {
         let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let prompt = dialoguer::Select::new()
-            .with_prompt(escape(prompt))
+            .with_prompt(self.last_line(prompt).map_err(Error::Stdin)?)
             .items(&shown)
             .default(0);
         let chosen = self.run_list(&shown, || prompt.interact_on_opt(&Term::stderr()))?;
@@ -71,7 +72,7 @@ impl Ui {
     ) -> Result<usize, Error> {
         let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let prompt = dialoguer::FuzzySelect::new()
-            .with_prompt(escape(prompt))
+            .with_prompt(self.last_line(prompt).map_err(Error::Stdin)?)
             .items(&shown)
             .max_length(SHOWN_AT_ONCE)
             .default(0);
@@ -96,7 +97,7 @@ impl Ui {
             word => yes.contains(&word).then_some(true),
         };
         let prompt = dialoguer::Input::<String>::new()
-            .with_prompt(escape(prompt))
+            .with_prompt(self.last_line(prompt)?)
             .allow_empty(true)
             .validate_with(move |line: &String| match parse(line) {
                 Some(_) => Ok(()),
@@ -118,6 +119,28 @@ impl Ui {
                 Err(reason) => self.eprint_line(&format!("  {reason}")),
             }
         }
+    }
+
+    /// The prompt, escaped; where it does not fit the terminal with a short input, only its last line: the others are printed,
+    /// because a prompt that is drawn again clears one line.
+    fn last_line(&self, prompt: &str) -> io::Result<String> {
+        const INPUT: usize = 16;
+        let columns = stderr_columns().unwrap_or(usize::MAX);
+        if measure_text_width(prompt) + INPUT <= columns {
+            return Ok(escape(prompt).into_owned());
+        }
+        let mut text = TextWriter::with_width(Some(columns.saturating_sub(INPUT)));
+        text.line(prompt);
+        let text = text.finish();
+        let (before, last) = text
+            .trim_end()
+            .rsplit_once('\n')
+            .unwrap_or(("", text.trim_end()));
+        if !before.is_empty() {
+            let _hidden = self.progress.hide();
+            Term::stderr().write_line(before)?;
+        }
+        Ok(last.to_owned())
     }
 
     /// Progress is hidden while the user is prompted.

@@ -15,8 +15,8 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// The columns that wrapped text has at least, behind its indentation.
 const MIN_TEXT_WIDTH: usize = 24;
-/// The columns to which a column of a table shrinks at most, before it is left out.
-const MIN_CELL_WIDTH: usize = 8;
+/// The columns to which a column of a table shrinks at most: a date fits.
+const MIN_CELL_WIDTH: usize = 10;
 /// The space between two columns of a table.
 const GAP: usize = 2;
 
@@ -230,6 +230,12 @@ impl TextWriter {
         }
     }
 
+    /// The line of a list without items; `owner` may say where it comes from (`acme/site, from remote origin`).
+    pub(crate) fn empty_list(&mut self, owner: &str, items: &str) {
+        let comma = if owner.contains(", ") { "," } else { "" };
+        self.line(&format!("{owner}{comma} has no {items}"));
+    }
+
     /// Several lines, each as it is but for the escaping.
     pub(crate) fn lines(&mut self, text: &str) {
         text.lines().for_each(|line| self.verbatim(line));
@@ -273,6 +279,10 @@ impl TextWriter {
     /// The rest of a line of which `column` columns are written; further lines are indented.
     fn flow(&mut self, column: usize, indentation: usize, text: &str) {
         let lines = self.wrap(column, indentation, &escape(text));
+        if lines.starts_with('\n') {
+            let written = self.text.trim_end_matches(' ').len();
+            self.text.truncate(written);
+        }
         self.push_str(&lines);
         self.push_str("\n");
     }
@@ -383,22 +393,24 @@ fn words(text: &str, width: usize) -> Vec<&str> {
     }
 }
 
-/// Shrinks the columns of a table to the columns of the terminal: the widest first, then the last ones are left out. The first
-/// column stays.
+/// Shrinks the columns of a table to the columns of the terminal: the widest first. Where that is not enough, the last ones
+/// are left out. The first column stays.
 fn fit_columns(widths: &mut Vec<usize>, available: usize) {
-    loop {
-        let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-        if total <= available {
+    while widths.len() > 1 {
+        let mut shrunk = widths.clone();
+        let total = |widths: &[usize]| widths.iter().sum::<usize>() + GAP * (widths.len() - 1);
+        while total(&shrunk) > available {
+            let others = shrunk.iter_mut().skip(1);
+            match others.max().filter(|width| **width > MIN_CELL_WIDTH) {
+                Some(widest) => *widest -= 1,
+                None => break,
+            }
+        }
+        if total(&shrunk) <= available {
+            *widths = shrunk;
             return;
         }
-        let others = widths.iter_mut().skip(1);
-        if let Some(widest) = others.max().filter(|width| **width > MIN_CELL_WIDTH) {
-            *widest -= 1;
-        } else if widths.len() > 1 {
-            widths.pop();
-        } else {
-            return;
-        }
+        widths.pop();
     }
 }
 
@@ -519,6 +531,24 @@ mod tests {
              a-connection-with-a-name  valid\n"
         );
         assert_eq!(write(Some(10)), "NAME\na-connection-with-a-name\n");
+        // A date is whole, and the columns that stay take the space of those that are left out.
+        let mut out = TextWriter::with_width(Some(48));
+        let cells = [
+            "work",
+            "jane.elizabeth.doe",
+            "2026-12-05",
+            "PLATFORM_01",
+            "https://git.example.com",
+        ];
+        out.table(
+            ["NAME", "ACCOUNT", "EXPIRES", "FOR", "SERVER"],
+            [cells.map(str::to_owned)],
+        );
+        assert_eq!(
+            plain(out),
+            "NAME  ACCOUNT           EXPIRES     FOR\n\
+             work  jane.elizabeth.…  2026-12-05  PLATFORM_01\n"
+        );
         let mut out = TextWriter::with_width(Some(80));
         out.table(head, []);
         assert_eq!(plain(out), "");
@@ -551,7 +581,7 @@ mod tests {
         out.table(["HOST", "PORT", "FINGERPRINT"], [row]);
         assert_eq!(
             plain(out),
-            format!("a-host\n  fingerprint  \n  {fingerprint}\n")
+            format!("a-host\n  fingerprint\n  {fingerprint}\n")
         );
         // East Asian characters take two columns.
         let mut out = TextWriter::with_width(Some(20));

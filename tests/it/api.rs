@@ -289,7 +289,7 @@ fn a_repository_placeholder_without_a_repository_is_a_usage_error() {
             .exits_with(2)
     };
     let unnamed = run(&[("BBCONNECT_WORKSPACE", "acme")]).stderr;
-    assert_contains(&unnamed, "replace {repo} by its value");
+    assert_contains(&unnamed, "replace {repo} with its value");
     assert!(!unnamed.contains("--repo"), "{unnamed}");
     // What else is wrong keeps its own words.
     let elsewhere = run(&[("BBCONNECT_DEPLOYMENT", "datacenter")]).stderr;

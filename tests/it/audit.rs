@@ -275,7 +275,7 @@ fn a_run_that_is_interrupted_is_resumed() {
     let second = run_in(&sandbox, &server, true, &arguments).exits_with(0);
     assert_eq!(second.json()["repositories"], 30);
     assert_eq!(second.json()["incomplete"], json!([]));
-    assert_contains(&second.stderr, "continuing the audit of");
+    assert_contains(&second.stderr, "resuming the audit of");
     let asked = server.requests();
     for owner in recorded {
         let path = format!("/{owner}/hooks");

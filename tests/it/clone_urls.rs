@@ -177,7 +177,7 @@ fn hints_contain_the_right_form() {
         ),
         (
             "git::ssh://jane:pw@bitbucket.org/acme/site.git",
-            "leave out `git::`",
+            "omit `git::`",
         ),
         (
             "git+git@bitbucket.org:acme/site.git",

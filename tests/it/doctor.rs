@@ -213,7 +213,7 @@ fn a_healthy_server_passes_every_stage() {
         signed(&server.cloud(), &cloud),
         "credential",
         "pass",
-        "accepts",
+        "accepted",
     );
     holds(doctor(&[&server.cloud()]), "product", "pass", "Cloud");
 }
@@ -297,7 +297,7 @@ fn responses_that_are_not_from_bitbucket() {
             "http",
             "not available",
         ),
-        (Fault::new(500, &[], ""), "http", "fails (500)"),
+        (Fault::new(500, &[], ""), "http", "an error (500)"),
         (
             Fault::new(403, &[HTML], "<html>blocked</html>"),
             "http",

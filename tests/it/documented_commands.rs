@@ -59,8 +59,6 @@ fn end_of_command(text: &str) -> usize {
             // A quote in the middle of a word is that of the shell in which the command stands.
             (None, '<' | '>' | '|' | '&' | ';' | ')' | '\'') => return at,
             (None, '#') if before == ' ' => return at,
-            // Two blanks before an explanation.
-            (None, ' ') if text[at..].starts_with("   ") => return at,
             _ => {}
         }
         before = c;
@@ -84,7 +82,9 @@ fn help_lines_fit_the_terminal() {
     let mut all = Vec::new();
     own_words(&bbconnect::internals::command(), &mut all);
     assert!(all.len() > 40, "{}", all.len());
-    for line in all.iter().flat_map(|text| text.lines()) {
+    // Paragraphs are wrapped.
+    let lines = all.iter().flat_map(|text| text.lines());
+    for line in lines.filter(|line| line.starts_with("  ")) {
         assert!(line.chars().count() <= 100, "{line}");
     }
 }
@@ -98,18 +98,24 @@ fn examples() -> Vec<String> {
     examples.map(|line| line.trim().to_owned()).collect()
 }
 
+/// The documents of a user, without those that are generated.
+fn documents() -> Vec<(String, String)> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let names = fs::read_dir(docs).expect("docs").map(|entry| {
+        let name = entry.expect("it can be read").file_name();
+        format!("docs/{}", name.to_string_lossy())
+    });
+    let names = names.filter(|name| name.ends_with(".md") && name != "docs/cli.md");
+    let names = names.chain(["README.md", "SECURITY.md", "CONTRIBUTING.md"].map(str::to_owned));
+    names.map(|name| (name.clone(), read(&name))).collect()
+}
+
 #[test]
 fn documented_commands_parse() {
     let mut lines_of_all = examples();
     assert!(lines_of_all.len() > 100, "{}", lines_of_all.len());
-    for name in [
-        "README.md",
-        "docs/guide.md",
-        "docs/ci.md",
-        "docs/install.md",
-        "docs/architecture.md",
-    ] {
-        lines_of_all.extend(lines(&read(name), &["sh", "console", "yaml", "groovy"]));
+    for (_, text) in documents() {
+        lines_of_all.extend(lines(&text, &["sh", "console", "text", "yaml", "groovy"]));
     }
     for line in lines_of_all {
         for words in commands(&line) {
@@ -117,24 +123,96 @@ fn documented_commands_parse() {
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
         }
     }
-    // A table names commands and flags, and leaves out what they are about.
-    for row in read("docs/coverage.md").lines() {
-        let code = row.split('`').skip(1).step_by(2);
-        for named in code.filter(|code| code.starts_with("bbconnect ") && !code.contains('…')) {
-            let words = named.split(' ');
-            let parsed = bbconnect::internals::command().try_get_matches_from(words);
-            let kind = parsed.err().map(|error| error.kind());
-            let is_known = matches!(
-                kind,
-                None | Some(
-                    ErrorKind::MissingRequiredArgument
-                        | ErrorKind::MissingSubcommand
-                        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-                )
-            );
-            assert!(is_known, "{named}: {kind:?}");
+}
+
+/// Whether a command that text names, in backquotes and with placeholders, is one.
+fn assert_named_command(named: &str, place: &str) {
+    let words = named.split_whitespace().map(|word| word.trim_matches('\''));
+    if named.contains('…') || words.clone().nth(1) == Some("COMMAND") {
+        return;
+    }
+    let parsed = bbconnect::internals::command().try_get_matches_from(words);
+    let kind = parsed.err().map(|error| error.kind());
+    let is_known = matches!(
+        kind,
+        None | Some(
+            ErrorKind::DisplayHelp
+                | ErrorKind::DisplayVersion
+                | ErrorKind::InvalidValue
+                | ErrorKind::ValueValidation
+                | ErrorKind::MissingRequiredArgument
+                | ErrorKind::MissingSubcommand
+                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        )
+    );
+    assert!(is_known, "{place}: {named}: {kind:?}");
+}
+
+/// Documents name commands and flags, and omit what they are about.
+#[test]
+fn commands_in_text_are_known() {
+    let mut count = 0;
+    for (name, text) in documents() {
+        // Not in blocks.
+        let text: String = text.split("```").step_by(2).collect();
+        let code = text.split('`').skip(1).step_by(2);
+        for named in code.filter(|code| code.starts_with("bbconnect ")) {
+            assert_named_command(named, &name);
+            count += 1;
         }
     }
+    assert!(count > 40, "{count}");
+}
+
+/// Hints and messages name commands in backquotes, with values that are filled in.
+#[test]
+fn commands_in_messages_are_known() {
+    fn visit(dir: &Path, count: &mut usize) {
+        for entry in fs::read_dir(dir).expect("a directory") {
+            let path = entry.expect("it can be read").path();
+            if path.is_dir() {
+                visit(&path, count);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            // A string may go on after the end of a line.
+            let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+            let text = lines.join("\n").replace("\\\n", "");
+            let strings = text.lines().filter(|line| !line.starts_with("//"));
+            for code in strings.flat_map(|line| line.split('`').skip(1).step_by(2)) {
+                if code.starts_with("bbconnect ") && !code.contains('"') {
+                    let named = code.replace("{{", "").replace("}}", "");
+                    let filled = fill_in(&named);
+                    // The whole command is filled in.
+                    if filled != "bbconnect x" {
+                        assert_named_command(&filled, &path.display().to_string());
+                        *count += 1;
+                    }
+                }
+            }
+        }
+    }
+    let mut count = 0;
+    visit(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut count,
+    );
+    assert!(count > 60, "{count}");
+}
+
+/// A format string with a word for each value; where the value is a flag, there is nothing.
+fn fill_in(format: &str) -> String {
+    let mut filled = String::new();
+    let mut rest = format;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let (name, after) = after.split_once('}').unwrap_or_default();
+        if !["flag", "flags", "confirm", "option"].contains(&name) {
+            filled.push('x');
+        }
+        rest = after;
+    }
+    filled + rest
 }
 
 #[cfg(unix)]

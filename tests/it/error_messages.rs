@@ -215,7 +215,7 @@ fn an_unusable_connections_file_is_named() {
     says(
         &sandbox.run(["repo", "list"]),
         5,
-        "no connection gone (the default connection)",
+        "no connection named gone (the default connection)",
         "bbconnect connection use NAME",
     );
     let named = sandbox
@@ -225,7 +225,7 @@ fn an_unusable_connections_file_is_named() {
     says(
         &RunOutput::from(named.unwrap()),
         5,
-        "no connection nope (set by BBCONNECT_CONNECTION)",
+        "no connection named nope (set by BBCONNECT_CONNECTION)",
         "known connections: server",
     );
 }
@@ -372,7 +372,7 @@ fn flags_that_do_not_apply_are_refused() {
         ),
     ] {
         let ran = sandbox.run([command, flags].concat());
-        says(&ran, 2, message, "leave");
+        says(&ran, 2, message, "omit");
     }
     // What is empty takes away.
     sandbox
@@ -421,7 +421,12 @@ fn empty_lists_are_reported() {
         ),
     ] {
         let ran = sandbox.run(&list).exits_with(0);
-        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        // The passphrase file of the sandbox may be readable by others.
+        let lines = ran
+            .stderr
+            .lines()
+            .filter(|line| !line.starts_with("warning: "));
+        assert_eq!(lines.collect::<Vec<_>>(), [said]);
         let quiet = sandbox.run([&list[..], &["-q"]].concat()).exits_with(0);
         assert_eq!(quiet.stderr, "");
     }

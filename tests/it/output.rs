@@ -114,6 +114,8 @@ fn web_opens_the_page_in_the_browser_of_the_environment() {
         let sandbox = Sandbox::new();
         let browser = sandbox.path("a browser");
         write_script(&browser, "#!/bin/sh\necho \"$@\" >> opened\n");
+        let failing = sandbox.path("no browser");
+        write_script(&failing, "#!/bin/sh\nexit 3\n");
         let run = |browser: &str, arguments: &[&str]| {
             let mut command = sandbox.command(arguments);
             command
@@ -123,6 +125,10 @@ fn web_opens_the_page_in_the_browser_of_the_environment() {
             command.finish().exits_with(0)
         };
         let quoted = format!("'{}' --new %s", browser.display());
+        // One that fails opens nothing.
+        let failing = format!("'{}'", failing.display());
+        let view = run(&failing, &["repo", "view", repository, "--web", "--json"]).json();
+        assert_eq!(view["page"]["opened"], false);
         let view = run(&quoted, &["repo", "view", repository, "--web", "--json"]).json();
         let web = view["web"].as_str().unwrap();
         assert_eq!(

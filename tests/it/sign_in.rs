@@ -173,7 +173,9 @@ fn three_prompts_add_an_api_token_without_a_keyring() {
     // Shown once, before the token is prompted for.
     terminal.exp_string("read:workspace:bitbucket").unwrap();
     answer(&mut terminal, &[("API token or access token", API_TOKEN)]);
-    terminal.exp_string("this is an API token").unwrap();
+    terminal
+        .exp_string("type of credential: API token")
+        .unwrap();
     answer(&mut terminal, &[("E-mail address", "jane")]);
     answer(&mut terminal, &[("E-mail address", "jane@acme.example")]);
     let rest = ends_with(terminal, 0);
@@ -225,7 +227,7 @@ fn a_wrong_secret_is_prompted_for_three_times() {
     let mut terminal = sandbox.terminal(&arguments);
     let hidden = "[hidden]";
     for secret in ["wrong", "wrong again", PASSWORD] {
-        answer(&mut terminal, &[("password", secret)]);
+        answer(&mut terminal, &[("Password", secret)]);
         terminal.exp_string(hidden).unwrap();
     }
     answer(
@@ -246,7 +248,7 @@ fn a_wrong_secret_is_prompted_for_three_times() {
     let before = server.requests().len();
     let mut terminal = again("t");
     for _ in 0..3 {
-        answer(&mut terminal, &[("password", "wrong")]);
+        answer(&mut terminal, &[("Password", "wrong")]);
         terminal.exp_string(hidden).unwrap();
     }
     ends_with(terminal, 3);
@@ -258,7 +260,7 @@ fn a_wrong_secret_is_prompted_for_three_times() {
     // More attempts do not unlock an account.
     server.update(|state| state.requires_captcha = true);
     let mut terminal = again("t");
-    answer(&mut terminal, &[("password", PASSWORD)]);
+    answer(&mut terminal, &[("Password", PASSWORD)]);
     terminal.exp_string(hidden).unwrap();
     let rest = ends_with(terminal, 3);
     assert_contains(&rest, "CAPTCHA");
@@ -732,7 +734,7 @@ fn the_password_of_token_commands_is_prompted_for_again() {
         &["token", "list", "--username", "jane", "--token-stdin"],
     );
     for secret in ["wrong", PASSWORD] {
-        answer(&mut terminal, &[("password", secret)]);
+        answer(&mut terminal, &[("Password", secret)]);
         terminal.exp_string("[hidden]").unwrap();
     }
     ends_with(terminal, 0);

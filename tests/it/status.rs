@@ -139,7 +139,7 @@ fn every_state_is_shown_and_one_connection_applies() {
 
     let text = sandbox.run(["status"]).exits_with(0);
     assert_contains(&text.stdout, "* work applies here");
-    assert_contains(&text.stderr, "run `bbconnect check refused`");
+    assert_contains(&text.stderr, "note: old, refused: credential rejected");
     assert!(!format!("{}{}", text.stdout, text.stderr).contains(TOKEN));
 
     let before = server.requests().len();
@@ -202,6 +202,42 @@ fn what_cannot_be_read_is_named() {
     assert_contains(odd["message"].as_str().unwrap(), "odd");
     sandbox.write_connections("connections = 3\n");
     sandbox.run(["status"]).exits_with(9);
+}
+
+#[test]
+fn a_problem_of_many_connections_is_one_note() {
+    const KEYS: &str = "deployment = \"datacenter\"\nbase_url = \"http://127.0.0.1:1\"\nauth = \"http-access-token\"\n\
+                        store = \"command\"\ntoken_command = \"echo x\"\n";
+    let sandbox = Sandbox::new();
+    let text = (0..12).map(|number| format!("[connections.c{number:02}]\n{KEYS}"));
+    let text = text.collect::<Vec<_>>().concat();
+    sandbox.write_connections(&text);
+    let status = sandbox.run(["status"]).exits_with(0);
+    let notes = status
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("note: c"));
+    let notes: Vec<_> = notes.collect();
+    assert_eq!(notes.len(), 1, "{}", status.stderr);
+    assert!(
+        notes[0].starts_with("note: c00, c01, c02 and 9 more: "),
+        "{}",
+        notes[0]
+    );
+    assert!(
+        notes[0].ends_with("run `bbconnect check NAME`"),
+        "{}",
+        notes[0]
+    );
+    // Of many names, the first ones are listed.
+    let unknown = sandbox.run(["connection", "show", "x"]).exits_with(5);
+    assert!(
+        unknown
+            .stderr
+            .contains("c09 and 2 more (`bbconnect connection list`)"),
+        "{}",
+        unknown.stderr
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rexpect::session::PtySession;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Server, ServerState};
-use crate::support::{Sandbox, assert_contains, env_var, program};
+use crate::support::{Sandbox, assert_contains, check_output, env_var, program};
 
 const TOKEN: &str = "ATATT-terminal-marker";
 
@@ -151,6 +151,61 @@ fn every_help_page_fits_the_terminal() {
     });
     for path in &all {
         page(path, "--help", 80);
+    }
+}
+
+/// A prompt that is wider than the terminal is drawn once, and its last line again.
+#[test]
+fn a_long_prompt_fits_the_terminal() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    let repo = sandbox.path("repo");
+    check_output(program("git").args(["init", "-q"]).arg(&repo));
+    check_output(program("git").arg("-C").arg(&repo).args([
+        "remote",
+        "add",
+        "origin",
+        "git@bitbucket.org:acme/site.git",
+    ]));
+    let mut terminal = start(
+        &sandbox,
+        &server,
+        40,
+        &["migrate", "repo", "--no-user-config"],
+    );
+    terminal.exp_string("[y/N]").unwrap();
+    terminal.send_line("n").unwrap();
+    let output = terminal.exp_eof().unwrap();
+    assert!(!output.contains("Apply"), "{output:?}");
+    assert!(output.contains("aborted"), "{output:?}");
+}
+
+/// Every line of an example ends with a backslash, or the command ends; what it does is a comment.
+#[test]
+fn examples_of_help_can_be_pasted_on_a_narrow_terminal() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    for arguments in [
+        &["doctor", "--help"][..],
+        &["doctor", "-h"],
+        &["help", "doctor"],
+        &["webhook", "-h"],
+        &["help", "webhook"],
+        &["key", "edit", "--help"],
+    ] {
+        let output = start(&sandbox, &server, 60, arguments).exp_eof().unwrap();
+        let page = lines(&output);
+        let examples = page.iter().skip_while(|line| **line != "Examples:").skip(1);
+        let examples: Vec<_> = examples.take_while(|line| !line.is_empty()).collect();
+        assert!(examples.len() > 1, "{arguments:?}: {output}");
+        let mut is_continued = false;
+        for line in examples {
+            let is_comment = line.trim_start().starts_with("# ");
+            assert!(
+                is_continued || is_comment || line.starts_with("  bbconnect "),
+                "{arguments:?}: {line}"
+            );
+            is_continued = line.ends_with(" \\");
+        }
+        assert!(!is_continued, "{output}");
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) struct Args {
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-    /// Exit with 11 where there are warnings
+    /// Exit with status 11 if there are warnings
     #[arg(long)]
     strict: bool,
     /// Keep what was read in this file when the run ends early, and continue from it
@@ -203,14 +203,14 @@ impl Args {
         let has_organization = self.organization.org.is_some();
         if has_organization && !is_cloud {
             return Err(Error::usage(
-                "--org is for Bitbucket Cloud, and the connection is for a Data Center",
-                "leave out --org, or pass --what tokens alone",
+                "--org is for Bitbucket Cloud, but the connection is to a Data Center",
+                "omit --org, or pass --what tokens alone",
             ));
         }
         if !has_organization && is_cloud && self.what.contains(&ItemKind::Token) {
             return Err(Error::usage(
                 "Bitbucket Cloud has no list of tokens for a workspace",
-                "leave out tokens, or pass --org ID to list the API tokens of an organization",
+                "omit tokens, or pass --org ID to list the API tokens of an organization",
             ));
         }
         let mut kinds = self.what.clone();
@@ -238,7 +238,7 @@ impl Args {
         if let Some(started_on) = file.continued_from {
             let owners = done.len();
             app.ui.warn(&format!(
-                "continuing the audit of {started_on}: {owners} owners are read"
+                "resuming the audit of {started_on}: {owners} owners already read"
             ));
         }
         Ok(Inventory {
@@ -299,7 +299,7 @@ impl Args {
         });
         if is_cloud && workspace.is_none() {
             return Err(Error::usage(
-                format!("the connection {} names no workspace", selected.name),
+                format!("connection {} has no workspace", selected.name),
                 "pass --workspace WORKSPACE",
             ));
         }
@@ -347,7 +347,7 @@ impl Args {
         sources.retain(|source| seen.insert(source.name(is_cloud)));
         if sources.is_empty() && inventory.incomplete.is_empty() {
             return Err(Error::not_found(
-                "there are no repositories that this credential sees",
+                "no repositories visible with this credential",
                 Hint::command("repo list"),
             ));
         }

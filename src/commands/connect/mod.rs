@@ -211,7 +211,7 @@ impl Run<'_> {
                 }
                 (Ok(server), None) => SshError::ProtocolError {
                     host: server.remote.host,
-                    messages: "it accepts a login without a key".to_owned(),
+                    messages: "a login without a key is accepted".to_owned(),
                 },
             },
             Err(Error::Ssh(

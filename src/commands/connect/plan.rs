@@ -98,7 +98,7 @@ impl Plan {
         {
             return Err(Error::usage(
                 "the repository's project is unknown without an API credential",
-                "leave out --project, or run `bbconnect connection add`",
+                "omit --project, or run `bbconnect connection add`",
             ));
         }
         let ssh_url = match alias.as_ref().and_then(CloneUrl::ssh) {
@@ -259,15 +259,15 @@ fn validate_flags(args: &Args, deployment: Deployment) -> Result<(), Error> {
     match args.register {
         Some(Register::DeployKey) if is_cloud && args.write => usage(
             "deploy keys of Bitbucket Cloud are read-only",
-            "leave out --register to register the key with your account, or leave out --write",
+            "omit --register to register the key with your account, or omit --write",
         ),
         Some(Register::UserKey) if args.project => usage(
             "keys of an account belong to no project",
-            "leave out --project or --register user-key",
+            "omit --project or --register user-key",
         ),
         None if is_cloud && args.write && args.project => usage(
             "deploy keys of Bitbucket Cloud are read-only, also those of projects",
-            "leave out --project or --write",
+            "omit --project or --write",
         ),
         _ => Ok(()),
     }
@@ -488,7 +488,7 @@ fn project(
     let key = key.ok_or_else(|| {
         Error::not_found(
             format!("the project of {repo} is unknown"),
-            "leave out --project",
+            "omit --project",
         )
     })?;
     Ok(KeyOwner::Project {

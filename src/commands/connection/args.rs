@@ -39,7 +39,7 @@ pub(crate) struct ConnectionArgs {
     /// Needed where neither the URL nor the server shows it.
     #[arg(long, value_enum, value_name = "PRODUCT", hide_possible_values = true)]
     pub deployment: Option<Product>,
-    /// Default project: KEY
+    /// Default project
     #[arg(long, value_name = "KEY")]
     pub project: Option<String>,
     /// Default repository, SLUG or NS/SLUG
@@ -159,7 +159,7 @@ const AUTH_HELP: &str = "\
 Type of credential:
   api-token           Cloud, with --email
   access-token        Cloud, with --workspace (and
-                      --project or --repo) of the token
+                      --project or --repo)
   app-password        Cloud, with --username (retired)
   oauth               both, with --client-id
   client-credentials  Cloud, with --client-id
@@ -277,7 +277,7 @@ impl ConnectionArgs {
         {
             return Err(Error::usage(
                 format!("the repository is in {one}, but {flag} is {other}"),
-                format!("leave out {flag}, or pass --repo of a repository in it"),
+                format!("omit {flag}, or pass --repo of a repository in it"),
             ));
         }
         Ok(())
@@ -307,13 +307,13 @@ impl ConnectionArgs {
         if let Some((flag, ..)) = stray {
             return Err(Error::usage(
                 format!("{flag} does not apply to a connection with --auth {auth}"),
-                format!("leave out {flag}, or pass another --auth"),
+                format!("omit {flag}, or pass another --auth"),
             ));
         }
         if given(&self.workspace) && deployment == Deployment::DataCenter {
             return Err(Error::usage(
                 "--workspace does not apply to a Data Center, which has projects",
-                "leave out --workspace; pass --project KEY",
+                "omit --workspace; pass --project KEY",
             ));
         }
         Ok(())
@@ -323,7 +323,7 @@ impl ConnectionArgs {
         if self.token_stdin || self.token_file.is_some() || self.token_command.is_some() {
             return Err(Error::usage(
                 "SSH-only connections have no secret",
-                "leave out the --token flag",
+                "omit the --token flag",
             ));
         }
         Ok(())
@@ -367,7 +367,7 @@ impl ConnectionArgs {
             }
             (Some(_), Some(_)) => Err(Error::usage(
                 "--token-command stores the command, not the secret",
-                "leave out --store",
+                "omit --store",
             )),
             (Some(StoreKind::Command), None) if auth.is_oauth() => Err(Error::usage(
                 "OAuth tokens change and cannot come from a command",

@@ -83,7 +83,7 @@ pub(super) fn draft(args: &ConnectionArgs, known: &Known<'_>, app: &App) -> Resu
     if connection.deployment == Deployment::DataCenter && connection.base_url.is_cloud() {
         return Err(Error::usage(
             "the URL is that of Bitbucket Cloud, not of a Data Center server",
-            "pass --url with the URL of your server, or leave out --deployment",
+            "pass --url with the URL of your server, or omit --deployment",
         ));
     }
     args.check_applicable(auth, connection.deployment)?;
@@ -205,7 +205,7 @@ fn detect_auth(
     };
     if is_prompted {
         app.ui
-            .eprint_line(&format!("  this is {}", auth.secret_with_article()));
+            .eprint_line(&format!("  type of credential: {}", auth.secret_label()));
     }
     Ok((
         auth,

@@ -39,6 +39,7 @@ enum ExportFormat {
     /// Secret of an Argo CD credential template
     ArgocdCreds,
     /// Secret of a Flux `GitRepository`
+    #[value(help = "Secret of a Flux GitRepository")]
     Flux,
     /// Kubernetes Secret
     Kubernetes,

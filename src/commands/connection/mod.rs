@@ -16,7 +16,7 @@ use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect connection add                                    prompts for everything, on a terminal
+  bbconnect connection add  # prompts for everything, on a terminal
   bbconnect connection add work --url https://bitbucket.org --auth api-token --email jane@acme.com
   bbconnect connection list
   bbconnect connection use work --here

@@ -127,7 +127,7 @@ pub(super) fn any_secret(
 pub(super) fn explain(app: &App, error: &Error) {
     app.ui.eprint_line(&format!("  {error}"));
     if let Some(hint) = error.hint() {
-        app.ui.eprint_line(&format!("  {hint}"));
+        app.ui.eprint_line(&format!("  hint: {hint}"));
     }
 }
 
@@ -140,7 +140,7 @@ pub(super) fn secret(app: &App, connection: &Connection) -> Result<Secret, Error
 /// A secret of a kind, where the previous one was wrong.
 pub(super) fn secret_again(app: &App, connection: &Connection) -> Result<Secret, Error> {
     let auth = connection.auth();
-    let secret = app.prompt_secret_or_page(connection, auth, auth.secret_label())?;
+    let secret = app.prompt_secret_or_page(connection, auth, &auth.secret_prompt())?;
     Ok(auth.normalize_secret(secret))
 }
 
@@ -162,7 +162,7 @@ fn describe_creation(app: &App, connection: &Connection, auth: AuthMethod) {
                 .to_owned(),
         ],
         AuthMethod::AccessToken | AuthMethod::HttpAccessToken => vec![
-            format!("{}s are created at {page}", capitalized(auth.secret_label())),
+            format!("{}s are created at {page}", auth.secret_prompt()),
             format!("Paste the token, or {open}."),
         ],
         AuthMethod::OAuth | AuthMethod::ClientCredentials => vec![
@@ -186,11 +186,6 @@ fn everyday_scopes() -> Vec<&'static str> {
         }
     }
     scopes
-}
-
-fn capitalized(text: &str) -> String {
-    let (first, rest) = text.split_at_checked(1).unwrap_or_default();
-    format!("{}{rest}", first.to_uppercase())
 }
 
 /// What an access token belongs to.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::commands::Subcommand;
-use crate::config::Connections;
+use crate::config::{Connections, known_connections};
 use crate::error::Error;
 use crate::git::GitError;
 use crate::types::action::Action;
@@ -14,9 +14,9 @@ use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect connection use work                          the default
-  bbconnect connection use acme --here                   for the current repository
-  bbconnect connection use api --service services/api    for a directory in it
+  bbconnect connection use work                        # the default
+  bbconnect connection use acme --here                 # for the current repository
+  bbconnect connection use api --service services/api  # for a directory in it
 ";
 
 #[derive(Debug, clap::Args)]
@@ -99,7 +99,7 @@ fn choose(connections: &Connections, app: &App) -> Result<String, Error> {
     if !app.is_interactive() {
         return Err(Error::usage(
             "the name of a connection is required",
-            format!("pass NAME; known connections: {}", names.join(", ")),
+            format!("pass NAME; {}", known_connections(&names)),
         ));
     }
     let current = connections.default_name();

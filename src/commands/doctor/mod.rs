@@ -18,12 +18,12 @@ use crate::error::Error;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect doctor                                        the connection that applies here
-  bbconnect doctor work                                   a connection by its name
-  bbconnect doctor https://git.example.com/bitbucket      a server, with or without a connection
-  bbconnect doctor git@ssh.bitbucket.org:acme/site.git    a repository, also over SSH
-  bbconnect doctor work --allow-list                      hosts and ports for a firewall
-  bbconnect doctor work --report report.md                a report for an administrator
+  bbconnect doctor                                      # the connection that applies here
+  bbconnect doctor work                                 # a connection by its name
+  bbconnect doctor https://git.example.com/bitbucket    # a server, with or without a connection
+  bbconnect doctor git@ssh.bitbucket.org:acme/site.git  # a repository, also over SSH
+  bbconnect doctor work --allow-list                    # hosts and ports for a firewall
+  bbconnect doctor work --report report.md              # a report for an administrator
 ";
 
 #[derive(Debug, clap::Args)]

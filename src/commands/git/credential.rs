@@ -11,7 +11,7 @@ use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect git setup                                             configures git to run this
+  bbconnect git setup  # configures git to run this
   printf 'protocol=https\\nhost=bitbucket.org\\n' | bbconnect git credential get
 ";
 

@@ -8,9 +8,9 @@ use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect git setup                        for the servers of all connections
+  bbconnect git setup            # for the servers of all connections
   bbconnect git setup --undo
-  eval \"$(bbconnect git env)\"                for this shell only
+  eval \"$(bbconnect git env)\"  # for this shell only
 ";
 
 command_group! {

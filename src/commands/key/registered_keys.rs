@@ -96,11 +96,13 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        if let Some(repository) = &self.repository {
-            out.line(&format!("repository: {repository}"));
-        }
-        if self.keys.is_empty() {
-            out.line(&format!("{} has no keys", self.owner));
+        match &self.repository {
+            Some(repository) if self.keys.is_empty() => {
+                out.empty_list(&repository.to_string(), "keys");
+            }
+            Some(repository) => out.line(&format!("repository: {repository}")),
+            None if self.keys.is_empty() => out.empty_list(&self.owner, "keys"),
+            None => {}
         }
     }
 }
@@ -179,13 +181,13 @@ impl Subcommand for AddArgs {
         if self.write && is_deploy_key {
             return Err(Error::usage(
                 "deploy keys of Bitbucket Cloud are read-only",
-                "leave out --write, or pass --user",
+                "omit --write, or pass --user",
             ));
         }
         if self.expires_in.is_some() && is_deploy_key {
             return Err(Error::usage(
                 "deploy keys of Bitbucket Cloud do not expire",
-                "leave out --expires-in, or pass --user for a key of your account",
+                "omit --expires-in, or pass --user for a key of your account",
             ));
         }
         selected.require_key_admin(owner)?;
@@ -234,7 +236,7 @@ fn require_key_expiry(target: &KeyTarget, app: &App) -> Result<(), Error> {
     }
     Err(Error::unsupported(
         "keys with an expiry date require Data Center 8.7 or later",
-        "leave out --expires-in, and remove the key with `bbconnect key remove` in time",
+        "omit --expires-in, and remove the key with `bbconnect key remove` in time",
     ))
 }
 

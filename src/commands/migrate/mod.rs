@@ -23,12 +23,12 @@ use crate::types::date::Timestamp;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect migrate ~/src              shows the changes, and asks
-  bbconnect migrate ~/src --dry-run    only shows the changes
-  bbconnect migrate ~/src --yes        applies the changes without asking
-  bbconnect migrate ~/src --files      also updates tracked files that name the old SSH host
-  bbconnect migrate --check            for CI: exit status 1 if there is something to update
-  bbconnect migrate --undo             restores the files of the last run
+  bbconnect migrate ~/src            # shows the changes, and asks
+  bbconnect migrate ~/src --dry-run  # only shows the changes
+  bbconnect migrate ~/src --yes      # applies the changes without asking
+  bbconnect migrate ~/src --files    # also updates tracked files that name the old SSH host
+  bbconnect migrate --check          # for CI: exit status 1 if there is something to update
+  bbconnect migrate --undo           # restores the files of the last run
 ";
 
 const SCANNED: &str = "\

@@ -69,7 +69,8 @@ const USER_FILES: &str = "your own files and connections";
 impl Item {
     /// As text: the location, and the change.
     pub(super) fn lines(&self) -> Vec<String> {
-        let (kind, action) = (self.kind.name(), self.action.name());
+        let kind = self.kind.name();
+        let action = self.action.name().replace('-', " ");
         let change = match (&self.before, &self.after) {
             (Some(before), Some(after)) => format!("{before} -> {after}"),
             (None, Some(after)) => format!("added: {after}"),
@@ -79,7 +80,7 @@ impl Item {
         };
         vec![
             format!("{kind:<13} {action:<13} {}", self.location),
-            format!("{:<28}{change}", ""),
+            format!("    {change}"),
         ]
     }
 }

@@ -26,6 +26,22 @@ Examples:
   bbconnect pipelines known-host remove git.example.com:7999 --repo acme/site --yes
 ";
 
+const LIST_EXAMPLES: &str = "\
+Examples:
+  bbconnect pipelines known-host list --repo acme/site
+";
+
+const ENSURE_EXAMPLES: &str = "\
+Examples:
+  bbconnect pipelines known-host ensure ssh.bitbucket.org --repo acme/site
+  bbconnect pipelines known-host ensure git.example.com:7999 --repo acme/site --dry-run
+";
+
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  bbconnect pipelines known-host remove git.example.com:7999 --repo acme/site --yes
+";
+
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
@@ -41,14 +57,14 @@ command_group! {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = LIST_EXAMPLES)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     repo: RepoArg,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = ENSURE_EXAMPLES)]
 pub(crate) struct EnsureArgs {
     /// SSH host
     #[arg(value_name = "HOST[:PORT]")]
@@ -60,7 +76,7 @@ pub(crate) struct EnsureArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = REMOVE_EXAMPLES)]
 pub(crate) struct RemoveArgs {
     /// SSH host
     #[arg(value_name = "HOST[:PORT]")]
@@ -158,9 +174,11 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        out.line(&format!("repository: {}", self.repository));
+        let repository = self.repository.to_string();
         if self.known_hosts.is_empty() {
-            out.line(&format!("{} has no known hosts", self.repository.id));
+            out.empty_list(&repository, "known hosts");
+        } else {
+            out.line(&format!("repository: {repository}"));
         }
     }
 }

@@ -26,6 +26,22 @@ Examples:
   bbconnect pipelines ssh-key remove --repo acme/site --yes
 ";
 
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  bbconnect pipelines ssh-key show --repo acme/site
+";
+
+const ENSURE_EXAMPLES: &str = "\
+Examples:
+  bbconnect pipelines ssh-key ensure --repo acme/site
+  bbconnect pipelines ssh-key ensure --repo acme/site --key deploy_key --replace
+";
+
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  bbconnect pipelines ssh-key remove --repo acme/site --yes
+";
+
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
@@ -40,14 +56,14 @@ command_group! {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = SHOW_EXAMPLES)]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     repo: RepoArg,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = ENSURE_EXAMPLES)]
 pub(crate) struct EnsureArgs {
     /// Private key to send, without a passphrase [default: generate one]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -65,7 +81,7 @@ pub(crate) struct EnsureArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = REMOVE_EXAMPLES)]
 pub(crate) struct RemoveArgs {
     #[command(flatten)]
     repo: RepoArg,

@@ -27,6 +27,23 @@ Examples:
   bbconnect pipelines variable remove DEPLOY_TOKEN --repo acme/site --yes
 ";
 
+const LIST_EXAMPLES: &str = "\
+Examples:
+  bbconnect pipelines variable list --repo acme/site
+";
+
+const SET_EXAMPLES: &str = "\
+Examples:
+  bbconnect pipelines variable set DEPLOY_TOKEN --value-stdin --repo acme/site < token
+  bbconnect pipelines variable set LOG_LEVEL --plain --value-file level --environment Production
+  bbconnect pipelines variable set --from-env-file .env --workspace acme --dry-run
+";
+
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  bbconnect pipelines variable remove DEPLOY_TOKEN --repo acme/site --yes
+";
+
 command_group! {
     #[command(before_help = EXAMPLES, defer = true)]
     pub(crate) enum Command {
@@ -54,14 +71,14 @@ pub(crate) struct OwnerArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = LIST_EXAMPLES)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     owner: OwnerArgs,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = SET_EXAMPLES)]
 pub(crate) struct SetArgs {
     /// Name of the variable
     #[arg(
@@ -100,7 +117,7 @@ struct ValueArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = REMOVE_EXAMPLES)]
 pub(crate) struct RemoveArgs {
     /// Name of the variable
     #[arg(value_name = "NAME")]
@@ -263,11 +280,15 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        if let Some(repository) = &self.repository {
-            out.line(&format!("repository: {repository}"));
-        }
-        if self.variables.is_empty() {
-            out.line(&format!("{} has no variables", self.owner));
+        match &self.repository {
+            Some(repository) if !self.variables.is_empty() => {
+                out.line(&format!("repository: {repository}"));
+            }
+            Some(repository) if repository.id.to_string() == self.owner => {
+                out.empty_list(&repository.to_string(), "variables");
+            }
+            _ if self.variables.is_empty() => out.empty_list(&self.owner, "variables"),
+            _ => {}
         }
     }
 }

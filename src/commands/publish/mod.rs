@@ -37,8 +37,8 @@ Examples:
   bbconnect publish ./generated --repo acme/site --message 'Build 7' --delete-removed
   bbconnect publish ./docs --repo WEB/site --into docs --branch docs --body-file notes.md
 
-The commit is pushed with git. Files that an earlier run wrote to the same branch and directory, and
-that DIR no longer has, are removed; other files stay unless --delete-removed is given. Files that
+The commit is pushed with git. Files that an earlier run wrote to the same branch and directory, and \
+that DIR no longer has, are removed; other files stay unless --delete-removed is given. Files that \
 .gitignore excludes are not published, nor is .git. Symbolic links must be relative and stay in DIR.
 ";
 
@@ -63,7 +63,7 @@ pub(crate) struct Args {
         hide_default_value = true
     )]
     pub into: RepoDir,
-    /// Branch to commit to, created if missing; with the base itself no pull request is opened
+    /// Branch to commit to, created if missing; if it is the base, no pull request is opened
     #[arg(long, value_name = "BRANCH", default_value = "bbconnect")]
     pub branch: BranchName,
     /// Base of a new branch and target of the pull request [default: the default branch]

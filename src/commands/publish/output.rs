@@ -89,7 +89,7 @@ impl CommandOutput for PublishOutput {
             out.line(&line);
         }
         out.line(&format!(
-            "{} {} of {}: {} added, {} changed, {} removed",
+            "{} branch {} of {}: {} added, {} changed, {} removed",
             self.action,
             self.branch,
             self.repository.id,
@@ -115,11 +115,11 @@ impl CommandOutput for PublishOutput {
             .map(|request| &request.differs[..]);
         out.notes(unchanged_note(differs.unwrap_or_default()));
         if self.base.as_ref() == Some(&self.branch) && self.commit.is_some() {
-            let message = format!("{} is the base itself: no pull request", self.branch);
+            let message = format!("no pull request: {} is the base branch", self.branch);
             out.note(&message);
         }
         if self.base.is_none() {
-            out.note("the repository was empty: there is no base for a pull request");
+            out.note("no pull request: the repository was empty");
         }
     }
 }

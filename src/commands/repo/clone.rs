@@ -139,8 +139,8 @@ impl CommandOutput for CloneOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         out.line(&format!(
-            "commands in it use the connection {} and the repository {}",
-            self.connection, self.repository.id
+            "commands in {} use the connection {} and the repository {}",
+            self.path, self.connection, self.repository.id
         ));
     }
 }

@@ -19,9 +19,9 @@ use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect repo select                               choose from a list
-  bbconnect repo select acme/site                     for the connection
-  bbconnect repo select acme/site --here              for the current checkout
+  bbconnect repo select                   # choose from a list
+  bbconnect repo select acme/site         # for the connection
+  bbconnect repo select acme/site --here  # for the current checkout
   bbconnect repo select acme/api --service services/api
 ";
 

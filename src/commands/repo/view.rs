@@ -17,7 +17,7 @@ Examples:
   bbconnect repo view acme/site
   bbconnect repo view https://bitbucket.org/acme/site/src/main/
   bbconnect repo view -c server WEB/site --json
-  bbconnect repo view acme/site --web                 in a browser
+  bbconnect repo view acme/site --web  # in a browser
 ";
 
 #[derive(Debug, clap::Args)]

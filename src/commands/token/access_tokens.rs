@@ -97,9 +97,10 @@ impl CommandOutput for ListOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        out.line(&format!("tokens of {}", self.described_owner));
         if self.tokens.is_empty() {
-            out.line(&format!("{} has no tokens", self.owner));
+            out.empty_list(&self.described_owner, "tokens");
+        } else {
+            out.line(&format!("tokens of {}", self.described_owner));
         }
     }
 }
@@ -247,7 +248,7 @@ fn source(args: &CreateArgs, app: &App) -> Result<SecretSource, Error> {
         Some(StoreKind::File) => Ok(SecretSource::File),
         Some(StoreKind::Command | StoreKind::Environment) => Err(Error::usage(
             "a new token cannot be stored in a command",
-            "pass --store keyring or --store file, or leave out --save-as",
+            "pass --store keyring or --store file, or omit --save-as",
         )),
     }
 }

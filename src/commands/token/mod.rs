@@ -10,10 +10,10 @@ use crate::commands::command_group;
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect token scopes --for webhook --auth api-token      scopes to select
-  bbconnect token page --open                                where to create the token
-  bbconnect token list --repo WEB/site                       Data Center
-  bbconnect token rotate -c work                             replace its token
+  bbconnect token scopes --for webhook --auth api-token  # scopes to select
+  bbconnect token page --open                            # where to create the token
+  bbconnect token list --repo WEB/site                   # Data Center
+  bbconnect token rotate -c work                         # replace its token
 ";
 
 command_group! {

@@ -30,7 +30,7 @@ pub(crate) struct TokenOwnerArgs {
 // Without a doc comment, as above. A login for this command alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Login {
-    /// Log in with user name and password: tokens cannot create tokens
+    /// Log in with user name and password (a token cannot manage tokens)
     #[arg(long, value_name = "NAME")]
     pub username: Option<String>,
     /// Read the password from stdin; prompt for it on a terminal
@@ -86,7 +86,7 @@ impl Login {
         let login = self.connection(selected);
         let auth = login.auth();
         app.retry_wrong_secret(|| {
-            let secret = app.ui.prompt_secret(auth.secret_label())?;
+            let secret = app.ui.prompt_secret(&auth.secret_prompt())?;
             let bitbucket = app.client_with_secret(&login, auth.normalize_secret(secret));
             match app.block_on(bitbucket.identify(&CredentialContext::from(&login)))? {
                 Ok(_) => Ok(bitbucket),
@@ -181,7 +181,7 @@ pub(super) fn refused(selected: &SelectedConnection, error: ApiError) -> Error {
         (ApiError::Unauthorized(_) | ApiError::Forbidden { .. }, true) => Error::Api {
             error,
             causes: Some(
-                "tokens cannot create or revoke tokens; pass --username NAME --token-stdin with a password".into(),
+                "a token cannot create or revoke tokens; pass --username NAME --token-stdin with a password".into(),
             ),
         },
         _ => selected.describe_api_error(error),

@@ -13,7 +13,7 @@ use crate::ui::{CommandOutput, TextWriter};
 
 const EXAMPLES: &str = "\
 Examples:
-  bbconnect token page                                     for the connection that applies
+  bbconnect token page  # for the connection that applies
   bbconnect token page --auth access-token --repo acme/site
   bbconnect token page --open -c work
 ";
@@ -120,7 +120,7 @@ impl CommandOutput for PageOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         if self.url.contains("/WORKSPACE/") {
-            out.note("replace WORKSPACE by your workspace, or pass --repo");
+            out.note("replace WORKSPACE with your workspace, or pass --repo");
         }
         if self.auth == AuthMethod::AppPassword {
             out.note("app passwords were retired on 2026-07-28; create an API token instead");

@@ -27,7 +27,7 @@ use crate::ui::{CommandOutput, TextWriter};
 const EXAMPLES: &str = "\
 Examples:
   bbconnect token rotate -c site --username jane --token-stdin < password
-  bbconnect token rotate -c work                           Cloud: asks for the new token
+  bbconnect token rotate -c work  # Cloud: prompts for the new token
   bbconnect token rotate -c work --new-token-stdin --expires 2027-03-31 < token
 ";
 

@@ -32,8 +32,8 @@ Examples:
   bbconnect webhook ensure --url https://ci.example.com --event push
   bbconnect webhook ensure --workspace acme --url https://ci.example.com --event push
 
-Events: push, pr-created, pr-updated, pr-approved,
-pr-merged, pr-declined, pr-comment, repo-forked, and the
+Events: push, pr-created, pr-updated, pr-approved, \
+pr-merged, pr-declined, pr-comment, repo-forked, and the \
 product's own names, such as repo:push.
 ";
 

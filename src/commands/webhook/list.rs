@@ -28,9 +28,6 @@ pub(crate) struct ListOutput {
     #[serde(flatten)]
     owner: OwnerOutput,
     webhooks: Vec<Webhook>,
-    /// The owner for people.
-    #[serde(skip)]
-    name: String,
 }
 
 impl Subcommand for Args {
@@ -42,7 +39,6 @@ impl Subcommand for Args {
         let (target, hooks) = target.webhooks(app, Operation::ReadWebhooks)?;
         Ok(ListOutput {
             webhooks: hooks.into_iter().map(|webhook| webhook.webhook).collect(),
-            name: target.name(),
             owner: target.into_output(),
         })
     }
@@ -73,9 +69,14 @@ impl CommandOutput for ListOutput {
 
     fn write_stderr(&self, out: &mut TextWriter) {
         let (kind, name) = self.owner.label();
-        out.line(&format!("{kind}: {name}"));
         if self.webhooks.is_empty() {
-            out.line(&format!("{} has no webhooks", self.name));
+            let owner = match kind {
+                "repository" => name,
+                _ => format!("{kind} {name}"),
+            };
+            out.empty_list(&owner, "webhooks");
+        } else {
+            out.line(&format!("{kind}: {name}"));
         }
     }
 }

@@ -18,10 +18,10 @@ use crate::ui::TextWriter;
 pub(crate) struct WebhookOwnerArgs {
     #[command(flatten)]
     pub repo: RepoArg,
-    /// Webhooks of a project itself (Data Center 8.8 or later)
+    /// The project's own webhooks (Data Center 8.8 or later)
     #[arg(long, value_name = "KEY", conflicts_with = "repo")]
     pub project: Option<String>,
-    /// Webhooks of a workspace itself (Cloud)
+    /// The workspace's own webhooks (Cloud)
     #[arg(long, value_name = "WORKSPACE")]
     pub workspace: Option<String>,
 }

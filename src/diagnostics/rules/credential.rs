@@ -31,8 +31,8 @@ pub(crate) fn present(facts: &CredentialFacts) -> Finding {
 pub(crate) fn valid(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
     Some(match facts.identity.as_ref()? {
         Ok(identity) => match &identity.account {
-            Some(account) => Finding::pass(id, format!("the server accepts it as {account}")),
-            None => Finding::pass(id, "the server accepts it"),
+            Some(account) => Finding::pass(id, format!("accepted as {account}")),
+            None => Finding::pass(id, "accepted by the server"),
         },
         // The responses say neither yes nor no.
         Err(summary) if summary.exit == ExitStatus::Failure => {
@@ -54,7 +54,10 @@ pub(crate) fn kind(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
         return None;
     }
     if let Some(KindMismatch { looks_like, fix }) = KindMismatch::find(&facts.connection, prefix) {
-        let message = format!("this looks like {looks_like}, not {}", kind_name(auth));
+        let message = format!(
+            "the secret looks like {looks_like}, not {}",
+            kind_name(auth)
+        );
         let next = match facts.connection.store() {
             Some(StoreKind::Environment) => fix,
             _ => format!("{fix}: {}", facts.edit_command("--auth KIND --token-stdin")),
@@ -67,7 +70,7 @@ pub(crate) fn kind(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
             facts.edit_command("--auth api-token --email ADDRESS --token-stdin")
         );
         let message =
-            "this is an app password; Bitbucket Cloud retired app passwords on 2026-07-28";
+            "the secret is an app password; Bitbucket Cloud retired app passwords on 2026-07-28";
         return Some(Finding::warn(id, message).with_next(next));
     }
     let owner = match facts.level() {

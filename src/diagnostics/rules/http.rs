@@ -85,7 +85,7 @@ fn intermediary(id: FindingId, route: &HttpRoute, probe: &ServerProbe) -> Option
             "wait and try again, or ask the administrator",
         ),
         status @ 500.. => fail(
-            format!("the server fails ({status})"),
+            format!("the server returned an error ({status})"),
             "ask the administrator to check the server's log",
         ),
         403 if !route.is_cloud || probe.is_page() => fail(
@@ -181,7 +181,7 @@ pub(crate) fn rate_limit(route: &HttpRoute) -> Option<Finding> {
             "send fewer requests, or wait; on Bitbucket Cloud the limit counts for an hour",
         )
     } else {
-        Finding::pass(ID, "the server's rate limit is not near")
+        Finding::pass(ID, "requests are well below the server's rate limit")
     };
     let facts = [
         limit.limit.map(|count| format!("limit: {count} requests")),

@@ -205,10 +205,10 @@ fn proxy_failure(id: FindingId, proxy: &Proxy, error: &ProxyError) -> Finding {
         ),
         ProxyError::NotAProxy(protocol) => {
             let what = match protocol {
-                DetectedProtocol::Tls => "it speaks TLS; add https:// in front",
-                DetectedProtocol::Nothing => "it closes the connection",
+                DetectedProtocol::Tls => "the server speaks TLS; add https:// in front",
+                DetectedProtocol::Nothing => "the server closes the connection",
                 DetectedProtocol::Http | DetectedProtocol::Ssh | DetectedProtocol::Other => {
-                    "it is another kind of server"
+                    "the server is of another kind"
                 }
             };
             (format!("{proxy} is not a proxy: {what}"), change.to_owned())

@@ -166,7 +166,7 @@ pub(crate) fn clock(id: FindingId, reported: Option<Timestamp>, received_at: Tim
     );
     Finding::warn(id, message)
         .with_evidence(format!("local {received_at}, server {reported}"))
-        .with_next("set the wrong clock, for example with NTP")
+        .with_next("synchronize the clock that is wrong, for example with NTP")
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ pub(crate) fn auth(ssh: &SshRoute) -> Option<Finding> {
         let unknown = |message: &str| Finding::unknown(FindingId::SshAuth, message);
         return Some(match &host_keys.offered {
             Err(_) => unknown("not tested: the host key could not be read"),
-            Ok(_) if is_trusted => unknown("not tested: no repository is named")
+            Ok(_) if is_trusted => unknown("not tested: no repository was named")
                 .with_next("run `bbconnect doctor CLONE_URL`"),
             Ok(_) => unknown("not tested: the host key is not the expected one, or not known"),
         });
@@ -170,7 +170,7 @@ fn login_result(facts: &LoginFacts) -> Finding {
                             host in ~/.ssh/config, or let `bbconnect connect` generate a key";
     let key = match &facts.key {
         Some(path) => format!("the key {}", path.display()),
-        None => "a key of your ssh".to_owned(),
+        None => "one of your own SSH keys".to_owned(),
     };
     let agent_keys = facts.agent_keys.filter(|count| *count > MAX_KEYS);
     match (&facts.access, agent_keys) {
@@ -227,7 +227,7 @@ mod tests {
         let keys = ssh::built_in_keys(&host).unwrap();
         let pinned = || keys.iter().map(|key| (key.clone(), "built-in")).collect();
         for (offered, pinned, reason) in [
-            (Ok(keys.clone()), pinned(), "no repository is named"),
+            (Ok(keys.clone()), pinned(), "no repository was named"),
             (Ok(keys.clone()), Vec::new(), "not known"),
             (
                 Err(failure(ExitStatus::Unreachable)),

@@ -39,7 +39,7 @@ pub enum CloneUrlError {
         url: Option<String>,
     },
     /// A variable that the shell, or the program that runs it, has not expanded.
-    #[error("the text is a variable that was not replaced by its value")]
+    #[error("the text is a variable that was not replaced with its value")]
     Variable,
     /// `git::address`, as Terraform writes it.
     #[error("`git::` belongs to Terraform and is not part of a clone URL")]
@@ -144,14 +144,14 @@ impl CloneUrlError {
             Self::MissingColon { url: None } => Some("write git@host:project/repository.git, or put https:// in front".to_owned()),
             Self::Variable => Some("write the URL itself; in a script, use double quotes and check that the variable is set".to_owned()),
             Self::GitGetter { url: Some(url) } => Some(format!("write {}, without `git::` and the text after .git", current(url))),
-            Self::GitGetter { url: None } => Some("leave out `git::` and the text after .git".to_owned()),
-            Self::GitPlus { url: None } => Some("leave out the `git+`".to_owned()),
-            Self::BehindRepository => Some("leave out the text after .git".to_owned()),
-            Self::UserInfo => Some("leave out the user name and password, or write these characters percent-encoded".to_owned()),
+            Self::GitGetter { url: None } => Some("omit `git::` and the text after .git".to_owned()),
+            Self::GitPlus { url: None } => Some("omit the `git+`".to_owned()),
+            Self::BehindRepository => Some("omit the text after .git".to_owned()),
+            Self::UserInfo => Some("omit the user name and password, or write these characters percent-encoded".to_owned()),
             Self::Wiki { workspace, slug } => Some(format!(
                 "write git@{SSH}:{workspace}/{slug}.git for the repository; clone the wiki with git"
             )),
-            Self::Character('$') => Some("replace variables by their values; copy the URL from the repository's Clone button".to_owned()),
+            Self::Character('$') => Some("replace variables with their values; copy the URL from the repository's Clone button".to_owned()),
             Self::UnclosedQuote | Self::ContainsWhitespace => {
                 Some("put quotes around the pasted text; in the URL, write a space as %20".to_owned())
             }
@@ -161,7 +161,7 @@ impl CloneUrlError {
                 None => "add https:// in front".to_owned(),
             }),
             Self::Scheme(scheme) => Some(match scheme.as_str() {
-                "git+https" | "git+http" => format!("leave out the `git+`: {}://…", &scheme["git+".len()..]),
+                "git+https" | "git+http" => format!("omit the `git+`: {}://…", &scheme["git+".len()..]),
                 "git" => "the git protocol has no authentication; write the https:// or ssh:// URL".to_owned(),
                 _ => COPY.to_owned(),
             }),

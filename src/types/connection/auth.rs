@@ -154,7 +154,14 @@ impl AuthMethod {
         format!("{article} {label}")
     }
 
-    /// The noun for its secret in prompts and errors.
+    /// The label of a prompt for its secret.
+    pub(crate) fn secret_prompt(self) -> String {
+        let label = self.secret_label();
+        let (first, rest) = label.split_at_checked(1).unwrap_or_default();
+        format!("{}{rest}", first.to_uppercase())
+    }
+
+    /// The noun for its secret in errors.
     pub(crate) fn secret_label(self) -> &'static str {
         match self {
             Self::ApiToken => "API token",

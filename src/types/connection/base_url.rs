@@ -49,7 +49,7 @@ impl BaseUrlError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::CloneUrl(error) => return error.hint().unwrap_or_default(),
-            Self::Secret => "leave out the secret, and pass --token-stdin",
+            Self::Secret => "omit the secret, and pass --token-stdin",
             Self::Atlassian(_) => "use https://bitbucket.org for Bitbucket Cloud",
             Self::Repository => "use the URL of the server, as in https://git.example.com",
             Self::NotAUrl(_) | Self::Scheme(_) | Self::Deceptive(_) => {

@@ -24,7 +24,7 @@ pub enum ConnectionNameError {
     )]
     Form,
     /// Names are printed, written to files and kept in shell histories.
-    #[error("this looks like a token: a secret is never an argument")]
+    #[error("this looks like a token; secrets are not accepted as arguments")]
     Token,
 }
 
