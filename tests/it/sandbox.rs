@@ -3,10 +3,33 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ChildStdout, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::support::sshd::Sshd;
 use crate::support::{Sandbox, check_output, env_var, is_installed, program};
+
+/// The lines up to the last command; an error where it is not printed, as by a program of another version.
+fn printed_commands(stdout: ChildStdout) -> Result<Vec<String>, Vec<String>> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let mut printed = Vec::new();
+    while let Ok(line) = lines.recv_timeout(Duration::from_secs(30)) {
+        let is_last = line.starts_with("bbconnect audit ");
+        printed.push(line);
+        if is_last {
+            return Ok(printed);
+        }
+    }
+    Err(printed)
+}
 
 #[test]
 fn the_printed_commands_run_as_pasted() {
@@ -23,15 +46,21 @@ fn the_printed_commands_run_as_pasted() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let printed = BufReader::new(servers.stdout.take().unwrap()).lines();
-    let mut commands = Vec::new();
-    for line in printed.map(Result::unwrap) {
-        let is_last = line.starts_with("bbconnect audit ");
-        commands.push(line);
-        if is_last {
-            break;
-        }
-    }
+    let modified = |path: &Path| path.metadata().unwrap().modified().unwrap();
+    let age = if modified(&example) < modified(bbconnect) {
+        "older than the program: run `cargo build --example sandbox`"
+    } else {
+        "newer than the program"
+    };
+    let age = format!("{} is {age}", example.display());
+    let commands = printed_commands(servers.stdout.take().unwrap());
+    let mut commands = commands.unwrap_or_else(|printed| {
+        servers.kill().unwrap();
+        panic!(
+            "the last command is not printed; {age}\n{}",
+            printed.join("\n")
+        );
+    });
     let at = commands
         .iter()
         .position(|line| line.starts_with("In another terminal"));
@@ -82,7 +111,7 @@ fn the_printed_commands_run_as_pasted() {
     );
     assert!(
         !stdout.contains("UNEXPECTED"),
-        "{script}\n{stdout}\n{stderr}"
+        "{script}\n{stdout}\n{stderr}\n{age}"
     );
     // Each product shows its own data.
     assert!(
