@@ -30,7 +30,7 @@ session() {
     for command in \
         'bbconnect connect WEB/site -c server --clone site' \
         'git -C site fetch && bbconnect status' \
-        'bbconnect check work --for webhook'; do
+        'bbconnect key list -c work --repo acme/site'; do
         printf '$ %s\n' "$command"
         run "$command" || true
         echo
