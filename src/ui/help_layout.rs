@@ -209,10 +209,10 @@ Options:
 About
 
 Examples:
-  tool create --first-option value --second-option \\
-    'a b'
-  tool list        # every value that there is, on a
-                   # line
+  tool create --first-option value \\
+    --second-option 'a b'
+  tool list        # every value that there is, on
+                   # a line
   tool list --all  # all of them
 
 Usage: tool create [OPTIONS] --first-option

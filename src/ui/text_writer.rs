@@ -464,7 +464,7 @@ mod tests {
              \x20     run `bbconnect check work`\n\
              \x20 indented text that is longer than the\n\
              \x20 line of the terminal\n\
-             url     \n\
+             url\n\
              \x20 https://git.example.com/scm/a-very-long-name.git\n\
              \x20       and more\n\
              ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5gq jane@example.com\n\
@@ -484,7 +484,7 @@ mod tests {
         let mut out = TextWriter::with_width(Some(40));
         out.key_value("public key", 11, &key);
         out.line(&key);
-        assert_eq!(plain(out), format!("public key \n{key}\n{key}\n"));
+        assert_eq!(plain(out), format!("public key\n{key}\n{key}\n"));
     }
 
     #[test]
@@ -546,8 +546,8 @@ mod tests {
         );
         assert_eq!(
             plain(out),
-            "NAME  ACCOUNT           EXPIRES     FOR\n\
-             work  jane.elizabeth.…  2026-12-05  PLATFORM_01\n"
+            "NAME  ACCOUNT            EXPIRES     FOR\n\
+             work  jane.elizabeth.d…  2026-12-05  PLATFORM_01\n"
         );
         let mut out = TextWriter::with_width(Some(80));
         out.table(head, []);
