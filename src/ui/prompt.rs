@@ -57,7 +57,7 @@ impl Ui {
     pub(crate) fn prompt_select(&self, prompt: &str, choices: &[&str]) -> Result<usize, Error> {
         let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let prompt = dialoguer::Select::new()
-            .with_prompt(self.last_line(prompt).map_err(Error::Stdin)?)
+            .with_prompt(self.last_line(prompt)?)
             .items(&shown)
             .default(0);
         let chosen = self.run_list(&shown, || prompt.interact_on_opt(&Term::stderr()))?;
@@ -72,7 +72,7 @@ impl Ui {
     ) -> Result<usize, Error> {
         let shown: Vec<_> = choices.iter().map(|choice| escape(choice)).collect();
         let prompt = dialoguer::FuzzySelect::new()
-            .with_prompt(self.last_line(prompt).map_err(Error::Stdin)?)
+            .with_prompt(self.last_line(prompt)?)
             .items(&shown)
             .max_length(SHOWN_AT_ONCE)
             .default(0);
@@ -123,7 +123,7 @@ impl Ui {
 
     /// The prompt, escaped; where it does not fit the terminal with a short input, only its last line: the others are printed,
     /// because a prompt that is drawn again clears one line.
-    fn last_line(&self, prompt: &str) -> io::Result<String> {
+    fn last_line(&self, prompt: &str) -> Result<String, Error> {
         const INPUT: usize = 16;
         let columns = stderr_columns().unwrap_or(usize::MAX);
         if measure_text_width(prompt) + INPUT <= columns {
@@ -138,7 +138,7 @@ impl Ui {
             .unwrap_or(("", text.trim_end()));
         if !before.is_empty() {
             let _hidden = self.progress.hide();
-            Term::stderr().write_line(before)?;
+            Term::stderr().write_line(before).map_err(Error::Stdin)?;
         }
         Ok(last.to_owned())
     }
