@@ -675,29 +675,17 @@ fn faulty_owners(is_cloud: bool) -> Server {
     server
 }
 
-#[cfg(unix)]
 #[test]
-fn the_commands_of_findings_run_for_every_owner_with_the_connection_that_was_named() {
+fn the_commands_of_findings_run_for_every_owner() {
     for is_cloud in [true, false] {
         let server = faulty_owners(is_cloud);
         let sandbox = Sandbox::new();
-        let common = format!(
-            "store = \"command\"\ntoken_command = \"echo {TOKEN}\"\nsecret_origin = \"{}\"\n",
-            server.website()
-        );
-        let connection = if is_cloud {
-            format!(
-                "deployment = \"cloud\"\nbase_url = \"{}\"\nauth = \"api-token\"\nemail = \"jane@acme.example\"\nworkspace = \"acme\"\n",
-                server.cloud()
-            )
+        let target = if is_cloud {
+            "--workspace acme --json"
         } else {
-            format!(
-                "deployment = \"datacenter\"\nbase_url = \"{}\"\nauth = \"http-access-token\"\nlevel = \"user\"\n",
-                server.datacenter()
-            )
+            "--project WEB --json"
         };
-        sandbox.write_connections(&format!("[connections.work]\n{connection}{common}"));
-        let ran = sandbox.run(["audit", "-c", "work", "--json"]).exits_with(0);
+        let ran = run_in(&sandbox, &server, is_cloud, target).exits_with(0);
         let audited = ran.json();
         let mut commands = BTreeSet::new();
         let mut owners = BTreeSet::new();
@@ -721,10 +709,13 @@ fn the_commands_of_findings_run_for_every_owner_with_the_connection_that_was_nam
         for next in commands {
             let words = shell_words::split(next).unwrap();
             assert_eq!(words[0], "bbconnect");
-            assert!(next.ends_with(" -c work"), "{next}");
             let writes = ["remove", "edit", "ensure", "revoke"].contains(&words[2].as_str());
             let dry_run = writes.then(|| "--dry-run".to_owned());
-            let ran = sandbox.run(words[1..].iter().cloned().chain(dry_run));
+            let mut command = sandbox.command(words[1..].iter().cloned().chain(dry_run));
+            command
+                .env("BBCONNECT_TOKEN", TOKEN)
+                .envs(server.environment(is_cloud));
+            let ran = command.finish();
             let printed = format!("{next}: {}{}", ran.stdout, ran.stderr);
             assert_eq!(ran.status, 0, "{printed}");
         }
