@@ -35,9 +35,9 @@ use std::time::Duration;
 use futures_util::future;
 
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
+use crate::types::commit::{Branch, Signature};
 use crate::types::connection::BaseUrl;
 use crate::types::namespace::{NewProject, Project, Workspace};
-use crate::types::publish_trailer::{Branch, Signature};
 use crate::types::pull_request::{NewPullRequest, PullRequest, Reviewer, State};
 use crate::types::registered_key::{Access, KeyOwner, NewKey, RegisterOutcome, RegisteredKey};
 use crate::types::repository::Permission;

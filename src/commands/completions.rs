@@ -15,7 +15,7 @@ Examples:
   echo 'source <(bbconnect completions zsh)' >> ~/.zshrc
   bbconnect completions fish > ~/.config/fish/completions/bbconnect.fish
   bbconnect completions elvish >> ~/.config/elvish/rc.elv
-  Add-Content $PROFILE 'bbconnect completions powershell | Out-String | Invoke-Expression'
+  Add-Content $PROFILE 'bbconnect completions powershell | Out-String | iex'
 ";
 
 #[derive(Debug, clap::Args)]

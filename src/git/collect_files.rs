@@ -12,8 +12,8 @@ use ignore::WalkBuilder;
 use thiserror::Error;
 
 use crate::sys::regular_file;
+use crate::types::commit::{BlobHasher, hex};
 use crate::types::git_dir_name::is_git_dir_name;
-use crate::types::publish_trailer::{BlobHasher, hex};
 use crate::types::tree_diff::{FileContent, FileMode, LocalFile};
 
 /// Why a directory cannot be published.

@@ -17,9 +17,9 @@ use super::command::git_isolated;
 use super::push_error::{PushError, classify_push_failure, timeout_as_unreachable, without_push};
 use crate::sys::signals::{self, DeferGuard};
 use crate::sys::subprocess::{ProcessOutput, Stderr};
+use crate::types::commit::{Branch, ChangedPaths, Commit, Signature};
 use crate::types::connection::NetworkSettings;
 use crate::types::loopback;
-use crate::types::publish_trailer::{Branch, ChangedPaths, Commit, Signature};
 use crate::types::secret::Secret;
 use crate::types::tree_diff::{FileContent, FileMode, LocalFile, TreeEntry};
 

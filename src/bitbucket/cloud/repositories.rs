@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::Cloud;
 use crate::bitbucket::client::{ApiError, Request, WithAuth, null_as_default};
+use crate::types::commit::Branch;
 use crate::types::date::{Timestamp, deserialize_lenient};
-use crate::types::publish_trailer::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::server_link;
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{DataCenter, rest_path};
 use crate::bitbucket::client::{ApiError, null_as_default};
-use crate::types::publish_trailer::Branch;
+use crate::types::commit::Branch;
 use crate::types::repository::{NewRepository, RepoId, Repository, RepositoryFilter};
 use crate::types::server_link;
 

@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::DataCenter;
 use crate::bitbucket::client::{ApiError, Authorization, Response};
+use crate::types::commit::Signature;
 use crate::types::namespace::user_slug;
-use crate::types::publish_trailer::Signature;
 
 const USERS: [&str; 4] = ["rest", "api", "latest", "users"];
 

@@ -227,6 +227,11 @@ impl Source {
         })
     }
 
+    /// A credential that may audit a workspace or a server need not have the scopes of the account.
+    fn is_optional(&self, error: &ApiError) -> bool {
+        matches!(self, Self::Account(_)) && matches!(error, ApiError::Forbidden { .. })
+    }
+
     /// An error with what the credential lacks.
     fn describe_error(&self, error: ApiError, selected: &SelectedConnection) -> Error {
         match self {
@@ -406,6 +411,10 @@ impl Inventory {
                     self.items.extend(items);
                     continue;
                 };
+                if source.is_optional(&error) {
+                    note_unread(app, &owner, &source.describe_error(error, selected));
+                    continue;
+                }
                 let is_unreachable = matches!(error, ApiError::Unreachable { .. });
                 failures_in_a_row = if is_unreachable {
                     failures_in_a_row + 1
@@ -443,14 +452,22 @@ impl Inventory {
     /// Adds an owner that could not be read.
     pub(super) fn add_unread(
         &mut self,
+        app: &App,
         source: &Source,
         error: ApiError,
         selected: &SelectedConnection,
         is_cloud: bool,
     ) {
-        let error = source.describe_error(error, selected);
-        self.incomplete
-            .push(Unread::new(source.name(is_cloud), &error));
+        let is_optional = source.is_optional(&error);
+        let (owner, error) = (
+            source.name(is_cloud),
+            source.describe_error(error, selected),
+        );
+        if is_optional {
+            note_unread(app, &owner, &error);
+        } else {
+            self.incomplete.push(Unread::new(owner, &error));
+        }
     }
 
     /// Says before the first of many requests that they are more than Cloud accepts in an hour.
@@ -479,6 +496,15 @@ impl Inventory {
             "about {requests} requests are needed, and Bitbucket Cloud accepts {limit} an hour{time}; {next}"
         ));
     }
+}
+
+/// Says that the keys of the account are not part of the audit, which is complete without them.
+fn note_unread(app: &App, owner: &str, error: &Error) {
+    let hint = error.hint().map(|hint| format!("; {hint}"));
+    app.ui.warn(&format!(
+        "SSH keys of {owner} are not listed: {error}{}",
+        hint.unwrap_or_default()
+    ));
 }
 
 /// At most so many requests at the same time.

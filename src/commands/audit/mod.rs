@@ -379,7 +379,7 @@ fn account(
             let credential = &connection.credential;
             let name = credential.email().or(credential.username());
             let source = Source::Account(name.unwrap_or("unknown").to_owned());
-            inventory.add_unread(&source, error, selected, bitbucket.is_cloud());
+            inventory.add_unread(app, &source, error, selected, bitbucket.is_cloud());
             None
         }
     })

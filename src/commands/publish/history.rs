@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::error::Error;
 use crate::git::{FULL_DEPTH, PushError, TempRepository};
-use crate::types::publish_trailer::{Branch, Commit, PublishTarget, PublishTrailer};
+use crate::types::commit::{Branch, Commit, PublishTarget, PublishTrailer};
 
 /// Usually enough commits to find the newest one of an earlier run.
 const FIRST_DEPTH: usize = 50;
@@ -97,7 +97,7 @@ impl<'a> History<'a> {
     fn ownership(&self, tip: &Branch, shallow: &HashSet<String>) -> Result<Ownership, Error> {
         let base = self.base.map(|base| base.hash.as_str());
         for commit in self.repository.commits(&tip.hash, base)? {
-            let Some(trailer) = commit.publish_trailer() else {
+            let Some(trailer) = commit.commit() else {
                 let what = "a commit that bbconnect did not create";
                 return Ok(Ownership::Foreign(foreign(&tip.name, what, &commit)));
             };

@@ -21,10 +21,10 @@ use crate::git::{
 };
 use crate::resolve::SelectedConnection;
 use crate::types::action::Action;
+use crate::types::commit::{Branch, Signature};
+use crate::types::commit::{ChangedPaths, PublishTarget, PublishTrailer};
 use crate::types::git_dir_name::is_git_dir_name;
 use crate::types::operation::Operation;
-use crate::types::publish_trailer::{Branch, Signature};
-use crate::types::publish_trailer::{ChangedPaths, PublishTarget, PublishTrailer};
 use crate::types::pull_request::{self, NewPullRequest, PullRequest};
 use crate::types::repository::{RepoRef, Repository};
 use crate::types::tree_diff::{

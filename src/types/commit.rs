@@ -189,7 +189,7 @@ pub(crate) struct Commit {
 
 impl Commit {
     /// The trailer with which `publish` marks its commits.
-    pub(crate) fn publish_trailer(&self) -> Option<PublishTrailer> {
+    pub(crate) fn commit(&self) -> Option<PublishTrailer> {
         PublishTrailer::parse(&self.message)
     }
 
