@@ -27,8 +27,8 @@ const MAX_PAGES: usize = 10_000;
 const LIST_TIMEOUT_FACTOR: u32 = 20;
 /// Concurrent requests: 3,000 entries are 30 pages, which take three rounds instead of thirty.
 const CONCURRENT_PAGES: usize = 16;
-/// More than all pages of any list have together, in bytes: Cloud describes a repository in about 5 kB, so that 100,000 fit.
-const MAX_TOTAL_BYTES: usize = 512 * 1024 * 1024;
+/// More than all pages of any list have together, in bytes: Cloud describes a repository in about 5 kB, so that 40,000 fit.
+const MAX_TOTAL_BYTES: usize = 192 * 1024 * 1024;
 /// The same for a list whose JSON values are all kept; they take several times as much memory.
 const MAX_TOTAL_BYTES_KEPT: usize = 128 * 1024 * 1024;
 /// Consecutive pages without a new entry: Data Center omits entries that are not visible, and a list may grow at its
