@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-#[cfg(unix)]
 use crate::support::responder::Responder;
+#[cfg(unix)]
 use crate::support::tls::{TlsServer, certificates, self_signed};
 use crate::support::{
     self, CommandExt as _, RunOutput, Sandbox, assert_contains, is_installed, unused_port, words,

@@ -1,7 +1,9 @@
 //! Output of every command: one value of the JSON document, and what a failing command prints instead.
 
+#[cfg(unix)]
+use crate::support::assert_contains;
 use crate::support::bitbucket::{Credential, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains};
+use crate::support::{CommandExt as _, RunOutput, Sandbox};
 
 const TOKEN: &str = "ATATT-output-marker";
 

@@ -4,9 +4,9 @@ use std::fs;
 #[cfg(unix)]
 use std::path::Path;
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, assert_contains};
 #[cfg(unix)]
-use crate::support::{assert_contains, check_output, env_var, is_installed, program, words};
+use crate::support::{check_output, env_var, is_installed, program, words};
 
 #[test]
 fn help_of_every_command_starts_with_examples() {
