@@ -164,3 +164,20 @@ fn root_cause(error: &Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyring_that_did_not_respond_is_not_waited_for_again() {
+        let keyring = Keyring::new(Duration::from_millis(10));
+        let first: Result<(), _> = keyring.with_timeout(|| {
+            thread::sleep(Duration::from_secs(1));
+            Ok(())
+        });
+        assert!(matches!(first, Err(StoreError::KeyringTimeout(_))));
+        let second = keyring.with_timeout(|| Ok(()));
+        assert!(matches!(second, Err(StoreError::KeyringTimeout(_))));
+    }
+}
