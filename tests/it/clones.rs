@@ -235,7 +235,7 @@ fn text_of_the_server_is_escaped_on_a_terminal() {
         ];
         let arguments = ["repo", "clone", fixture.repository, "--color", "never"];
         let mut terminal = fixture.sandbox.terminal_with(&variables, &arguments);
-        let shown = terminal.exp_eof().unwrap();
+        let shown = terminal.rest();
         assert!(
             shown.contains("not for") && shown.contains("denied"),
             "{shown:?}"
@@ -247,7 +247,7 @@ fn text_of_the_server_is_escaped_on_a_terminal() {
         assert!(!fixture.sandbox.path("site").exists());
         // It works again, and shows what git does on one line.
         let mut terminal = fixture.sandbox.terminal_with(&variables, &arguments);
-        let shown = terminal.exp_eof().unwrap();
+        let shown = terminal.rest();
         assert_contains(&shown, "cloned");
     }
 }

@@ -676,14 +676,11 @@ fn on_a_terminal_the_plan_needs_one_confirmation() {
             .env_clear()
             .env("HOME", sandbox.home())
             .env("TERM", "xterm");
-        let mut terminal = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
-        terminal
-            .exp_string("git@bitbucket.org:acme/site.git -> git@ssh.bitbucket.org:acme/site.git")
-            .unwrap();
-        terminal.exp_string("Apply 1 change to 1 file").unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        terminal.send_line(answer).unwrap();
-        terminal.exp_string(&format!("status={status}")).unwrap();
+        let mut terminal = support::Terminal::start(command);
+        terminal.expect("git@bitbucket.org:acme/site.git -> git@ssh.bitbucket.org:acme/site.git");
+        terminal.expect("Apply 1 change to 1 file");
+        terminal.send_line(answer);
+        terminal.expect(&format!("status={status}"));
         assert_eq!(url(&sandbox, &site), format!("git@{host}:acme/site.git"));
     }
 }

@@ -271,13 +271,12 @@ impl Release {
         let name = format!("bbconnect-v{VERSION}-{target}");
         let root = dir.path().join(&name);
         fs::create_dir_all(root.join("completions")).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_bbconnect"), root.join("bbconnect")).unwrap();
-        let binary = root.join("bbconnect");
-        let mut manual = program(binary.to_str().unwrap());
-        check_output(manual.arg("man").arg(root.join("man1")));
+        // Copied by another process: a program that this process, or a child it forks, holds open for writing cannot start.
+        let binary = env!("CARGO_BIN_EXE_bbconnect");
+        check_output(program("cp").arg(binary).arg(&root));
+        check_output(program(binary).arg("man").arg(root.join("man1")));
         for shell in ["bash", "zsh", "fish"] {
-            let mut completions = program(binary.to_str().unwrap());
-            let script = check_output(completions.args(["completions", shell]));
+            let script = check_output(program(binary).args(["completions", shell]));
             let path = root.join(format!("completions/bbconnect.{shell}"));
             fs::write(path, script).unwrap();
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::support::{Sandbox, assert_contains};
 #[cfg(unix)]
-use crate::support::{check_output, env_var, is_installed, program, words};
+use crate::support::{Terminal, check_output, env_var, is_installed, program, words};
 
 #[test]
 fn help_of_every_command_starts_with_examples() {
@@ -409,14 +409,11 @@ mod unix {
             .env("PATH", "/usr/bin:/bin")
             .env("TERM", "xterm");
         command.current_dir(sandbox.home());
-        let mut terminal = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
-        terminal
-            .exp_string("Passphrase for the private key")
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-        terminal.send_control('c').unwrap();
-        terminal.exp_string("status=130").unwrap();
-        let rest = terminal.exp_string("end").unwrap();
+        let mut terminal = Terminal::start(command);
+        terminal.expect("Passphrase for the private key");
+        terminal.press_ctrl_c();
+        terminal.expect("status=130");
+        let rest = terminal.expect("end");
         assert!(rest.contains("echo") && !rest.contains("-echo"), "{rest:?}");
         assert!(!sandbox.path("key").exists());
     }
@@ -462,13 +459,12 @@ mod unix {
             ("Passphrase for the private key", "hunter2"),
             ("Repeat", "hunter2"),
         ] {
-            terminal.exp_string(prompt).unwrap();
+            terminal.expect(prompt);
             if !answer.is_empty() {
-                std::thread::sleep(Duration::from_millis(100));
-                terminal.send_line(answer).unwrap();
+                terminal.send_line(answer);
             }
         }
-        let rest = terminal.exp_eof().unwrap();
+        let rest = terminal.rest();
         assert!(
             rest.contains("SHA256:") && !rest.contains("hunter2"),
             "{rest}"
@@ -509,21 +505,16 @@ mod unix {
         assert_eq!(dry["key"]["file_deleted"], true);
         assert!(key.exists() && fs::read_to_string(dir.join("connections.toml")).unwrap() == text);
 
-        let pause = || std::thread::sleep(Duration::from_millis(150));
         let mut terminal = sandbox.terminal(&["connection", "remove", "site"]);
-        terminal
-            .exp_string("Remove connection site and its secret? [y/N]")
-            .unwrap();
-        pause();
+        terminal.expect("Remove connection site and its secret? [y/N]");
         // A line can be corrected before Enter.
-        terminal.send("yy\u{7f}\u{7f}n\u{7f}").unwrap();
-        terminal.send_line("y").unwrap();
-        terminal.exp_string("Also delete its key").unwrap();
-        pause();
+        terminal.send("yy\u{7f}\u{7f}n\u{7f}");
+        terminal.send_line("y");
+        terminal.expect("Also delete its key");
         assert!(dir.join("connections.toml").exists());
-        terminal.send_line("").unwrap();
-        terminal.exp_string("removed site").unwrap();
-        terminal.exp_eof().unwrap();
+        terminal.send_line("");
+        terminal.expect("removed site");
+        terminal.rest();
         assert!(key.exists());
     }
 
@@ -549,13 +540,12 @@ mod unix {
             let mut terminal =
                 sandbox.terminal_with(&[("BBCONNECT_STORE_PASSPHRASE_CACHE", "0")], arguments);
             for answer in answers {
-                terminal.exp_string(prompt).unwrap();
-                std::thread::sleep(Duration::from_millis(150));
-                terminal.send_line(answer).unwrap();
+                terminal.expect(prompt);
+                terminal.send_line(answer);
                 // The prompt is written once more, when it is answered.
-                terminal.exp_string("[hidden]").unwrap();
+                terminal.expect("[hidden]");
             }
-            let rest = terminal.exp_eof().unwrap();
+            let rest = terminal.rest();
             assert!(!rest.contains(prompt), "{rest}");
             rest
         };
@@ -592,13 +582,12 @@ mod unix {
             ("Passphrase for the new encrypted store", "open sesame"),
             ("Repeat", "open sesame"),
         ] {
-            terminal.exp_string(prompt).unwrap();
+            terminal.expect(prompt);
             if !answer.is_empty() {
-                std::thread::sleep(Duration::from_millis(150));
-                terminal.send_line(answer).unwrap();
+                terminal.send_line(answer);
             }
         }
-        terminal.exp_eof().unwrap();
+        terminal.rest();
         assert!(sandbox.path(".config/bbconnect/secrets.json").exists());
     }
 
@@ -607,10 +596,9 @@ mod unix {
         let sandbox = Sandbox::new();
         // Without a keyring it offers others.
         let mut terminal = sandbox.terminal(&["connection", "add", "one"]);
-        terminal.exp_string("Store the secret in").unwrap();
-        std::thread::sleep(Duration::from_millis(300));
-        terminal.send_control('c').unwrap();
-        let rest = terminal.exp_eof().unwrap();
+        terminal.expect("Store the secret in");
+        terminal.press_ctrl_c();
+        let rest = terminal.rest();
         let hidden = rest.rfind("\u{1b}[?25l");
         assert!(rest.rfind("\u{1b}[?25h") > hidden, "{rest:?}");
     }
@@ -631,7 +619,7 @@ mod unix {
         command
             .env("PATH", "/usr/bin:/bin")
             .current_dir(sandbox.home());
-        let mut terminal = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
+        let mut terminal = Terminal::start(command);
         for (prompt, answer) in [
             // The suggestion, https://bitbucket.org, is accepted.
             ("URL", ""),
@@ -639,11 +627,10 @@ mod unix {
             ("Type of credential", ""),
             ("E-mail address", "jane@acme.example"),
         ] {
-            terminal.exp_string(prompt).unwrap();
-            std::thread::sleep(Duration::from_millis(150));
-            terminal.send_line(answer).unwrap();
+            terminal.expect(prompt);
+            terminal.send_line(answer);
         }
-        let rest = terminal.exp_eof().unwrap();
+        let rest = terminal.rest();
         assert!(
             rest.contains("api.bitbucket.org/2.0") && !rest.contains("form-marker"),
             "{rest}"
@@ -660,7 +647,7 @@ mod unix {
             let started = Instant::now();
             let mut terminal =
                 sandbox.terminal(&["keygen", "--out", "key", "--passphrase-stdin", flag]);
-            let shown = terminal.exp_eof().unwrap();
+            let shown = terminal.rest();
             assert_contains(&shown, "pass --passphrase-stdin");
             assert!(started.elapsed() < Duration::from_secs(10));
             assert!(!sandbox.path("key").exists());
@@ -670,7 +657,7 @@ mod unix {
     #[test]
     fn terminals_get_colours_unless_disabled() {
         let sandbox = Sandbox::new();
-        let shown = |arguments: &[&str]| sandbox.terminal(arguments).exp_eof().unwrap();
+        let shown = |arguments: &[&str]| sandbox.terminal(arguments).rest();
         assert_contains(&shown(&["url", "git@ssh.bitbucket.org:a/b"]), "\u{1b}[2m");
         assert!(
             !shown(&["url", "--color", "never", "git@ssh.bitbucket.org:a/b"]).contains('\u{1b}')

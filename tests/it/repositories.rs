@@ -547,15 +547,10 @@ fn on_a_terminal_a_repository_is_selected_by_search() {
     ];
     sandbox.run(add).exits_with(0);
     let mut terminal = sandbox.terminal(&["repo", "select"]);
-    terminal.exp_string("acme/web-site").unwrap();
-    std::thread::sleep(Duration::from_millis(100));
-    terminal.send("sho").unwrap();
-    terminal.flush().unwrap();
-    std::thread::sleep(Duration::from_millis(300));
-    terminal.send_line("").unwrap();
-    terminal
-        .exp_string("acme/shop is now the repository of connection acme")
-        .unwrap();
+    terminal.expect("acme/web-site");
+    terminal.send("sho");
+    terminal.send_line("");
+    terminal.expect("acme/shop is now the repository of connection acme");
     let shown = sandbox.run_json(["connection", "show", "acme", "--json"]);
     assert_eq!(shown["connection"]["repository"], "shop");
 }

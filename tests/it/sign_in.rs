@@ -3,13 +3,10 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::time::Duration;
-
-use rexpect::session::PtySession;
 
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, Sandbox, assert_contains, words};
+use crate::support::{CommandExt as _, Sandbox, Terminal, assert_contains, words};
 
 const API_TOKEN: &str = "ATATT3xFfGF0-api-token-marker";
 const REPO_TOKEN: &str = "ATCTT3xFfGN0-repo-token-marker";
@@ -44,21 +41,17 @@ fn server() -> Server {
 }
 
 /// Answers prompts. A hidden answer is confirmed before the next prompt.
-fn answer(terminal: &mut PtySession, answers: &[(&str, &str)]) {
+fn answer(terminal: &mut Terminal, answers: &[(&str, &str)]) {
     for (prompt, text) in answers {
-        let before = terminal.exp_string(prompt);
-        before.unwrap_or_else(|error| panic!("{prompt}: {error}"));
-        // The terminal is prepared for the answer after the prompt is written.
-        std::thread::sleep(Duration::from_millis(150));
-        terminal.send_line(text).unwrap();
+        terminal.expect(prompt);
+        terminal.send_line(text);
     }
 }
 
 /// The command's remaining output; it must have ended with this status.
-fn ends_with(mut terminal: PtySession, status: i32) -> String {
-    let rest = terminal.exp_eof().unwrap();
-    let ended = format!("{:?}", terminal.process().wait().unwrap());
-    assert!(ended.ends_with(&format!(", {status})")), "{ended}: {rest}");
+fn ends_with(mut terminal: Terminal, status: i32) -> String {
+    let rest = terminal.rest();
+    assert_eq!(terminal.status(), status, "{rest}");
     rest
 }
 
@@ -171,11 +164,9 @@ fn three_prompts_add_an_api_token_without_a_keyring() {
         ],
     );
     // Shown once, before the token is prompted for.
-    terminal.exp_string("read:workspace:bitbucket").unwrap();
+    terminal.expect("read:workspace:bitbucket");
     answer(&mut terminal, &[("API token or access token", API_TOKEN)]);
-    terminal
-        .exp_string("type of credential: API token")
-        .unwrap();
+    terminal.expect("type of credential: API token");
     answer(&mut terminal, &[("E-mail address", "jane")]);
     answer(&mut terminal, &[("E-mail address", "jane@acme.example")]);
     let rest = ends_with(terminal, 0);
@@ -193,11 +184,9 @@ fn a_command_replaces_the_keyring_on_a_terminal() {
     let (server, sandbox) = (server(), Sandbox::new());
     let mut terminal =
         sandbox.terminal(&["connection", "add", "work", "--url", &server.datacenter()]);
-    terminal.exp_string("no D-Bus session").unwrap();
-    terminal.exp_string("Store the secret in").unwrap();
-    std::thread::sleep(Duration::from_millis(150));
-    terminal.send("\u{1b}[B\r").unwrap();
-    terminal.flush().unwrap();
+    terminal.expect("no D-Bus session");
+    terminal.expect("Store the secret in");
+    terminal.send("\u{1b}[B\r");
     let works = format!("echo {USER_TOKEN}");
     answer(&mut terminal, &[("Command", "false")]);
     answer(&mut terminal, &[("exit status", &works)]);
@@ -228,7 +217,7 @@ fn a_wrong_secret_is_prompted_for_three_times() {
     let hidden = "[hidden]";
     for secret in ["wrong", "wrong again", PASSWORD] {
         answer(&mut terminal, &[("Password", secret)]);
-        terminal.exp_string(hidden).unwrap();
+        terminal.expect(hidden);
     }
     answer(
         &mut terminal,
@@ -249,7 +238,7 @@ fn a_wrong_secret_is_prompted_for_three_times() {
     let mut terminal = again("t");
     for _ in 0..3 {
         answer(&mut terminal, &[("Password", "wrong")]);
-        terminal.exp_string(hidden).unwrap();
+        terminal.expect(hidden);
     }
     ends_with(terminal, 3);
     let attempts = server.requests();
@@ -261,7 +250,7 @@ fn a_wrong_secret_is_prompted_for_three_times() {
     server.update(|state| state.requires_captcha = true);
     let mut terminal = again("t");
     answer(&mut terminal, &[("Password", PASSWORD)]);
-    terminal.exp_string(hidden).unwrap();
+    terminal.expect(hidden);
     let rest = ends_with(terminal, 3);
     assert_contains(&rest, "CAPTCHA");
 }
@@ -299,8 +288,7 @@ fn a_secret_of_another_kind_is_named_and_prompted_for_again() {
         "file",
     ]);
     answer(&mut terminal, &[("HTTP access token", API_TOKEN)]);
-    terminal.exp_string("an API token, not").unwrap();
-    terminal.exp_string("Data Center").ok();
+    terminal.expect("an API token, not");
     answer(&mut terminal, &[("HTTP access token", USER_TOKEN)]);
     answer(
         &mut terminal,
@@ -471,7 +459,7 @@ fn the_passphrase_is_prompted_for_three_times() {
                 &mut terminal,
                 &[("Passphrase of the encrypted store", passphrase)],
             );
-            terminal.exp_string("[hidden]").unwrap();
+            terminal.expect("[hidden]");
         }
         ends_with(terminal, status);
     }
@@ -496,10 +484,8 @@ fn one_of_several_workspaces_is_chosen() {
     let arguments = add("chosen");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut terminal = sandbox.terminal(&arguments);
-    terminal.exp_string("Default workspace").unwrap();
-    std::thread::sleep(Duration::from_millis(150));
-    terminal.send("\u{1b}[B\r").unwrap();
-    terminal.flush().unwrap();
+    terminal.expect("Default workspace");
+    terminal.send("\u{1b}[B\r");
     ends_with(terminal, 0);
     assert_eq!(connection(&sandbox, "chosen")["workspace"], "other");
     // Without a workspace all are listed, also with the connection of the environment.
@@ -711,10 +697,8 @@ fn connection_use_offers_the_known_ones_on_a_terminal() {
     let failed = sandbox.run(["connection", "use"]).exits_with(2);
     assert_contains(&failed.stderr, "one, two");
     let mut terminal = sandbox.terminal(&["connection", "use"]);
-    terminal.exp_string("Connection").unwrap();
-    std::thread::sleep(Duration::from_millis(150));
-    terminal.send("\u{1b}[B\r").unwrap();
-    terminal.flush().unwrap();
+    terminal.expect("Connection");
+    terminal.send("\u{1b}[B\r");
     ends_with(terminal, 0);
     assert_eq!(connection(&sandbox, "two")["default"], true);
 }
@@ -735,7 +719,7 @@ fn the_password_of_token_commands_is_prompted_for_again() {
     );
     for secret in ["wrong", PASSWORD] {
         answer(&mut terminal, &[("Password", secret)]);
-        terminal.exp_string("[hidden]").unwrap();
+        terminal.expect("[hidden]");
     }
     ends_with(terminal, 0);
 }
@@ -755,16 +739,15 @@ fn a_prompt_accepts_only_tokens_of_the_product() {
     let add = ["connection", "add", "x", "--url", &url, "--store", "file"];
     let mut terminal = sandbox.terminal_with(&variables, &add);
     let prompt = "API token or access token: ";
-    let mut shown = terminal.exp_string(prompt).unwrap();
+    let mut shown = terminal.expect(prompt);
     for (secret, said) in [
         ("ATBBold", "retired app passwords"),
         (USER_TOKEN, "an HTTP access token, not an API token"),
         ("", "id.atlassian.com"),
     ] {
-        std::thread::sleep(Duration::from_millis(150));
-        terminal.send_line(secret).unwrap();
-        shown += &terminal.exp_string("[hidden]").unwrap();
-        shown += &terminal.exp_string(prompt).unwrap();
+        terminal.send_line(secret);
+        shown += &terminal.expect("[hidden]");
+        shown += &terminal.expect(prompt);
         assert!(shown.contains(said), "{shown}");
     }
     assert_eq!(
@@ -772,8 +755,7 @@ fn a_prompt_accepts_only_tokens_of_the_product() {
         1,
         "{shown}"
     );
-    std::thread::sleep(Duration::from_millis(150));
-    terminal.send_line(API_TOKEN).unwrap();
+    terminal.send_line(API_TOKEN);
     answer(&mut terminal, &[("E-mail address: ", "jane@acme.example")]);
     ends_with(terminal, 0);
 }

@@ -1204,45 +1204,37 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
         return;
     };
     let url = fixture.sshd.url("web/site");
-    let pause = || std::thread::sleep(std::time::Duration::from_millis(200));
     let mut terminal = fixture.sandbox.terminal(&["connect", &url]);
-    terminal.exp_string(&fixture.sshd.fingerprint()).unwrap();
-    terminal.exp_string("Trust this host? (yes/no)").unwrap();
-    pause();
+    terminal.expect(&fixture.sshd.fingerprint());
+    terminal.expect("Trust this host? (yes/no)");
     // Only the whole word is a yes.
-    terminal.send_line("y").unwrap();
-    terminal.exp_string("type yes or no").unwrap();
-    pause();
-    terminal.send_line("no").unwrap();
-    terminal.exp_string("aborted").unwrap();
-    terminal.exp_eof().unwrap();
+    terminal.send_line("y");
+    terminal.expect("type yes or no");
+    terminal.send_line("no");
+    terminal.expect("aborted");
+    terminal.rest();
     assert!(fixture.keys().is_empty());
     assert!(!fixture.sandbox.path(".ssh").exists());
 
     let mut terminal = fixture
         .sandbox
         .terminal(&["connect", &url, "--register", "manual"]);
-    terminal
-        .exp_string("Add this public key on one of:")
-        .unwrap();
-    terminal.exp_string("Press Enter to continue").unwrap();
-    pause();
-    terminal.send_line("").unwrap();
-    terminal.exp_string("Trust this host?").unwrap();
-    pause();
-    terminal.send_line("yes").unwrap();
+    terminal.expect("Add this public key on one of:");
+    terminal.expect("Press Enter to continue");
+    terminal.send_line("");
+    terminal.expect("Trust this host?");
+    terminal.send_line("yes");
     // Not yet.
-    terminal.exp_string("key not accepted by").unwrap();
-    terminal.exp_string("Press Enter to continue").unwrap();
+    terminal.expect("key not accepted by");
+    terminal.expect("Press Enter to continue");
     let public = fixture.key("web_site_ecdsa-256.pub");
     let add = [
         "key", "add", "--key", &public, "--repo", "WEB/site", "-c", "server",
     ];
     fixture.run(&add).exits_with(0);
-    pause();
-    terminal.send_line("").unwrap();
-    terminal.exp_string("SSH access verified").unwrap();
-    terminal.exp_eof().unwrap();
+    terminal.send_line("");
+    terminal.expect("SSH access verified");
+    terminal.rest();
     fixture.run(&["key", "test", "-c", "site"]).exits_with(0);
 
     // A key of the account has access to all its repositories.
@@ -1250,13 +1242,10 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     let mut terminal = fixture
         .sandbox
         .terminal(&["connect", &url, "-c", "cloud", "--name", "all", "--write"]);
-    terminal
-        .exp_string("Register the key with the account jane, with access to all its repositories?")
-        .unwrap();
-    pause();
-    terminal.send_line("n").unwrap();
-    terminal.exp_string("aborted").unwrap();
-    terminal.exp_eof().unwrap();
+    terminal.expect("Register the key with the account jane, with access to all its repositories?");
+    terminal.send_line("n");
+    terminal.expect("aborted");
+    terminal.rest();
     assert_eq!(fixture.keys().len(), 1);
 
     // With a passphrase, ssh asks for it.
@@ -1266,12 +1255,11 @@ fn on_a_terminal_the_host_key_is_confirmed_and_registration_awaited() {
     );
     let mut terminal = fixture.sandbox.terminal(&["key", "test", "-c", "site"]);
     for _ in 0..2 {
-        terminal.exp_string("Enter passphrase for key").unwrap();
-        pause();
-        terminal.send_line("open sesame").unwrap();
+        terminal.expect("Enter passphrase for key");
+        terminal.send_line("open sesame");
     }
-    terminal.exp_string("the key may clone and fetch").unwrap();
-    terminal.exp_eof().unwrap();
+    terminal.expect("the key may clone and fetch");
+    terminal.rest();
     // Its successor has one as well.
     fixture.run(&["key", "rotate", "-c", "site"]).exits_with(2);
     assert_eq!(fixture.keys().len(), 1);

@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use rexpect::session::PtySession;
-
 use crate::support::bitbucket::repo_store::RepoStore;
 use crate::support::bitbucket::{Credential, Server, ServerState};
-use crate::support::{Sandbox, assert_contains, check_output, env_var, program};
+use crate::support::{Sandbox, Terminal, assert_contains, check_output, env_var, program};
 
 const TOKEN: &str = "ATATT-terminal-marker";
 
@@ -27,7 +25,7 @@ fn server() -> Server {
 }
 
 /// The program on a terminal of so many columns, with a connection of the environment.
-fn start(sandbox: &Sandbox, server: &Server, columns: usize, arguments: &[&str]) -> PtySession {
+fn start(sandbox: &Sandbox, server: &Server, columns: usize, arguments: &[&str]) -> Terminal {
     let mut command = program("sh");
     let size = format!("stty cols {columns}; exec \"$0\" \"$@\"");
     command
@@ -41,15 +39,12 @@ fn start(sandbox: &Sandbox, server: &Server, columns: usize, arguments: &[&str])
         .envs(server.environment(true))
         .env("BBCONNECT_TOKEN", TOKEN)
         .env("BBCONNECT_WORKSPACE", "acme");
-    rexpect::session::spawn_command(command, Some(30_000)).unwrap()
+    Terminal::start(command)
 }
 
-/// The lines of the output, without styles. The terminal's bytes arrive as characters.
+/// The lines of the output, without styles.
 fn lines(output: &str) -> Vec<String> {
-    let bytes: Option<Vec<u8>> = output.chars().map(|byte| u8::try_from(byte).ok()).collect();
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let text = text.as_deref().unwrap_or(output);
-    let plain = anstream::adapter::strip_str(text).to_string();
+    let plain = anstream::adapter::strip_str(output).to_string();
     plain
         .lines()
         .map(|line| line.trim_end().to_owned())
@@ -90,17 +85,13 @@ fn output_fits_the_terminal() {
             &["doctor"],
             &["-h"],
         ] {
-            let output = start(&sandbox, &server, columns, arguments)
-                .exp_eof()
-                .unwrap();
+            let output = start(&sandbox, &server, columns, arguments).rest();
             assert!(!output.trim().is_empty(), "{arguments:?}");
             assert_fits(&output, columns);
         }
     }
     // The first column, which the next command needs, is whole.
-    let narrow = start(&sandbox, &server, 40, &["connection", "list"])
-        .exp_eof()
-        .unwrap();
+    let narrow = start(&sandbox, &server, 40, &["connection", "list"]).rest();
     assert!(
         lines(&narrow)
             .iter()
@@ -134,8 +125,8 @@ fn every_help_page_fits_the_terminal() {
         if path.first().is_none_or(|first| first != "help") {
             arguments.push(flag);
         }
-        let output = start(&sandbox, &server, columns, &arguments).exp_eof();
-        for line in lines(&output.unwrap()) {
+        let output = start(&sandbox, &server, columns, &arguments).rest();
+        for line in lines(&output) {
             assert!(line.chars().count() <= columns, "{path:?} {flag}: {line}");
         }
     };
@@ -172,9 +163,9 @@ fn a_long_prompt_fits_the_terminal() {
         40,
         &["migrate", "repo", "--no-user-config"],
     );
-    terminal.exp_string("[y/N]").unwrap();
-    terminal.send_line("n").unwrap();
-    let output = terminal.exp_eof().unwrap();
+    terminal.expect("[y/N]");
+    terminal.send_line("n");
+    let output = terminal.rest();
     assert!(!output.contains("Apply"), "{output:?}");
     assert!(output.contains("aborted"), "{output:?}");
 }
@@ -191,7 +182,7 @@ fn examples_of_help_can_be_pasted_on_a_narrow_terminal() {
         &["help", "webhook"],
         &["key", "edit", "--help"],
     ] {
-        let output = start(&sandbox, &server, 60, arguments).exp_eof().unwrap();
+        let output = start(&sandbox, &server, 60, arguments).rest();
         let page = lines(&output);
         let examples = page.iter().skip_while(|line| **line != "Examples:").skip(1);
         let examples: Vec<_> = examples.take_while(|line| !line.is_empty()).collect();
@@ -225,8 +216,7 @@ fn short_help_is_short() {
     ] {
         let arguments: Vec<_> = command.split_whitespace().chain(["-h"]).collect();
         for columns in [60, 80, 200] {
-            let output = start(&sandbox, &server, columns, &arguments).exp_eof();
-            let output = output.unwrap();
+            let output = start(&sandbox, &server, columns, &arguments).rest();
             let page = lines(output.trim_end());
             assert!(
                 page.len() <= limit,
@@ -240,7 +230,7 @@ fn short_help_is_short() {
 #[test]
 fn descriptions_of_commands_are_one_column() {
     let (sandbox, server) = (Sandbox::new(), server());
-    let output = start(&sandbox, &server, 80, &["-h"]).exp_eof().unwrap();
+    let output = start(&sandbox, &server, 80, &["-h"]).rest();
     let page = lines(&output);
     let column = |line: &String| {
         let (name, text) = line.strip_prefix("  ")?.split_once("  ")?;
@@ -264,7 +254,7 @@ fn progress_is_one_line_that_disappears() {
     server.update(|state| state.delay = Duration::from_millis(1200));
     let sandbox = Sandbox::new();
     let list = ["repo", "list", "--workspace", "acme"];
-    let output = start(&sandbox, &server, 30, &list).exp_eof().unwrap();
+    let output = start(&sandbox, &server, 30, &list).rest();
     let (progress, rest) = output.rsplit_once("\r\u{1b}[2K").unwrap();
     assert!(progress.contains("listing repositories"), "{output:?}");
     assert!(!progress.contains('\n'), "{output:?}");
@@ -277,7 +267,7 @@ fn progress_is_one_line_that_disappears() {
     );
     // Quick work and other readers see nothing of it.
     server.update(|state| state.delay = Duration::ZERO);
-    let quick = start(&sandbox, &server, 80, &list).exp_eof().unwrap();
+    let quick = start(&sandbox, &server, 80, &list).rest();
     assert!(!quick.contains("listing"), "{quick:?}");
 }
 
@@ -287,13 +277,12 @@ fn an_interrupted_command_leaves_a_clean_line() {
     server.update(|state| state.delay = Duration::from_secs(20));
     let sandbox = Sandbox::new();
     let mut terminal = start(&sandbox, &server, 80, &["repo", "list"]);
-    terminal.exp_string("listing repositories").unwrap();
-    terminal.send_control('c').unwrap();
-    let rest = terminal.exp_eof().unwrap();
+    terminal.expect("listing repositories");
+    terminal.press_ctrl_c();
+    let rest = terminal.rest();
     let after = rest.rsplit_once("\r\u{1b}[2K").map(|(_, after)| after);
     assert_eq!(after, Some(""), "{rest:?}");
-    let status = terminal.process().wait().unwrap();
-    assert!(format!("{status:?}").contains("130"), "{status:?}");
+    assert_eq!(terminal.status(), 130);
 }
 
 #[test]
@@ -305,19 +294,16 @@ fn esc_at_a_list_aborts_and_removes_it() {
         sandbox.run(add).exits_with(0);
     }
     let mut terminal = sandbox.terminal(&["connection", "use"]);
-    terminal.exp_string("server").unwrap();
-    std::thread::sleep(Duration::from_millis(200));
-    terminal.send("\u{1b}").unwrap();
-    terminal.flush().unwrap();
-    let rest = terminal.exp_eof().unwrap();
+    terminal.expect("server");
+    terminal.send("\u{1b}");
+    let rest = terminal.rest();
     assert_contains(&rest, "aborted");
     // The list is removed, and the cursor is visible.
     assert!(
         rest.contains("\u{1b}[2K") && rest.contains("\u{1b}[?25h"),
         "{rest:?}"
     );
-    let status = terminal.process().wait().unwrap();
-    assert!(format!("{status:?}").contains(", 1)"), "{status:?}");
+    assert_eq!(terminal.status(), 1);
 }
 
 #[test]
@@ -330,17 +316,16 @@ fn ctrl_c_at_a_list_removes_it() {
     }
     let mut terminal = sandbox.terminal(&["connection", "use"]);
     // The lines of the list are scrolled into view before the position is saved that it begins at.
-    let before = terminal.exp_string("\u{1b}7").unwrap();
+    let before = terminal.expect("\u{1b}7");
     assert!(before.ends_with("\r\n\r\n\r\n\u{1b}[3A"), "{before:?}");
-    terminal.exp_string("work").unwrap();
-    terminal.send_control('c').unwrap();
-    let rest = terminal.exp_eof().unwrap();
+    terminal.expect("work");
+    terminal.press_ctrl_c();
+    let rest = terminal.rest();
     // The cursor is visible, the position is restored, and everything below it is removed: once.
     let after = rest
         .rsplit_once("\u{1b}[?25h\u{1b}8")
         .map(|(_, after)| after);
     assert_eq!(after, Some("\u{1b}[J"), "{rest:?}");
     assert_eq!(rest.matches("\u{1b}8").count(), 1, "{rest:?}");
-    let status = terminal.process().wait().unwrap();
-    assert!(format!("{status:?}").contains("130"), "{status:?}");
+    assert_eq!(terminal.status(), 130);
 }

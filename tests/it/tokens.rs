@@ -573,33 +573,21 @@ fn rotation_on_cloud_guides_on_a_terminal() {
         ),
     ];
     let mut terminal = sandbox.terminal_with(&store, &["token", "rotate", "-c", "work"]);
-    let wait = |terminal: &mut rexpect::session::PtySession, text: &str| {
-        terminal.exp_string(text).unwrap();
-    };
-    wait(
-        &mut terminal,
-        "Create the new token at https://id.atlassian.com/",
-    );
-    wait(
-        &mut terminal,
-        "read:repository:bitbucket read:user:bitbucket",
-    );
-    wait(&mut terminal, "API token");
-    terminal.send_line("ATATT-rotate-unknown").unwrap();
-    wait(&mut terminal, "rejected");
-    wait(&mut terminal, "API token");
-    terminal.send_line("ATATT-rotate-new").unwrap();
-    wait(&mut terminal, "Expiry date");
-    terminal.send_line("next year").unwrap();
-    wait(&mut terminal, "expected a date");
-    wait(&mut terminal, "Expiry date");
-    terminal.send_line("2027-06-30").unwrap();
-    wait(
-        &mut terminal,
-        "updated: new token of connection work, of user jane",
-    );
-    wait(&mut terminal, "revoke the old token");
-    terminal.exp_eof().unwrap();
+    terminal.expect("Create the new token at https://id.atlassian.com/");
+    terminal.expect("read:repository:bitbucket read:user:bitbucket");
+    terminal.expect("API token");
+    terminal.send_line("ATATT-rotate-unknown");
+    terminal.expect("rejected");
+    terminal.expect("API token");
+    terminal.send_line("ATATT-rotate-new");
+    terminal.expect("Expiry date");
+    terminal.send_line("next year");
+    terminal.expect("expected a date");
+    terminal.expect("Expiry date");
+    terminal.send_line("2027-06-30");
+    terminal.expect("updated: new token of connection work, of user jane");
+    terminal.expect("revoke the old token");
+    terminal.rest();
     let shown = sandbox
         .run(["connection", "show", "work", "--json"])
         .exits_with(0);

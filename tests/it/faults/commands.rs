@@ -55,17 +55,6 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Whether only one product has this command.
-    pub(crate) fn is_on_one_product(&self) -> bool {
-        let starts = [
-            "token ",
-            "known-hosts ",
-            "repo view, as a client",
-            "pipelines ",
-        ];
-        starts.iter().any(|start| self.name.starts_with(start))
-    }
-
     /// Whether the command prints any response as it came.
     pub(crate) fn prints_responses(&self) -> bool {
         self.name.starts_with("api ")

@@ -378,13 +378,15 @@ fn without_id(hook: &Value) -> Value {
 fn watch(child: &mut Child, limit: Duration) -> (u64, bool) {
     let started = Instant::now();
     let mut memory = 0;
+    let mut pause = Duration::from_millis(5);
     while child.try_wait().unwrap().is_none() {
         memory = memory.max(peak(child.id()));
         if started.elapsed() > limit || memory > super::rules::MAX_MEMORY {
             child.kill().unwrap();
             return (memory, started.elapsed() > limit);
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(pause);
+        pause = (pause * 5 / 4).min(Duration::from_millis(100));
     }
     (memory, false)
 }

@@ -22,8 +22,8 @@ use fixture::{Fixture, Outcome};
 use proxy::Injection;
 
 /// Commands that run in parallel: most of their time they wait.
-const WORKERS: usize = if cfg!(windows) { 3 } else { 12 };
-/// How many faults each request after the first gets.
+const WORKERS: usize = if cfg!(windows) { 3 } else { 16 };
+/// How many faults each request after the first gets; outside CI, one.
 const FAULTS_PER_LATER_REQUEST: usize = 3;
 /// How many faults each request of a command gets that takes longer than [`SLOW`] without a fault.
 const FAULTS_OF_SLOW_COMMANDS: usize = 2;
@@ -155,17 +155,15 @@ fn under_every_fault(
     failures
 }
 
-/// The faults for a request, numbered. The first request of a command gets every fault (outside CI, each fault on one of
-/// the products); later requests get a few, different ones for each.
+/// The faults for a request, numbered. The first request of a command gets every fault (outside CI, every third of them,
+/// other ones than the next command); later requests get few, different ones for each.
 fn faults(case: &Case, number: usize, at: usize, is_slow: bool) -> Vec<(usize, Fault)> {
-    let is_thorough = case.is_on_one_product() || support::env_var("CI").is_some();
-    let is_even = case.product.is_cloud();
+    let is_ci = support::env_var("CI").is_some();
     let all = fault::ALL.into_iter().enumerate();
     let mut all: Vec<_> = all
         .filter(|(_, fault)| !fault.is_heavy() || case.runs_heavy_faults())
         .filter(|(turn, fault)| {
-            let is_own = turn.is_multiple_of(2) == is_even;
-            at > 0 || is_slow || is_thorough || fault.is_heavy() || is_own
+            at > 0 || is_slow || is_ci || fault.is_heavy() || (number + turn).is_multiple_of(3)
         })
         .collect();
     let start = (number * 7 + at * FAULTS_PER_LATER_REQUEST) % all.len();
@@ -175,7 +173,8 @@ fn faults(case: &Case, number: usize, at: usize, is_slow: bool) -> Vec<(usize, F
         _ if cfg!(windows) => 1,
         _ if is_slow => FAULTS_OF_SLOW_COMMANDS,
         0 => all.len(),
-        _ => FAULTS_PER_LATER_REQUEST,
+        _ if is_ci => FAULTS_PER_LATER_REQUEST,
+        _ => 1,
     });
     all
 }

@@ -8,6 +8,8 @@ pub(crate) mod programs;
 pub(crate) mod property;
 pub(crate) mod responder;
 pub(crate) mod sshd;
+#[cfg(unix)]
+pub(crate) mod terminal;
 pub(crate) mod tls;
 
 use std::ffi::OsStr;
@@ -18,6 +20,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 pub(crate) use self::programs::*;
+#[cfg(unix)]
+pub(crate) use self::terminal::Terminal;
 
 /// A temporary home directory, and an environment that has only `PATH`.
 pub(crate) struct Sandbox {
@@ -119,17 +123,13 @@ impl Sandbox {
 
     /// The program on a pseudo-terminal.
     #[cfg(unix)]
-    pub(crate) fn terminal(&self, arguments: &[&str]) -> rexpect::session::PtySession {
+    pub(crate) fn terminal(&self, arguments: &[&str]) -> Terminal {
         self.terminal_with(&[], arguments)
     }
 
     /// The program on a pseudo-terminal, with environment variables.
     #[cfg(unix)]
-    pub(crate) fn terminal_with(
-        &self,
-        variables: &[(&str, &str)],
-        arguments: &[&str],
-    ) -> rexpect::session::PtySession {
+    pub(crate) fn terminal_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Terminal {
         let mut command = program(env!("CARGO_BIN_EXE_bbconnect"));
         command
             .args(arguments)
@@ -139,7 +139,7 @@ impl Sandbox {
             .env("HOME", self.home())
             .env("PATH", env_var("PATH").expect("PATH is set"))
             .env("TERM", "xterm");
-        rexpect::session::spawn_command(command, Some(20_000)).expect("a terminal")
+        Terminal::start(command)
     }
 
     /// A `PATH` on which `ssh` has this configuration: OpenSSH looks for its own where the system says that home is. What
