@@ -180,4 +180,15 @@ mod tests {
         let second = keyring.with_timeout(|| Ok(()));
         assert!(matches!(second, Err(StoreError::KeyringTimeout(_))));
     }
+
+    /// By default entries of Credential Manager follow the user to other machines.
+    #[cfg(windows)]
+    #[test]
+    fn entries_stay_on_this_machine() {
+        let user = "test of persistence";
+        OsKeyring.write(user, b"secret").unwrap();
+        let attributes = entry(user).unwrap().get_attributes();
+        OsKeyring.remove(user).unwrap();
+        assert_eq!(attributes.unwrap()["persistence"], "Local");
+    }
 }

@@ -80,6 +80,13 @@ fn configuration_is_in_the_users_application_data() {
 }
 
 #[test]
+fn help_names_only_variables_that_windows_reads() {
+    let help = Sandbox::new().run(["help", "environment"]).exits_with(0);
+    assert_contains(&help.stdout, "%APPDATA%");
+    assert!(!help.stdout.contains("SSL_CERT_FILE"), "{}", help.stdout);
+}
+
+#[test]
 fn keys_are_written_below_long_paths() {
     let sandbox = Sandbox::new();
     let dir = sandbox.path(&"long-directory-name/".repeat(20));
