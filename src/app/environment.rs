@@ -17,10 +17,6 @@ pub(crate) const COMPLETION_VARIABLE: &str = "BBCONNECT_COMPLETE";
 
 /// What the process was started with, apart from its arguments.
 #[derive(Debug, Clone, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact about the process"
-)]
 pub struct Environment {
     /// The user's home directory.
     pub home: Option<PathBuf>,

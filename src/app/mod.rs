@@ -52,10 +52,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Flags that every command takes, before and after its name.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub(crate) struct GlobalOptions {
     /// Use this connection
     #[arg(short, long, global = true, value_name = "NAME", display_order = 990)]

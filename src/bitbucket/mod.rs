@@ -1,7 +1,8 @@
 //! Bitbucket's REST APIs: one facade, two dialects, one thin HTTP core.
 //!
-//! An operation is one `async fn` of [`Bitbucket`] with an arm for each product. `cloud` and
-//! `datacenter` hold files of the same names, each with private wire structs, the call, and the conversion.
+//! An operation is a method of [`Bitbucket`]: a line of `operations_of_both!`, or an `async fn` with an arm for each
+//! product. `cloud` and `datacenter` hold files of the same names, each with private wire structs, the call, and the
+//! conversion.
 
 mod client;
 mod cloud;
@@ -76,6 +77,95 @@ macro_rules! dispatch {
     };
 }
 
+/// Defines operations that both products have.
+macro_rules! operations_of_both {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)+) => {
+        impl Bitbucket {
+            $($(#[$doc])* pub(crate) async fn $name(&self, $($argument: $type),*) -> Result<$result, ApiError> {
+                dispatch!(self, server => server.$name($($argument),*).await)
+            })+
+        }
+    };
+}
+
+/// Defines operations that Cloud has no API for: the result is `None` there.
+macro_rules! operations_of_data_center {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)+) => {
+        impl Bitbucket {
+            $($(#[$doc])* pub(crate) async fn $name(&self, $($argument: $type),*) -> Result<Option<$result>, ApiError> {
+                match self {
+                    Self::Cloud(_) => Ok(None),
+                    Self::DataCenter(server) => server.$name($($argument),*).await.map(Some),
+                }
+            })+
+        }
+    };
+}
+
+operations_of_both! {
+    /// The identity of the credential. A valid credential that may not read its account has an [`Identity`] without one.
+    ///
+    /// Only reads. A response that an anonymous request would get as well is no proof of a login.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthorized`] and similar ones for a credential that is not accepted, [`ApiError::Indeterminate`] where
+    /// the responses prove nothing.
+    identify(credential: &CredentialContext) -> Identity;
+    /// The name of the account; `None` for a token of a repository, project or workspace, which has none.
+    account(credential: &CredentialContext) -> Option<String>;
+    /// The permission of the account on a repository; `None` where the server does not report it.
+    permission(repo: &RepoId, name: Option<&str>) -> Option<Permission>;
+    /// Tests whether the credential has a scope, with a read that requires it. A refusal is a result, not an error.
+    probe_scope(scope: Scope, credential: &CredentialContext) -> ScopeProbe;
+    /// The SSH keys of a repository, a project or the account, in the server's order.
+    keys(owner: &KeyOwner) -> Vec<RegisteredKey>;
+    /// Registers an SSH key, unless it is registered. The list is read before, and again after a conflict.
+    register_key(owner: &KeyOwner, key: &NewKey) -> RegisterOutcome;
+    /// Removes a registered key.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where no key has this id, on Cloud; on Data Center that is a success.
+    remove_key(owner: &KeyOwner, id: &str) -> ();
+    repository(repo: &RepoId) -> Repository;
+    /// Whether a repository has no branch yet.
+    is_empty(repo: &RepoId) -> bool;
+    /// The names of repositories, which take less memory than [`Bitbucket::repositories`].
+    repository_ids(filter: &RepositoryFilter) -> Vec<RepoId>;
+    /// A branch by its full name; `None` where it does not exist.
+    branch(repo: &RepoId, name: &str) -> Option<Branch>;
+    /// Pull requests for a repository, in the server's order.
+    pull_requests(repo: &RepoId, state: State, max: usize) -> Vec<PullRequest>;
+    create_pull_request(repo: &RepoId, pull_request: &NewPullRequest) -> CreateOutcome;
+    /// The first response of the server to a single request without the credential. Any status is a success.
+    probe() -> ServerProbe;
+    /// The webhooks of a repository, workspace or project.
+    webhooks(owner: &WebhookOwner) -> Vec<StoredWebhook>;
+    /// Creates a webhook, or updates an existing one: fields that the specification does not have are kept.
+    write_webhook(owner: &WebhookOwner, before: Option<StoredWebhook>, spec: &WebhookSpec) -> WebhookChange;
+    /// Removes a webhook.
+    remove_webhook(owner: &WebhookOwner, id: &str) -> ();
+}
+
+operations_of_data_center! {
+    /// The SSH settings of a Data Center; `None` on Cloud, where they are fixed.
+    ssh_settings() -> SshSettings;
+    /// The HTTP access tokens of a user, project or repository; `None` on Cloud, which has no list.
+    tokens(owner: &TokenOwner) -> Vec<AccessToken>;
+    /// Creates an HTTP access token; `None` on Cloud, which has no API for that.
+    create_token(owner: &TokenOwner, name: &str, permissions: &[&str], expiry_days: Option<i64>) -> NewToken;
+    /// Revokes an HTTP access token; `None` on Cloud.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where no token has this id.
+    revoke_token(owner: &TokenOwner, id: &str) -> ();
+    /// All owners of an access key that the account administrates; `None` on Cloud, which does not report them.
+    key_owners(id: &str) -> Vec<KeyOwner>;
+    /// Sends a test delivery to a webhook's URL; `None` on Cloud, which has no API for that.
+    test_webhook(owner: &WebhookOwner, webhook: &StoredWebhook) -> TestDelivery;
+    /// What the server reports about the deliveries of a webhook; `None` on Cloud, which has no API for that.
+    webhook_deliveries(owner: &WebhookOwner, id: &str) -> Deliveries;
+}
+
 impl Bitbucket {
     pub(crate) fn is_cloud(&self) -> bool {
         matches!(self, Self::Cloud(_))
@@ -97,13 +187,8 @@ impl Bitbucket {
 
     /// The name of a repository after the requests so far: the server redirects those under a former name.
     pub(crate) fn current_name(&self, repo: &RepoId) -> RepoId {
-        match self {
-            Self::Cloud(cloud) => cloud.current_name(repo),
-            Self::DataCenter(datacenter) => {
-                let renamed = datacenter.http().renamed(repo);
-                renamed.unwrap_or_else(|| repo.clone())
-            }
-        }
+        let renamed = self.http().renamed(repo);
+        renamed.unwrap_or_else(|| repo.clone())
     }
 
     /// The repository before a write to it, where the server reports archived ones; `None` on Cloud.
@@ -136,36 +221,11 @@ impl Bitbucket {
         }
     }
 
-    /// The identity of the credential. A valid credential that may not read its account has an [`Identity`] without one.
-    ///
-    /// Only reads. A response that an anonymous request would get as well is no proof of a login.
-    ///
-    /// # Errors
-    /// [`ApiError::Unauthorized`] and similar ones for a credential that is not accepted, [`ApiError::Indeterminate`] where
-    /// the responses prove nothing.
-    pub(crate) async fn identify(
-        &self,
-        credential: &CredentialContext,
-    ) -> Result<Identity, ApiError> {
-        dispatch!(self, server => server.identify(credential).await)
-    }
-
     /// Name and address of the account, which its commits carry, where the server reports them.
     pub(crate) async fn committer(&self) -> Option<Signature> {
         match self {
             Self::Cloud(_) => None,
             Self::DataCenter(datacenter) => datacenter.committer().await,
-        }
-    }
-
-    /// The name of the account; `None` for a token of a repository, project or workspace, which has none.
-    pub(crate) async fn account(
-        &self,
-        credential: &CredentialContext,
-    ) -> Result<Option<String>, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.account(credential).await,
-            Self::DataCenter(datacenter) => datacenter.account(credential).await,
         }
     }
 
@@ -212,24 +272,6 @@ impl Bitbucket {
         }
     }
 
-    /// The permission of the account on a repository; `None` where the server does not report it.
-    pub(crate) async fn permission(
-        &self,
-        repo: &RepoId,
-        name: Option<&str>,
-    ) -> Result<Option<Permission>, ApiError> {
-        dispatch!(self, server => server.permission(repo, name).await)
-    }
-
-    /// Tests whether the credential has a scope, with a read that requires it. A refusal is a result, not an error.
-    pub(crate) async fn probe_scope(
-        &self,
-        scope: Scope,
-        credential: &CredentialContext,
-    ) -> Result<ScopeProbe, ApiError> {
-        dispatch!(self, server => server.probe_scope(scope, credential).await)
-    }
-
     /// All scopes of a token, from the 403 of a read, where the server reports them nowhere else.
     pub(crate) async fn scopes_from_403(
         &self,
@@ -252,85 +294,12 @@ impl Bitbucket {
         }
     }
 
-    /// The SSH settings of a Data Center; `None` on Cloud, where they are fixed.
-    pub(crate) async fn ssh_settings(&self) -> Result<Option<SshSettings>, ApiError> {
-        match self {
-            Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => datacenter.ssh_settings().await.map(Some),
-        }
-    }
-
-    /// The HTTP access tokens of a user, project or repository; `None` on Cloud, which has no list.
-    pub(crate) async fn tokens(
-        &self,
-        owner: &TokenOwner,
-    ) -> Result<Option<Vec<AccessToken>>, ApiError> {
-        match self {
-            Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => datacenter.tokens(owner).await.map(Some),
-        }
-    }
-
-    /// Creates an HTTP access token; `None` on Cloud, which has no API for that.
-    pub(crate) async fn create_token(
-        &self,
-        owner: &TokenOwner,
-        name: &str,
-        permissions: &[&str],
-        expiry_days: Option<i64>,
-    ) -> Result<Option<NewToken>, ApiError> {
-        match self {
-            Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => {
-                let created = datacenter.create_token(owner, name, permissions, expiry_days);
-                created.await.map(Some)
-            }
-        }
-    }
-
-    /// Revokes an HTTP access token; `None` on Cloud.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`] where no token has this id.
-    pub(crate) async fn revoke_token(
-        &self,
-        owner: &TokenOwner,
-        id: &str,
-    ) -> Result<Option<()>, ApiError> {
-        match self {
-            Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => datacenter.revoke_token(owner, id).await.map(Some),
-        }
-    }
-
     /// The id of the current token, where the token contains it.
     pub(crate) fn current_token_id(&self) -> Option<String> {
         match self {
             Self::Cloud(_) => None,
             Self::DataCenter(datacenter) => datacenter.current_token_id(),
         }
-    }
-
-    /// The SSH keys of a repository, a project or the account, in the server's order.
-    pub(crate) async fn keys(&self, owner: &KeyOwner) -> Result<Vec<RegisteredKey>, ApiError> {
-        dispatch!(self, server => server.keys(owner).await)
-    }
-
-    /// All owners of an access key that the account administrates; `None` on Cloud, which does not report them.
-    pub(crate) async fn key_owners(&self, id: &str) -> Result<Option<Vec<KeyOwner>>, ApiError> {
-        match self {
-            Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => datacenter.key_owners(id).await.map(Some),
-        }
-    }
-
-    /// Registers an SSH key, unless it is registered. The list is read before, and again after a conflict.
-    pub(crate) async fn register_key(
-        &self,
-        owner: &KeyOwner,
-        key: &NewKey,
-    ) -> Result<RegisterOutcome, ApiError> {
-        dispatch!(self, server => server.register_key(owner, key).await)
     }
 
     /// Changes the access of a registered key. Returns whether the product supports that; Cloud does not.
@@ -367,23 +336,6 @@ impl Bitbucket {
         }
     }
 
-    /// Removes a registered key.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`] where no key has this id, on Cloud; on Data Center that is a success.
-    pub(crate) async fn remove_key(&self, owner: &KeyOwner, id: &str) -> Result<(), ApiError> {
-        dispatch!(self, server => server.remove_key(owner, id).await)
-    }
-
-    pub(crate) async fn repository(&self, repo: &RepoId) -> Result<Repository, ApiError> {
-        dispatch!(self, server => server.repository(repo).await)
-    }
-
-    /// Whether a repository has no branch yet.
-    pub(crate) async fn is_empty(&self, repo: &RepoId) -> Result<bool, ApiError> {
-        dispatch!(self, server => server.is_empty(repo).await)
-    }
-
     /// Repositories, in the server's order.
     pub(crate) async fn repositories(
         &self,
@@ -395,17 +347,6 @@ impl Bitbucket {
                 let repositories = datacenter.repositories(filter).await?;
                 Ok(repositories.into())
             }
-        }
-    }
-
-    /// The names of repositories, which take less memory than [`Bitbucket::repositories`].
-    pub(crate) async fn repository_ids(
-        &self,
-        filter: &RepositoryFilter,
-    ) -> Result<Vec<RepoId>, ApiError> {
-        match self {
-            Self::Cloud(cloud) => cloud.repository_ids(filter).await,
-            Self::DataCenter(datacenter) => datacenter.repository_ids(filter).await,
         }
     }
 
@@ -522,25 +463,6 @@ impl Bitbucket {
         }
     }
 
-    /// A branch by its full name; `None` where it does not exist.
-    pub(crate) async fn branch(
-        &self,
-        repo: &RepoId,
-        name: &str,
-    ) -> Result<Option<Branch>, ApiError> {
-        dispatch!(self, server => server.branch(repo, name).await)
-    }
-
-    /// Pull requests for a repository, in the server's order.
-    pub(crate) async fn pull_requests(
-        &self,
-        repo: &RepoId,
-        state: State,
-        max: usize,
-    ) -> Result<Vec<PullRequest>, ApiError> {
-        dispatch!(self, server => server.pull_requests(repo, state, max).await)
-    }
-
     /// The open pull request from one branch to another of the same repository.
     pub(crate) async fn open_pull_request(
         &self,
@@ -564,14 +486,6 @@ impl Bitbucket {
                 && !request.is_from_fork
         };
         Ok(all.into_iter().find(is_it))
-    }
-
-    pub(crate) async fn create_pull_request(
-        &self,
-        repo: &RepoId,
-        pull_request: &NewPullRequest,
-    ) -> Result<CreateOutcome, ApiError> {
-        dispatch!(self, server => server.create_pull_request(repo, pull_request).await)
     }
 
     /// The default reviewers of a pull request between two branches, without its author.
@@ -615,25 +529,12 @@ impl Bitbucket {
         }
     }
 
-    /// The first response of the server to a single request without the credential. Any status is a success.
-    pub(crate) async fn probe(&self) -> Result<ServerProbe, ApiError> {
-        dispatch!(self, server => server.probe().await)
-    }
-
     /// The base URL of Bitbucket on the same server under another context path.
     pub(crate) async fn find_context_path(&self) -> Option<BaseUrl> {
         match self {
             Self::Cloud(_) => None,
             Self::DataCenter(datacenter) => datacenter.find_context_path().await,
         }
-    }
-
-    /// The webhooks of a repository, workspace or project.
-    pub(crate) async fn webhooks(
-        &self,
-        owner: &WebhookOwner,
-    ) -> Result<Vec<StoredWebhook>, ApiError> {
-        dispatch!(self, server => server.webhooks(owner).await)
     }
 
     /// As [`Bitbucket::webhooks`], on Data Center with their last delivery.
@@ -671,51 +572,6 @@ impl Bitbucket {
         match self {
             Self::Cloud(_) => Ok(true),
             Self::DataCenter(datacenter) => datacenter.is_at_least(8, 8).await,
-        }
-    }
-
-    /// Creates a webhook, or updates an existing one: fields that the specification does not have are kept.
-    pub(crate) async fn write_webhook(
-        &self,
-        owner: &WebhookOwner,
-        before: Option<StoredWebhook>,
-        spec: &WebhookSpec,
-    ) -> Result<WebhookChange, ApiError> {
-        dispatch!(self, server => server.write_webhook(owner, before, spec).await)
-    }
-
-    /// Removes a webhook.
-    pub(crate) async fn remove_webhook(
-        &self,
-        owner: &WebhookOwner,
-        id: &str,
-    ) -> Result<(), ApiError> {
-        dispatch!(self, server => server.remove_webhook(owner, id).await)
-    }
-
-    /// Sends a test delivery to a webhook's URL; `None` on Cloud, which has no API for that.
-    pub(crate) async fn test_webhook(
-        &self,
-        owner: &WebhookOwner,
-        webhook: &StoredWebhook,
-    ) -> Result<Option<TestDelivery>, ApiError> {
-        match self {
-            Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => datacenter.test_webhook(owner, webhook).await.map(Some),
-        }
-    }
-
-    /// What the server reports about the deliveries of a webhook; `None` on Cloud, which has no API for that.
-    pub(crate) async fn webhook_deliveries(
-        &self,
-        owner: &WebhookOwner,
-        id: &str,
-    ) -> Result<Option<Deliveries>, ApiError> {
-        match self {
-            Self::Cloud(_) => Ok(None),
-            Self::DataCenter(datacenter) => {
-                datacenter.webhook_deliveries(owner, id).await.map(Some)
-            }
         }
     }
 }

@@ -133,8 +133,6 @@ struct PlannedRequest<'a> {
 impl Subcommand for Args {
     type Output = ApiOutput;
 
-    /// Sends the request.
-    ///
     /// An error status is a response with its failure.
     fn run(&self, app: &App) -> Result<ApiOutput, Error> {
         // Placeholders stand for the repository that every other command would act on.

@@ -85,7 +85,6 @@ impl CommandOutput for HelpOutput {
 impl Subcommand for Args {
     type Output = HelpOutput;
 
-    /// Renders the page of the program or of a topic.
     fn run(&self, app: &App) -> Result<HelpOutput, Error> {
         let root = (app.command_line)();
         let width = page_width(stdout_columns());

@@ -89,8 +89,6 @@ impl KeyTypeArg {
 impl Subcommand for Args {
     type Output = KeygenOutput;
 
-    /// Generates key pairs and writes them.
-    ///
     /// On an error no file is left behind.
     fn run(&self, app: &App) -> Result<KeygenOutput, Error> {
         let files = if self.stdout {

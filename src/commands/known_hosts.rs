@@ -235,7 +235,6 @@ pub(crate) struct ShowOutput {
 impl Subcommand for ShowArgs {
     type Output = ShowOutput;
 
-    /// Shows the built-in keys and those in bbconnect's `known_hosts`.
     fn run(&self, app: &App) -> Result<ShowOutput, Error> {
         let file = app.known_hosts()?;
         let keys = if self.hosts.is_empty() {
@@ -328,7 +327,6 @@ pub(crate) struct AddOutput {
 impl Subcommand for AddArgs {
     type Output = AddOutput;
 
-    /// Adds the host keys of a server to bbconnect's `known_hosts`.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let (destination, evidence) = self.host.find(app, self.accept_host_key)?;
         let trusted = app.ensure_trusted(&destination, evidence)?;
@@ -389,7 +387,6 @@ struct KeyComparison {
 impl Subcommand for VerifyArgs {
     type Output = VerifyOutput;
 
-    /// Requests the host keys of a server and compares them.
     fn run(&self, app: &App) -> Result<VerifyOutput, Error> {
         let (destination, evidence) = self.host.find(app, None)?;
         let host = destination.host.clone();

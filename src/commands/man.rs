@@ -45,7 +45,6 @@ enum PagesAction {
 impl Subcommand for Args {
     type Output = ManOutput;
 
-    /// Writes the manual pages of all commands.
     fn run(&self, app: &App) -> Result<ManOutput, Error> {
         fs::create_dir_all(&self.dir).map_err(Error::writing(&self.dir))?;
         let mut written = ManOutput {
@@ -108,9 +107,6 @@ fn page(command: &clap::Command, root: &clap::Command) -> io::Result<(String, Ve
     if command.has_subcommands() {
         man.render_subcommands_section(&mut text)?;
     }
-    for section in sections(command) {
-        section.to_writer(&mut text)?;
-    }
     let statuses = ExitStatus::ALL.map(|exit| (exit.code().to_string(), exit.description()));
     let statuses = statuses.iter().map(|(code, what)| (&**code, *what));
     definitions("EXIT STATUS", statuses).to_writer(&mut text)?;
@@ -129,23 +125,6 @@ fn definitions<'a>(title: &str, rows: impl IntoIterator<Item = (&'a str, &'a str
         roff.text([roman(text)]);
     }
     roff
-}
-
-/// What stands behind the flags: paragraphs that begin with their title and a colon.
-fn sections(command: &clap::Command) -> Vec<Roff> {
-    let behind = command.get_after_long_help().map(ToString::to_string);
-    let behind = behind.unwrap_or_default();
-    let paragraphs = behind.split("\n\n").filter_map(|it| it.split_once(":\n"));
-    paragraphs
-        .map(|(title, lines)| {
-            let mut roff = Roff::new();
-            let title = title.to_uppercase();
-            roff.control("SH", [title.as_str()]).control("nf", []);
-            roff.text([roman(lines.trim_end())]);
-            roff.control("fi", []);
-            roff
-        })
-        .collect()
 }
 
 impl CommandOutput for ManOutput {

@@ -113,7 +113,6 @@ pub(crate) struct CreateOutput {
 impl Subcommand for CreateArgs {
     type Output = CreateOutput;
 
-    /// Creates a project.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let (selected, bitbucket) = app.client()?;
         let workspace = workspace(self.workspace.as_deref(), &selected)?;

@@ -32,7 +32,6 @@ pub(super) enum Subject<'a> {
 }
 
 /// How well a connection matches; the fields that come first decide.
-#[expect(clippy::struct_excessive_bools, reason = "each is a criterion")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Score {
     /// The base URL is the same: an SSH URL does not tell apart several servers of one host.

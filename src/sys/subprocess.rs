@@ -128,7 +128,6 @@ impl fmt::Debug for StderrListener {
 
 /// A program with its arguments and environment. It is started directly, never through a shell.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(crate) struct CommandSpec {
     program: String,
     args: Vec<OsString>,

@@ -84,10 +84,6 @@ impl From<ColorChoice> for anstream::ColorChoice {
 
 /// What an [`Ui`] is made of.
 #[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "flags of the command line and facts about the terminal"
-)]
 pub(crate) struct OutputOptions {
     /// Text or JSON.
     pub format: Format,

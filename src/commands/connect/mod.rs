@@ -36,8 +36,6 @@ const MAX_ATTEMPTS: usize = 5;
 impl Subcommand for Args {
     type Output = ConnectOutput;
 
-    /// Connects a repository over SSH.
-    ///
     /// What cannot work is refused before anything is changed. If a later step fails, the results of the previous ones are kept
     /// and recognised the next time.
     fn run(&self, app: &App) -> Result<ConnectOutput, Error> {

@@ -17,10 +17,6 @@ use crate::types::secret::Secret;
 
 // No doc comment: clap would show it as the description of the command that this is part of.
 #[derive(Debug, clap::Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub(crate) struct ConnectionArgs {
     /// bitbucket.org, or any URL on your server
     #[arg(long, value_name = "URL")]

@@ -39,7 +39,6 @@ pub(crate) struct CredentialOutput {
 impl Subcommand for Args {
     type Output = CredentialOutput;
 
-    /// Answers git.
     fn run(&self, app: &App) -> Result<CredentialOutput, Error> {
         app.disable_warnings();
         let request = CredentialRequest::read(&app.read_stdin_until_blank_line()?)

@@ -169,7 +169,6 @@ impl KeyChange {
 impl Subcommand for AddArgs {
     type Output = AddOutput;
 
-    /// Registers a key, unless it is registered.
     fn run(&self, app: &App) -> Result<AddOutput, Error> {
         let public = ssh::public_key_of(&self.key)?;
         let target = self.target.find(app)?;
@@ -309,7 +308,6 @@ pub(crate) struct EditOutput(KeyChange);
 impl Subcommand for EditArgs {
     type Output = EditOutput;
 
-    /// Changes a key, unless it is as requested.
     fn run(&self, app: &App) -> Result<EditOutput, Error> {
         let target = self.target.find(app)?;
         self.require_supported(target.selected.connection.deployment, &target.owner)?;
@@ -433,7 +431,6 @@ pub(crate) struct RemoveOutput(KeyChange);
 impl Subcommand for RemoveArgs {
     type Output = RemoveOutput;
 
-    /// Removes a key after confirmation.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let target = self.target.find(app)?;
         target.selected.require_key_admin(&target.owner)?;

@@ -124,8 +124,6 @@ impl Rotation {
 impl Subcommand for Args {
     type Output = RotateOutput;
 
-    /// Replaces a key, or those of all connections.
-    ///
     /// With `--all` a failure is a part of the output.
     fn run(&self, app: &App) -> Result<RotateOutput, Error> {
         let all = app.ssh_connections()?;

@@ -72,7 +72,6 @@ struct Repository {
 impl Subcommand for Args {
     type Output = TestOutput;
 
-    /// Tests read and write access.
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
         let (path, url, remote, source) = key_and_repository(self, app)?;
         let key = PrivateKeyFile::read(&path)?;

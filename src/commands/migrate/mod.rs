@@ -42,7 +42,6 @@ What needs a manual step, such as a password in ~/.netrc, is shown with that ste
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES, after_help = SCANNED)]
-#[expect(clippy::struct_excessive_bools, reason = "flags")]
 pub(crate) struct Args {
     /// Directories to scan for repositories [default: .]
     #[arg(value_name = "PATH")]

@@ -297,7 +297,6 @@ fn differs(known: &PipelinesKnownHost, target: &CloudRepository) -> Error {
 impl Subcommand for RemoveArgs {
     type Output = ChangeOutput<true>;
 
-    /// Removes a trusted host.
     fn run(&self, app: &App) -> Result<ChangeOutput<true>, Error> {
         let host = &self.host;
         let target = CloudRepository::find(app, &self.repo)?;

@@ -143,7 +143,6 @@ pub(crate) struct ShowOutput {
 impl Subcommand for ShowArgs {
     type Output = ShowOutput;
 
-    /// Shows the public key.
     fn run(&self, app: &App) -> Result<ShowOutput, Error> {
         let target = CloudRepository::find(app, &self.repo)?;
         let key = target.pipelines_key(app)?;
@@ -306,7 +305,6 @@ impl<const REMOVES: bool> CommandOutput for ChangeOutput<REMOVES> {
 impl Subcommand for RemoveArgs {
     type Output = ChangeOutput<true>;
 
-    /// Removes the key pair.
     fn run(&self, app: &App) -> Result<ChangeOutput<true>, Error> {
         let target = CloudRepository::find(app, &self.repo)?;
         let key = target.pipelines_key(app)?;

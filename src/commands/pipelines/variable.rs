@@ -495,7 +495,6 @@ fn without_final_line_break(text: &str) -> Secret {
 impl Subcommand for RemoveArgs {
     type Output = ChangeOutput<true>;
 
-    /// Removes a variable.
     fn run(&self, app: &App) -> Result<ChangeOutput<true>, Error> {
         let target = self.owner.find(app)?;
         let name = &self.name;

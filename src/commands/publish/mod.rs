@@ -44,10 +44,6 @@ that DIR no longer has, are removed; other files stay unless --delete-removed is
 
 #[derive(Debug, clap::Args)]
 #[command(before_help = EXAMPLES)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub(crate) struct Args {
     /// Directory to publish
     #[arg(value_name = "DIR")]

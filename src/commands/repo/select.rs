@@ -62,7 +62,6 @@ enum Scope {
 impl Subcommand for Args {
     type Output = SelectOutput;
 
-    /// Selects a repository and saves the choice.
     fn run(&self, app: &App) -> Result<SelectOutput, Error> {
         // A failure of git is reported before any request.
         let checkout = if self.here || self.service.is_some() {

@@ -45,7 +45,6 @@ pub(crate) struct ViewOutput {
 impl Subcommand for Args {
     type Output = ViewOutput;
 
-    /// Views a repository.
     fn run(&self, app: &App) -> Result<ViewOutput, Error> {
         let (selected, bitbucket, resolved) = app.client_for_repo(Some(&self.repository))?;
         let request = bitbucket.view(&resolved.id);

@@ -50,7 +50,6 @@ pub(crate) struct ListOutput {
 impl Subcommand for ListArgs {
     type Output = ListOutput;
 
-    /// Lists tokens.
     fn run(&self, app: &App) -> Result<ListOutput, Error> {
         let (selected, bitbucket, named) = self.owner.resolve(app)?;
         let _progress = app.ui.list_progress("listing tokens");
@@ -153,8 +152,6 @@ pub(crate) struct CreateArgs {
 impl Subcommand for CreateArgs {
     type Output = CreateOutput;
 
-    /// Creates a token.
-    ///
     /// A token that was created and could not be stored is revoked again.
     fn run(&self, app: &App) -> Result<CreateOutput, Error> {
         let mut source = source(self, app)?;
@@ -417,7 +414,6 @@ pub(crate) struct RevokeOutput {
 impl Subcommand for RevokeArgs {
     type Output = RevokeOutput;
 
-    /// Revokes a token, once that is confirmed.
     fn run(&self, app: &App) -> Result<RevokeOutput, Error> {
         let (selected, bitbucket, named) = self.owner.resolve(app)?;
         if bitbucket.is_cloud() {

@@ -67,8 +67,6 @@ pub(crate) struct RotateOutput {
 impl Subcommand for Args {
     type Output = RotateOutput;
 
-    /// Replaces the connection's token.
-    ///
     /// On an error the connection has its old token.
     fn run(&self, app: &App) -> Result<RotateOutput, Error> {
         let selected = app.select()?;

@@ -44,7 +44,6 @@ pub(crate) struct StatusOutput {
 impl Subcommand for StatusArgs {
     type Output = StatusOutput;
 
-    /// Reports the last delivery of a webhook.
     fn run(&self, app: &App) -> Result<StatusOutput, Error> {
         let target = self.owner.resolve(app)?;
         if target.bitbucket.is_cloud() {
@@ -149,7 +148,6 @@ pub(crate) struct TestOutput {
 impl Subcommand for TestArgs {
     type Output = TestOutput;
 
-    /// Sends a test delivery.
     fn run(&self, app: &App) -> Result<TestOutput, Error> {
         let target = self.owner.resolve(app)?;
         let (target, hooks) = target.webhooks(app, Operation::WriteWebhooks)?;

@@ -39,10 +39,6 @@ product's own names, such as repo:push.
 
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "bbconnect webhook ensure [OPTIONS]\n       --url <URL> --event <EVENT>", before_help = EXAMPLES)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub owner: WebhookOwnerArgs,
@@ -123,7 +119,6 @@ struct EnsureResult {
 impl Subcommand for Args {
     type Output = EnsureOutput;
 
-    /// Ensures the webhook.
     fn run(&self, app: &App) -> Result<EnsureOutput, Error> {
         if self.all {
             let (selected, bitbucket) = app.client()?;

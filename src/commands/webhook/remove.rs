@@ -44,7 +44,6 @@ pub(crate) struct RemoveOutput {
 impl Subcommand for Args {
     type Output = RemoveOutput;
 
-    /// Removes a webhook.
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let target = self.owner.resolve(app)?;
         let (target, hooks) = target.webhooks(app, Operation::DeleteWebhooks)?;

@@ -29,10 +29,6 @@ impl Transport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent properties of the text"
-)]
 pub(super) struct Address {
     pub(super) transport: Transport,
     pub(super) user: Option<String>,

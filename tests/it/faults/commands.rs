@@ -36,10 +36,6 @@ type Setup = fn(&Fixture);
 
 /// A command line under test.
 #[derive(Clone)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact about the command"
-)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) product: Product,

@@ -133,10 +133,6 @@ pub(crate) struct RecordedRequest {
 
 /// The data and the settings of the server.
 #[derive(Debug, Clone, Default)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact about the server"
-)]
 pub(crate) struct ServerState {
     pub(crate) credentials: Vec<Credential>,
     /// `workspace/repository` or `PROJECT/repository`, and whether it is public.

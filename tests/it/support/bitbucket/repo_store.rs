@@ -43,10 +43,6 @@ pub(crate) struct Repo {
 
 /// All repositories, and settings of the servers.
 #[derive(Debug, Clone, Default)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact about the server"
-)]
 pub(crate) struct RepoStore {
     pub(crate) repos: Vec<Repo>,
     pub(crate) last_id: u64,
