@@ -7,6 +7,8 @@ use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+
 use crate::config::ConnectionsFile;
 use crate::sys::atomic_file::LOCK_TIMEOUT;
 use crate::sys::proxy::ProxyVariables;
@@ -174,19 +176,19 @@ impl Environment {
         self.config.clone().or_else(below_home)
     }
 
-    /// The names and base URLs of the saved connections; none where the file cannot be read.
-    pub(crate) fn saved_connections(&self) -> Vec<(String, Option<String>)> {
+    /// The saved connections, for shells that complete a name; none where the file cannot be read.
+    fn saved_connections(&self) -> Vec<CompletionCandidate> {
         let file = ConnectionsFile::in_dir(self.config_dir().as_deref(), LOCK_TIMEOUT);
         let Ok(connections) = file.load() else {
             return Vec::new();
         };
-        let names = connections.names().into_iter();
-        names
-            .map(|name| {
-                let connection = connections.get(&name).ok();
-                (name, connection.map(|(_, it)| it.base_url.to_string()))
-            })
-            .collect()
+        let candidate = |name: String| {
+            let base_url = connections
+                .get(&name)
+                .map(|(_, it)| it.base_url.to_string());
+            CompletionCandidate::new(name).help(base_url.ok().map(Into::into))
+        };
+        connections.names().into_iter().map(candidate).collect()
     }
 
     /// The directory of what is no configuration: `$XDG_STATE_HOME/bbconnect`, on Windows `%LOCALAPPDATA%\bbconnect`, or
@@ -343,6 +345,11 @@ pub(crate) const VARIABLES: [(&str, &str); 20] = [
 ];
 
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+
+/// Completes the name of a saved connection.
+pub(crate) fn connection_candidates() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| Environment::from_process().saved_connections())
+}
 
 /// The variables that have an effect on this system. The certificates of Windows and macOS are not in a file.
 pub(crate) fn variables_of_this_system() -> Vec<(&'static str, &'static str)> {

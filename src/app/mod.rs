@@ -27,7 +27,9 @@ use tokio::task;
 
 pub(crate) use credential_check::{ReachabilityCache, VerifiedCredential};
 pub use environment::Environment;
-pub(crate) use environment::{COMPLETION_VARIABLE, FILES, VARIABLES, variables_of_this_system};
+pub(crate) use environment::{
+    COMPLETION_VARIABLE, FILES, VARIABLES, connection_candidates, variables_of_this_system,
+};
 pub(crate) use git_credentials::{GitServer, HelperConnection};
 pub(crate) use host_key_trust::{HostKeyEvidence, TrustPreview};
 pub(crate) use key_registration::{KeyLocation, KeyRegistry, OnAccessMismatch};
@@ -54,7 +56,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct GlobalOptions {
     /// Use this connection
-    #[arg(short, long, global = true, value_name = "NAME", display_order = 990)]
+    #[arg(short, long, global = true, value_name = "NAME", display_order = 990, add = connection_candidates())]
     pub connection: Option<String>,
     /// Print one JSON document, also on failure
     #[arg(long, global = true, display_order = 991)]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 pub(crate) use self::targets::Shard;
 
-use crate::app::App;
+use crate::app::{App, connection_candidates};
 use crate::commands::Subcommand;
 use crate::diagnostics::report::{CheckReport, Format, ReportOptions};
 use crate::diagnostics::{CheckOptions, OLDEST_SUPPORTED_VERSION};
@@ -33,7 +33,7 @@ With --quiet nothing is printed; use the exit status.
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Connections to check [default: the connection that applies here]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = connection_candidates())]
     pub names: Vec<String>,
     /// Check every connection
     #[arg(long, conflicts_with = "names")]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::args::ConnectionArgs;
 use super::secret::{self, EnteredSecret, NewSecret};
 use super::{build, prompts};
-use crate::app::App;
+use crate::app::{App, connection_candidates};
 use crate::commands::Subcommand;
 use crate::config::{Connections, ConnectionsError};
 use crate::error::Error;
@@ -27,7 +27,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Connection
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = connection_candidates())]
     pub name: String,
     /// Sign in again with OAuth, for more scopes or with another account
     #[arg(long)]

@@ -8,7 +8,7 @@ use clap::builder::PossibleValue;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::app::App;
+use crate::app::{App, connection_candidates};
 use crate::commands::Subcommand;
 use crate::commands::args::YesArg;
 use crate::error::Error;
@@ -53,7 +53,7 @@ enum ExportFormat {
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Connection [default: the one that applies here]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = connection_candidates())]
     name: Option<String>,
     /// What to export it for
     #[arg(long, value_name = "FORMAT")]

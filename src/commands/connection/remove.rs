@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::secret;
-use crate::app::{App, KeyLocation};
+use crate::app::{App, KeyLocation, connection_candidates};
 use crate::commands::Subcommand;
 use crate::commands::args::{DryRunArg, YesArg};
 use crate::error::Error;
@@ -27,7 +27,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Connection
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = connection_candidates())]
     pub name: String,
     /// Also delete its SSH key, on the server and locally
     #[arg(long)]

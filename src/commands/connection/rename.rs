@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::secret;
-use crate::app::App;
+use crate::app::{App, connection_candidates};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::Checkout;
@@ -19,7 +19,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Connection
-    #[arg(value_name = "OLD")]
+    #[arg(value_name = "OLD", add = connection_candidates())]
     pub from: String,
     /// New name
     #[arg(value_name = "NEW")]

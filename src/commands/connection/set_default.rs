@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{App, connection_candidates};
 use crate::commands::Subcommand;
 use crate::config::{Connections, known_connections};
 use crate::error::Error;
@@ -23,7 +23,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The connection; without it, a terminal offers the known ones
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = connection_candidates())]
     pub name: Option<String>,
     /// For the current repository (.git/config)
     #[arg(long, conflicts_with = "service")]

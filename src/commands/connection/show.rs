@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{App, connection_candidates};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::resolve::SelectionReason;
@@ -19,7 +19,7 @@ Examples:
 #[command(before_help = SHOW_EXAMPLES)]
 pub(crate) struct ShowArgs {
     /// Connection [default: the one that applies here]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = connection_candidates())]
     pub name: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub(crate) use self::output::DoctorReport;
 
 use self::target::DoctorTarget;
-use crate::app::App;
+use crate::app::{App, connection_candidates};
 use crate::commands::Subcommand;
 use crate::diagnostics::{judge_machine, judge_route};
 use crate::error::Error;
@@ -30,7 +30,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Connection, server URL or clone URL [default: the connection that applies here]
-    #[arg(value_name = "NAME|URL|CLONE_URL")]
+    #[arg(value_name = "NAME|URL|CLONE_URL", add = connection_candidates())]
     pub target: Option<String>,
     /// Print the hosts and ports that a firewall must allow, and check nothing
     #[arg(long, conflicts_with = "report")]

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{App, connection_candidates};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::git::{CredentialRequest, CredentialResponse};
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(value_name = "OPERATION")]
     pub operation: String,
     /// Connection to use if it matches and the checkout has none
-    #[arg(long, value_name = "NAME", hide = true)]
+    #[arg(long, value_name = "NAME", hide = true, add = connection_candidates())]
     pub prefer: Option<String>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::app::{App, HelperConnection};
+use crate::app::{App, HelperConnection, connection_candidates};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::resolve::{SelectedConnection, SelectionReason};
@@ -25,7 +25,7 @@ Examples:
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Connection [default: the one that applies here]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = connection_candidates())]
     pub name: Option<String>,
     /// Print `unset` commands
     #[arg(long)]

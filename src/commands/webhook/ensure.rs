@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use futures_util::stream::{self, StreamExt as _};
 use rand::RngExt as _;
 use serde::Serialize;
@@ -53,7 +54,8 @@ pub(crate) struct Args {
         long = "event",
         value_name = "EVENT",
         required = true,
-        value_delimiter = ','
+        value_delimiter = ',',
+        add = ArgValueCandidates::new(|| Event::generic_names().map(CompletionCandidate::new).collect())
     )]
     pub events: Vec<Event>,
     /// Remove all other events of the webhook
