@@ -1,6 +1,6 @@
 //! The exit status and the hint of every error, without a default: a new one must be thought about.
 
-use super::{Error, RejectionKind};
+use super::Error;
 use crate::bitbucket::{ApiError, ConnectFailure, requires_https};
 use crate::config::{ConnectionsError, known_connections};
 use crate::exit_status::ExitStatus;
@@ -52,13 +52,7 @@ impl Error {
                 | PushError::FileChanged(_)
                 | PushError::Failed(_) => ExitStatus::LocalError,
             },
-            Self::Rejected { kind, .. } => match kind {
-                RejectionKind::NotFound => ExitStatus::NotFound,
-                RejectionKind::Conflict => ExitStatus::Conflict,
-                RejectionKind::Forbidden => ExitStatus::Forbidden,
-                RejectionKind::Unsupported => ExitStatus::BadResponse,
-                RejectionKind::Other => ExitStatus::Failure,
-            },
+            Self::Rejected { exit, .. } => *exit,
             Self::KeyFile(KeyFileError::Exists(_))
             | Self::Connections(ConnectionsError::Exists(_)) => ExitStatus::Conflict,
             Self::Connections(ConnectionsError::NotFound { .. })

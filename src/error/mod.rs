@@ -47,7 +47,7 @@ pub(crate) enum Error {
     /// The request was understood and cannot be carried out.
     #[error("{message}")]
     Rejected {
-        kind: RejectionKind,
+        exit: ExitStatus,
         message: String,
         hint: Option<Hint>,
     },
@@ -161,19 +161,6 @@ pub(crate) enum Error {
     Write { path: PathBuf, source: io::Error },
 }
 
-/// Why a request was rejected; it determines the exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RejectionKind {
-    NotFound,
-    /// It exists with different settings, or was changed concurrently.
-    Conflict,
-    /// A scope or permission is missing.
-    Forbidden,
-    /// The server does not support it, for example because it is too old.
-    Unsupported,
-    Other,
-}
-
 /// The keys that were changed.
 fn changed_by_hand(settings: &[BoundSetting]) -> String {
     let keys: Vec<_> = settings.iter().map(|setting| setting.key()).collect();
@@ -192,36 +179,36 @@ impl Error {
     }
 
     /// An empty hint is none.
-    fn rejected(kind: RejectionKind, message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+    fn rejected(exit: ExitStatus, message: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self::Rejected {
-            kind,
+            exit,
             message: message.into(),
             hint: Some(hint.into()).filter(|hint| !hint.is_empty()),
         }
     }
 
     pub(crate) fn not_found(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
-        Self::rejected(RejectionKind::NotFound, message, hint)
+        Self::rejected(ExitStatus::NotFound, message, hint)
     }
 
     /// It exists with different settings, or was changed concurrently.
     pub(crate) fn conflict(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
-        Self::rejected(RejectionKind::Conflict, message, hint)
+        Self::rejected(ExitStatus::Conflict, message, hint)
     }
 
     /// A scope or permission is missing.
     pub(crate) fn forbidden(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
-        Self::rejected(RejectionKind::Forbidden, message, hint)
+        Self::rejected(ExitStatus::Forbidden, message, hint)
     }
 
     /// The server does not support it, for example because it is too old.
     pub(crate) fn unsupported(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
-        Self::rejected(RejectionKind::Unsupported, message, hint)
+        Self::rejected(ExitStatus::BadResponse, message, hint)
     }
 
-    /// For a reason that no other kind names.
+    /// For a reason that no other exit status names.
     pub(crate) fn failed(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
-        Self::rejected(RejectionKind::Other, message, hint)
+        Self::rejected(ExitStatus::Failure, message, hint)
     }
 
     /// For a file that cannot be read.

@@ -4,7 +4,8 @@ use super::output::Registration;
 use super::plan::{ApiRegistration, Plan};
 use super::steps::{StepId, StepLog};
 use crate::app::{App, OnAccessMismatch};
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
+use crate::exit_status::ExitStatus;
 use crate::ssh::{self, KeyFiles, KeyPair, PrivateKeyFile};
 use crate::types::action::Action;
 use crate::types::hint::Hint;
@@ -172,7 +173,7 @@ fn report_title(plan: &Plan, registered: &RegisteredKey, steps: &mut StepLog<'_>
 /// A key of another type has another file, so that a new one is generated.
 fn suggest_another_type(error: Error, key: &PrivateKeyFile) -> Error {
     let Error::Rejected {
-        kind: RejectionKind::Conflict,
+        exit: ExitStatus::Conflict,
         message,
         ..
     } = error

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::{App, HostKeyEvidence, KeyLocation, RetryPolicy};
 use crate::commands::Subcommand;
 use crate::commands::args::DryRunArg;
-use crate::error::{Error, RejectionKind};
+use crate::error::Error;
 use crate::exit_status::ExitStatus;
 use crate::resolve::{ResolvedRepository, SshConnection};
 use crate::ssh::{KeyFiles, KeyPair, KeySwap, PrivateKeyFile, SshError, Stage};
@@ -467,7 +467,7 @@ impl KeyRotation {
         let is_refused = matches!(
             error,
             Error::Rejected {
-                kind: RejectionKind::Other,
+                exit: ExitStatus::Failure,
                 ..
             }
         );
