@@ -185,6 +185,7 @@ fn confirm_commands(home: &Path, size: usize) {
     let mut edit = program(home, "connection edit c0000 --no-verify --token-command");
     assert!(
         edit.arg(format!("echo {TOKEN}"))
+            .stdout(Stdio::null())
             .status()
             .expect("it starts")
             .success()
