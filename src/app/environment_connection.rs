@@ -11,6 +11,7 @@ use crate::types::connection::{
     StoredSecret, TokenLevel, TokenPrefix,
 };
 use crate::types::deployment::Deployment;
+use crate::types::look_alike;
 use crate::types::repository::{RepoRef, RepoRefError};
 use crate::types::secret::Secret;
 
@@ -108,6 +109,17 @@ impl EnvConnection {
         let detected: DetectedServer = url.parse().map_err(|error: BaseUrlError| {
             Error::usage(format!("BBCONNECT_URL: {error}"), error.hint())
         })?;
+        // A user name is of no use here, and one that looks like a host shows that another server is meant.
+        if let (Some(user), host) = &detected.pasted_host
+            && let Some(imitated) = look_alike::find(Some(user), host, &[])
+        {
+            return Err(Error::usage(
+                format!("BBCONNECT_URL: {}", look_alike::warning(host, &imitated)),
+                format!(
+                    "set BBCONNECT_URL=https://{host}, without a user name, if {host} is meant"
+                ),
+            ));
+        }
         let deployment = match get("BBCONNECT_DEPLOYMENT").as_deref() {
             None => detected.deployment,
             Some("cloud") => Deployment::Cloud,

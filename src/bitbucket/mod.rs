@@ -483,7 +483,7 @@ impl Bitbucket {
         let is_it = |request: &PullRequest| {
             request.source.as_deref() == Some(source)
                 && request.target.as_deref() == Some(target)
-                && !request.is_from_fork
+                && !request.is_between_repositories
         };
         Ok(all.into_iter().find(is_it))
     }

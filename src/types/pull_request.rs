@@ -20,9 +20,9 @@ pub(crate) struct PullRequest {
     pub reviewer_names: Vec<String>,
     #[serde(skip)]
     pub body: Option<String>,
-    /// Whether it comes from another repository.
+    /// Whether source and target are in different repositories: it comes from a fork, or goes to the original.
     #[serde(skip)]
-    pub is_from_fork: bool,
+    pub is_between_repositories: bool,
 }
 
 /// The fields given on the command line.

@@ -683,7 +683,11 @@ fn environment_variables_define_a_connection() {
     let because = "BBCONNECT_TOKEN (or _FILE, _COMMAND) is set";
     assert_eq!(output.stdout, format!("environment\n{because}\n"));
     which(&[token, ("BBCONNECT_TOKEN_FILE", "x")]).exits_with(2);
-    which(&[token, ("BBCONNECT_URL", "ftp://x")]).exits_with(2);
+    let invalid = which(&[token, ("BBCONNECT_URL", "ftp://x")]).exits_with(2);
+    assert_contains(&invalid.stdout, "the URL of your server as in a browser");
+    let look_alike = ("BBCONNECT_URL", "https://bitbucket.org@git.example.com");
+    let refused = which(&[token, look_alike]).exits_with(2);
+    assert_contains(&refused.stdout, "git.example.com, not bitbucket.org");
     which(&[token, ("BBCONNECT_DEPLOYMENT", "x")]).exits_with(2);
     which(&[]).exits_with(5);
     fs::create_dir(sandbox.path("credentials")).unwrap();

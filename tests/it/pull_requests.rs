@@ -171,6 +171,26 @@ fn a_pull_request_is_created_once() {
     }
 }
 
+/// The list of a fork's outgoing pull requests contains those to the original.
+#[test]
+fn pull_requests_to_another_repository_are_others() {
+    let server = server();
+    for (is_cloud, name, end) in [(true, "acme", "destination"), (false, "WEB", "toRef")] {
+        let first = run(&server, is_cloud, &CREATE).exits_with(0).json();
+        server.update(|state| {
+            let repo = state.store.repo(name, "site").unwrap();
+            repo.pull_requests[0][end]["repository"] = if is_cloud {
+                json!({"full_name": "original/site"})
+            } else {
+                json!({"slug": "site", "project": {"key": "ORIGINAL"}})
+            };
+        });
+        let second = run(&server, is_cloud, &CREATE).exits_with(0).json();
+        assert_eq!(second["action"], "created");
+        assert_ne!(second["pull_request"]["id"], first["pull_request"]["id"]);
+    }
+}
+
 #[test]
 fn available_default_reviewers_are_requested() {
     let server = server();

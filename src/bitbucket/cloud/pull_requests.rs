@@ -169,7 +169,7 @@ impl Cloud {
             .http
             .pages_up_to(&repo_path(repo, &["pullrequests"]), &query, max)
             .await?;
-        Ok(all.into_iter().map(|base| base.request(repo)).collect())
+        Ok(all.into_iter().map(PullRequestJson::request).collect())
     }
 
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-get>
@@ -189,7 +189,7 @@ impl Cloud {
             .http
             .pages(&repo_path(repo, &["pullrequests"]), &query)
             .await?;
-        Ok(all.into_iter().map(|base| base.request(repo)).collect())
+        Ok(all.into_iter().map(PullRequestJson::request).collect())
     }
 
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/#api-repositories-workspace-repo-slug-pullrequests-post>
@@ -230,7 +230,7 @@ impl Cloud {
             return Ok(CreateOutcome::AlreadyOpen);
         }
         let base: PullRequestJson = response.json()?;
-        Ok(CreateOutcome::Opened(Box::new(base.request(repo))))
+        Ok(CreateOutcome::Opened(Box::new(base.request())))
     }
 
     /// <https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commits/#api-repositories-workspace-repo-slug-diffstat-spec-get>
@@ -308,13 +308,14 @@ impl Cloud {
 }
 
 impl PullRequestJson {
-    fn request(self, repo: &RepoId) -> PullRequest {
+    fn request(self) -> PullRequest {
         let name = |end: &Option<BranchRef>| {
             let branch = end.as_ref().and_then(|end| end.branch.as_ref());
             branch.and_then(|branch| branch.name.clone())
         };
-        let from = self.source.as_ref().and_then(|end| end.repository.as_ref());
-        let from = from.and_then(|repository| repository.full_name.as_deref());
+        let repository =
+            |end: &Option<BranchRef>| end.as_ref()?.repository.as_ref()?.full_name.clone();
+        let ends = repository(&self.source).zip(repository(&self.destination));
         let display_name_of = |user: User| user.names().next().cloned();
         let all_names = |user: &User| user.all_names().cloned().collect::<Vec<_>>();
         PullRequest {
@@ -327,7 +328,7 @@ impl PullRequestJson {
             source: name(&self.source),
             target: name(&self.destination),
             draft: self.draft,
-            is_from_fork: from.is_some_and(|from| !from.eq_ignore_ascii_case(&repo.to_string())),
+            is_between_repositories: ends.is_some_and(|(from, to)| !from.eq_ignore_ascii_case(&to)),
             author: self.author.and_then(display_name_of),
             reviewer_names: self.reviewers.iter().flat_map(all_names).collect(),
             body: self.description,

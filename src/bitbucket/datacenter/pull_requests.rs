@@ -113,7 +113,7 @@ impl DataCenter {
             .http
             .pages_up_to(&repo_path(repo, &["pull-requests"]), &query, max)
             .await?;
-        Ok(all.into_iter().map(|base| base.request(repo)).collect())
+        Ok(all.into_iter().map(PullRequestJson::request).collect())
     }
 
     /// Open pull requests from a branch.
@@ -135,7 +135,7 @@ impl DataCenter {
             .http
             .pages(&repo_path(repo, &["pull-requests"]), &query)
             .await?;
-        Ok(all.into_iter().map(|base| base.request(repo)).collect())
+        Ok(all.into_iter().map(PullRequestJson::request).collect())
     }
 
     /// Opens a pull request. A conflict is a 409 that names its exception.
@@ -185,7 +185,7 @@ impl DataCenter {
             }
         }
         let base: PullRequestJson = response.json()?;
-        Ok(CreateOutcome::Opened(Box::new(base.request(repo))))
+        Ok(CreateOutcome::Opened(Box::new(base.request())))
     }
 
     /// The default reviewers. The web interface adds them, the API does not.
@@ -232,23 +232,19 @@ impl DataCenter {
 }
 
 impl PullRequestJson {
-    fn request(self, repo: &RepoId) -> PullRequest {
+    fn request(self) -> PullRequest {
         let name = |end: &Option<BranchRef>| {
             let end = end.as_ref();
             let full = end.and_then(|end| end.id.as_deref()?.strip_prefix(HEADS));
             full.or_else(|| end.and_then(|end| end.display_id.as_deref()))
                 .map(str::to_owned)
         };
-        let from = self
-            .from_ref
-            .as_ref()
-            .and_then(|end| end.repository.as_ref());
-        let is_other = |from: &Value| {
-            let key = from["project"]["key"].as_str();
-            let slug = from["slug"].as_str();
-            key.is_some_and(|key| !key.eq_ignore_ascii_case(&repo.namespace))
-                || slug.is_some_and(|slug| !slug.eq_ignore_ascii_case(&repo.slug))
+        let repository = |end: &Option<BranchRef>| {
+            let repository = end.as_ref()?.repository.as_ref()?;
+            let key = repository["project"]["key"].as_str()?;
+            Some(format!("{key}/{}", repository["slug"].as_str()?))
         };
+        let ends = repository(&self.from_ref).zip(repository(&self.to_ref));
         let name_of = |participant: Participant| {
             let user = participant.user?;
             user.display_name.or(user.name)
@@ -268,7 +264,7 @@ impl PullRequestJson {
             source: name(&self.from_ref),
             target: name(&self.to_ref),
             draft: self.draft,
-            is_from_fork: from.is_some_and(is_other),
+            is_between_repositories: ends.is_some_and(|(from, to)| !from.eq_ignore_ascii_case(&to)),
             author: self.author.and_then(name_of),
             reviewer_names: self.reviewers.iter().flat_map(all_names).collect(),
             body: self.description,

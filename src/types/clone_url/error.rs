@@ -8,14 +8,14 @@ use crate::types::retired_url::with_new_host;
 /// Why a text is not a clone URL. Messages repeat a part of it only if that cannot contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CloneUrlError {
-    #[error("the clone URL is empty")]
+    #[error("the URL is empty")]
     Empty,
-    #[error("the clone URL is longer than 4,096 bytes")]
+    #[error("the URL is longer than 4,096 bytes")]
     TooLong,
     /// A control character, or one that is invisible or changes the direction of text.
-    #[error("the clone URL contains the invisible or control character U+{:04X}", u32::from(*.0))]
+    #[error("the URL contains the invisible or control character U+{:04X}", u32::from(*.0))]
     InvisibleCharacter(char),
-    #[error("a quotation mark in the clone URL is not closed")]
+    #[error("a quotation mark in the URL is not closed")]
     UnclosedQuote,
     #[error("the pasted git command is not `git clone`")]
     NotGitClone,
@@ -23,11 +23,11 @@ pub enum CloneUrlError {
     NothingToClone,
     #[error("more than one URL and one directory in the text")]
     TooManyWords,
-    #[error("the clone URL contains a space")]
+    #[error("the URL contains a space")]
     ContainsWhitespace,
     #[error("this is a path on this machine, not the URL of a repository on a server")]
     LocalPath,
-    #[error("the clone URL has no scheme")]
+    #[error("the URL has no scheme")]
     NoScheme {
         /// The text with a scheme, if it cannot contain a secret.
         with_scheme: Option<String>,
@@ -54,7 +54,7 @@ pub enum CloneUrlError {
         url: Option<String>,
     },
     /// A directory or file of a repository: `…/site.git//modules/x`.
-    #[error("the text after `.git` is not part of the clone URL")]
+    #[error("the text after `.git` is not part of the URL")]
     BehindRepository,
     /// An `@` where no user information ends: a password was split by a character with a meaning in URLs.
     #[error(
@@ -69,7 +69,7 @@ pub enum CloneUrlError {
     /// `https:/host` or `https:host`.
     #[error("two slashes must follow `{0}:`")]
     MissingSlashes(String),
-    #[error("the clone URL has no host")]
+    #[error("the URL has no host")]
     NoHost,
     #[error("the host is not valid: {0}")]
     Host(&'static str),
@@ -107,7 +107,7 @@ pub enum CloneUrlError {
     /// A percent sign without two hexadecimal digits, or bytes that are not UTF-8.
     #[error("the percent-encoding in the path is not valid")]
     Encoding,
-    #[error("the clone URL contains the character {}, which is not valid in the URL of a repository", shown(*.0))]
+    #[error("the URL contains the character {}, which is not valid in the URL of a repository", shown(*.0))]
     Character(char),
     /// The wiki of a Cloud repository, which git clones from `…/site.git/wiki`.
     #[error(

@@ -48,13 +48,18 @@ pub(crate) enum BaseUrlError {
 impl BaseUrlError {
     pub(crate) fn hint(&self) -> String {
         match self {
+            Self::CloneUrl(
+                CloneUrlError::Scheme(_) | CloneUrlError::NoHost | CloneUrlError::Host(_),
+            )
+            | Self::NotAUrl(_)
+            | Self::Scheme(_)
+            | Self::Deceptive(_) => {
+                "use https://bitbucket.org, or the URL of your server as in a browser"
+            }
             Self::CloneUrl(error) => return error.hint().unwrap_or_default(),
             Self::Secret => "omit the secret, and pass --token-stdin",
             Self::Atlassian(_) => "use https://bitbucket.org for Bitbucket Cloud",
             Self::Repository => "use the URL of the server, as in https://git.example.com",
-            Self::NotAUrl(_) | Self::Scheme(_) | Self::Deceptive(_) => {
-                "use https://bitbucket.org, or the URL of your server as in a browser"
-            }
         }
         .to_owned()
     }

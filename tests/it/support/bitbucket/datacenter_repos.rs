@@ -420,6 +420,7 @@ fn propose(
     let same_ends = |pull_request: &&Value| {
         pull_request["state"] == "OPEN"
             && pull_request["fromRef"]["id"] == json["fromRef"]["id"]
+            && pull_request["toRef"]["repository"] == json["toRef"]["repository"]
             && pull_request["toRef"]["id"] == json["toRef"]["id"]
     };
     if repo
