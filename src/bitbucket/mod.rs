@@ -252,6 +252,21 @@ impl Bitbucket {
         }
     }
 
+    /// Requests the workspace (Cloud) or the project (Data Center) that something is to be created in.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] where it does not exist. One that may not be read is a success.
+    pub(crate) async fn require_namespace(&self, namespace: &str) -> Result<(), ApiError> {
+        let found = match self {
+            Self::Cloud(cloud) => cloud.visible_repositories(Some(namespace)).await.map(drop),
+            Self::DataCenter(datacenter) => datacenter.project(namespace).await.map(drop),
+        };
+        match found {
+            Err(ApiError::Forbidden { .. }) => Ok(()),
+            found => found,
+        }
+    }
+
     /// Creates a project; `None` where its key exists already.
     pub(crate) async fn create_project(
         &self,

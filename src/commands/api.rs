@@ -112,6 +112,9 @@ impl Serialize for Body {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Value(value) => value.serialize(serializer),
+            Self::Json(bytes) | Self::Other(bytes) if bytes.is_empty() => {
+                serializer.serialize_none()
+            }
             Self::Json(bytes) => match serde_json::from_slice::<Value>(bytes) {
                 Ok(value) => value.serialize(serializer),
                 Err(_) => String::from_utf8_lossy(bytes).serialize(serializer),

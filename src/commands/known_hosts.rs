@@ -148,6 +148,7 @@ struct HostKeyRow {
     port: u16,
     algorithm: String,
     fingerprint: Fingerprint,
+    public_key: String,
     source: &'static str,
 }
 
@@ -162,6 +163,7 @@ impl HostKeyRow {
             port: host.map_or(22, |host| host.port),
             algorithm: key.key.algorithm().to_owned(),
             fingerprint: key.key.fingerprint(),
+            public_key: key.key.to_openssh_without_comment(),
             source: key.source.name(),
         }
     }

@@ -139,15 +139,21 @@ impl Subcommand for CreateArgs {
                     let action = Action::Unchanged;
                     Ok(CreateOutput { action, project })
                 }
-                Err(ApiError::NotFound(_)) if self.dry_run.is_set() => Ok(CreateOutput {
-                    action: Action::WouldCreate,
-                    project: Project {
-                        key: new.key,
-                        name: Some(new.name),
-                        private: Some(!new.public),
-                        description: new.description,
-                    },
-                }),
+                Err(ApiError::NotFound(_)) if self.dry_run.is_set() => {
+                    if bitbucket.is_cloud() {
+                        app.block_on(bitbucket.require_namespace(&workspace))?
+                            .map_err(refused)?;
+                    }
+                    Ok(CreateOutput {
+                        action: Action::WouldCreate,
+                        project: Project {
+                            key: new.key,
+                            name: Some(new.name),
+                            private: Some(!new.public),
+                            description: new.description,
+                        },
+                    })
+                }
                 // Another project has the name, or this credential cannot see the one with the key.
                 Err(ApiError::NotFound(_)) => Err(conflict(&new.key, &[])),
                 Err(error) => Err(refused(error)),

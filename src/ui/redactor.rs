@@ -27,11 +27,14 @@ impl fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// Adds a secret, as it is and percent-encoded.
+    /// Adds a secret, as it is, percent-encoded, and as it is written in JSON.
     pub(crate) fn add(&self, secret: &str) {
         let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        let in_json = serde_json::Value::from(secret).to_string();
+        let in_json = in_json[1..in_json.len() - 1].to_owned();
+        let in_ascii = json_in_ascii(&in_json);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for text in [secret.to_owned(), encoded] {
+        for text in [secret.to_owned(), encoded, in_json, in_ascii] {
             let is_word =
                 text.len() < MIN_LEN_IN_WORDS && text.bytes().all(|byte| byte.is_ascii_lowercase());
             let is_known = known.iter().any(|known| **known == text);
@@ -102,6 +105,15 @@ impl Redactor {
     }
 }
 
+/// The inside of a JSON string with `\uXXXX` for what is not ASCII, as many servers write it.
+fn json_in_ascii(text: &str) -> String {
+    let units = text.encode_utf16().map(|unit| match u8::try_from(unit) {
+        Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+        Ok(_) | Err(_) => format!("\\u{unit:04x}"),
+    });
+    units.collect()
+}
+
 /// The start and the end of the next string of a JSON document, with its quotation marks.
 fn next_string(document: &str, from: usize) -> Option<(usize, usize)> {
     let start = from + document.get(from..)?.find('"')?;
@@ -163,9 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_replaced_also_percent_encoded() {
-        let redactor = redactor(&["SECRETTOKEN+1/=", "abc", "main", "m4in"]);
+    fn secrets_are_replaced_also_encoded() {
+        let redactor = redactor(&["SECRETTOKEN+1/=", "abc", "main", "m4in", r#"Passw\"ö€𝄞rt""#]);
         for (text, expected) in [
+            (r#"{"a":"Passw\\\"ö€𝄞rt\""}"#, r#"{"a":"***"}"#),
+            (r#"Passw\\\"\u00f6\u20ac\ud834\udd1ert\""#, "***"),
             ("Bearer SECRETTOKEN+1/=", "Bearer ***"),
             ("aSECRETTOKEN+1/=b", "a***b"),
             ("?t=SECRETTOKEN%2B1%2F%3D&x", "?t=***&x"),

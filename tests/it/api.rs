@@ -223,6 +223,34 @@ fn http_errors_set_the_exit_status_and_the_body_is_printed() {
 }
 
 #[test]
+fn a_response_to_head_has_no_body() {
+    let server = server();
+    for (sent, status) in [(200, 0), (403, 4), (404, 5)] {
+        let fault = Fault::new(sent, &[("content-type", "application/json")], b"");
+        server.update(|state| state.faults.push_back(fault));
+        let arguments = ["HEAD", "repositories/acme/site", "--json"];
+        let ran = run(&server, true, &arguments).exits_with(status);
+        if status == 0 {
+            assert_eq!(ran.json()["body"], Value::Null);
+        }
+    }
+}
+
+#[test]
+fn paginate_reports_entries_that_are_missing() {
+    let server = server();
+    let page = json!({"values": [{"slug": "site"}], "size": 5, "pagelen": 10, "page": 1});
+    let fault = Fault::new(
+        200,
+        &[("content-type", "application/json")],
+        page.to_string(),
+    );
+    server.update(|state| state.faults.push_back(fault));
+    let ran = run(&server, true, &["repositories/acme", "--paginate"]).exits_with(0);
+    assert_contains(&ran.stderr, "the server counts 5 entries, but listed 1");
+}
+
+#[test]
 fn paginate_joins_all_pages() {
     let server = server();
     let path = "repositories/{workspace}/{repo}/refs/branches";

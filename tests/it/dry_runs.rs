@@ -71,7 +71,7 @@ const STEPS: [Step<'_>; 17] = [
     ("pr create --source feature --title Other --repo REPO", &[]),
     (
         "repo create NEW --description text",
-        &["/repository/https", "/repository/ssh", "/repository/web"],
+        &["/https", "/ssh", "/web"],
     ),
     ("repo create NEW --description text", &[]),
     ("project create NEWP --name New WORKSPACE", &[]),
@@ -148,7 +148,7 @@ const NOT_COMPARED: [&str; 7] = [
     "/note",
     "/project/private",
     "/pull_request/draft",
-    "/repository/updated_on",
+    "/updated_on",
     "/repositories/-/webhook/verifies_receiver",
     "/webhook/verifies_receiver",
 ];

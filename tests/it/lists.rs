@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
 use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains};
@@ -52,6 +52,21 @@ fn all_pages_are_listed_in_server_order() {
     let datacenter = run(&server.datacenter(), None, &["project", "list", "--json"]).exits_with(0);
     assert_eq!(keys(&datacenter), expected);
     assert_eq!(server.requests().len(), 8);
+}
+
+#[test]
+fn the_start_of_the_next_page_tells_that_there_is_one() {
+    let server = server();
+    let page = json!({"values": [{"key": "FIRST"}], "size": 1, "start": 0, "nextPageStart": 30});
+    let fault = Fault::new(
+        200,
+        &[("content-type", "application/json")],
+        page.to_string(),
+    );
+    server.update(|state| state.targeted_faults.push(("GET", "/projects", fault)));
+    let listed = run(&server.datacenter(), None, &["project", "list", "--json"]).exits_with(0);
+    assert_eq!(keys(&listed), ["FIRST", "P30", "P31", "P32", "P33", "P34"]);
+    assert_eq!(listed.stderr, "");
 }
 
 #[test]

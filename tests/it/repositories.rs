@@ -264,13 +264,9 @@ fn a_repository_is_created_once_and_waited_for() {
     assert!(server.requests().iter().all(|seen| seen.method == "GET"));
     let created = cloud(&server, &create).exits_with(0).json();
     assert_eq!(created["action"], "created");
-    let repository = &created["repository"];
     assert_eq!(
-        (
-            repository["slug"].as_str(),
-            repository["default_branch"].as_str()
-        ),
-        (Some("shop"), Some("trunk"))
+        (&created["repository"], &created["default_branch"]),
+        (&json!("acme/shop"), &json!("trunk"))
     );
     server.update(|state| {
         let shop = state.store.repo("acme", "shop").unwrap();
@@ -282,7 +278,7 @@ fn a_repository_is_created_once_and_waited_for() {
     let created = datacenter(&server, &["repo", "create", "WEB/Shop", "--json"])
         .exits_with(0)
         .json();
-    assert_eq!(created["repository"]["slug"], "shop");
+    assert_eq!(created["slug"], "shop");
     datacenter(&server, &["repo", "create", "WEB/x", "--project", "APP"]).exits_with(2);
 }
 

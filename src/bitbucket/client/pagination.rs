@@ -55,6 +55,12 @@ struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// The number of entries of the whole list. On Data Center `size` is that of the page.
+    fn total(&self) -> Option<usize> {
+        let is_data_center = self.is_last.is_some() || self.next_start.is_some();
+        self.size.filter(|_| !is_data_center)
+    }
+
     /// The number of the next page, where the total says that there is one. Cloud omits `next` from lists of Pipelines
     /// (<https://jira.atlassian.com/browse/BCLOUD-20639>).
     fn next_number(&self) -> Option<usize> {
@@ -120,12 +126,8 @@ impl Http {
             .within_list_timeout(&progress, self.fetch_pages(first, max, &progress))
             .await?;
         let total = progress.total.get().unwrap_or_default();
-        if max == usize::MAX && values.len() < total {
-            let warning = format!(
-                "the server counts {total} entries, but listed {}; the list may have changed meanwhile",
-                values.len()
-            );
-            (self.trace)(TraceEvent::Warning(&warning));
+        if max == usize::MAX {
+            self.warn_of_missing(values.len(), total);
         }
         Ok(values)
     }
@@ -159,9 +161,7 @@ impl Http {
     ) -> Result<Vec<T>, ApiError> {
         let parsed = self.page(first.clone(), progress).await?;
         // On Data Center it is the size of the page.
-        if parsed.page.is_last.is_none() {
-            progress.total.set(parsed.page.size);
-        }
+        progress.total.set(parsed.page.total());
         let next = self.next(&first, &parsed.page)?;
         let rest = next.as_ref();
         let rest = rest.and_then(|next| RemainingPages::after(&parsed.page, next, max));
@@ -263,12 +263,25 @@ impl Http {
                 return Ok(RawList::NotAList(response));
             }
             let page: Page<Value> = response.json()?;
+            if is_first {
+                progress.total.set(page.total());
+            }
             next = self.next(&first, &page)?;
             let is_new = !page.values.is_empty() && !values.ends_with(&page.values);
             bounds.count(response.bytes().len(), is_new)?;
             values.extend(page.values);
         }
+        self.warn_of_missing(values.len(), progress.total.get().unwrap_or_default());
         Ok(RawList::Entries(values))
+    }
+
+    fn warn_of_missing(&self, listed: usize, total: usize) {
+        if listed < total {
+            let warning = format!(
+                "the server counts {total} entries, but listed {listed}; the list may have changed meanwhile"
+            );
+            (self.trace)(TraceEvent::Warning(&warning));
+        }
     }
 
     async fn page<T: DeserializeOwned>(
@@ -307,11 +320,11 @@ impl Http {
             return Ok(Some(with_query_param(first, "page", &number.to_string())));
         }
         match (page.is_last, page.next_start) {
-            (Some(false), Some(start)) => {
+            (Some(false) | None, Some(start)) => {
                 Ok(Some(with_query_param(first, "start", &start.to_string())))
             }
             (Some(false), None) => Err(ApiError::EndlessPagination),
-            (Some(true) | None, _) => Ok(None),
+            (Some(true), _) | (None, None) => Ok(None),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use reqwest::header::{AsHeaderName, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -29,12 +29,15 @@ pub(crate) struct Response {
     headers: HeaderMap,
     body: Vec<u8>,
     url: String,
+    /// Whether it answers a HEAD request, so that an error has no body.
+    to_head: bool,
 }
 
 impl Response {
     /// Reads a response, decompressed, up to [`MAX_BODY_BYTES`].
     pub(super) async fn read(
         mut response: reqwest::Response,
+        method: &Method,
         explained: impl Fn(&reqwest::Error) -> ApiError,
     ) -> Result<Self, ApiError> {
         let (status, headers) = (response.status(), response.headers().clone());
@@ -53,6 +56,7 @@ impl Response {
             headers,
             body,
             url,
+            to_head: method == Method::HEAD,
         })
     }
 
@@ -69,6 +73,7 @@ impl Response {
             headers,
             body,
             url,
+            to_head: false,
         }
     }
 
@@ -271,7 +276,7 @@ impl Response {
     pub(crate) fn error(&self) -> ApiError {
         let body = self.error_body();
         let plain_text = self.plain_text_message();
-        let is_own = body.is_present() || plain_text.is_some();
+        let is_own = body.is_present() || plain_text.is_some() || self.to_head;
         let own_message = body.message().or_else(|| plain_text.clone());
         let reason = self.status.canonical_reason().unwrap_or("no reason given");
         let message = own_message
@@ -352,7 +357,7 @@ impl Response {
         });
         ApiError::UnexpectedContentType {
             status: self.status.as_u16(),
-            kind: kind.unwrap_or("no reason given").to_owned(),
+            kind: kind.unwrap_or("of unknown type").to_owned(),
         }
     }
 }

@@ -205,9 +205,11 @@ impl Http {
                 let before = self.observation.borrow().rate_limit.clone();
                 self.observation
                     .replace(ServerObservation::from_response(&response, before));
-                Response::read(response, |error| self.map_transport_error(error))
-                    .await
-                    .map(|response| self.redacted(response))
+                Response::read(response, &request.method, |error| {
+                    self.map_transport_error(error)
+                })
+                .await
+                .map(|response| self.redacted(response))
             }
             Err(error) => Err(error),
         };

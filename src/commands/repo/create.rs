@@ -46,7 +46,20 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateOutput {
     action: Action,
-    repository: Repository,
+    /// `NS/SLUG`.
+    repository: String,
+    #[serde(flatten)]
+    facts: Repository,
+}
+
+impl CreateOutput {
+    fn new(action: Action, facts: Repository) -> Self {
+        Self {
+            action,
+            repository: facts.path().to_string(),
+            facts,
+        }
+    }
 }
 
 impl Subcommand for Args {
@@ -95,10 +108,11 @@ impl Subcommand for Args {
             drop(progress);
             return match existing {
                 Ok(repository) => unchanged(&requested, repository),
-                Err(ApiError::NotFound(_)) if self.dry_run.is_set() => Ok(CreateOutput {
-                    action: Action::WouldCreate,
-                    repository: planned(new),
-                }),
+                Err(ApiError::NotFound(_)) if self.dry_run.is_set() => {
+                    app.block_on(bitbucket.require_namespace(&new.repo.namespace))?
+                        .map_err(refused)?;
+                    Ok(CreateOutput::new(Action::WouldCreate, planned(new)))
+                }
                 // The name is taken, but this credential cannot see by what.
                 Err(ApiError::NotFound(_)) => Err(conflict(&new.repo, &[])),
                 Err(error) => Err(refused(error)),
@@ -116,10 +130,7 @@ impl Subcommand for Args {
                 Hint::command("repo view").with_text(format!(" {}", new.repo)),
             ));
         }
-        Ok(CreateOutput {
-            action: Action::Created,
-            repository,
-        })
+        Ok(CreateOutput::new(Action::Created, repository))
     }
 }
 
@@ -135,10 +146,7 @@ fn unchanged(requested: &NewRepository, repository: Repository) -> Result<Create
     if !differences.is_empty() {
         return Err(conflict(&requested.repo, &differences));
     }
-    Ok(CreateOutput {
-        action: Action::Unchanged,
-        repository,
-    })
+    Ok(CreateOutput::new(Action::Unchanged, repository))
 }
 
 /// On Data Center the project is the namespace.
@@ -182,14 +190,9 @@ impl CommandOutput for CreateOutput {
 
     fn write_stdout(&self, out: &mut TextWriter) {
         let Repository {
-            namespace,
-            slug,
-            ssh,
-            https,
-            web,
-            ..
-        } = &self.repository;
-        out.line(&format!("{} {namespace}/{slug}", self.action));
+            ssh, https, web, ..
+        } = &self.facts;
+        out.line(&format!("{} {}", self.action, self.repository));
         for (label, value) in [("ssh", ssh), ("https", https), ("web", web)] {
             if let Some(value) = value {
                 out.key_value(label, 7, value);
