@@ -240,33 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_expiry_and_reach_have_their_levels() {
-        let version = |text: &str| ConnectionFacts {
-            version: Some(Ok(Some(text.to_owned()))),
-            ..healthy()
-        };
-        for (text, level, status) in [
-            ("7.13.9", Severity::Fail, ExitStatus::BadResponse),
-            ("7.21.0", Severity::Warn, ExitStatus::Success),
-            ("8.19.2", Severity::Warn, ExitStatus::Success),
-            ("10.2.8", Severity::Pass, ExitStatus::Success),
-            ("nightly", Severity::Unknown, ExitStatus::Success),
-        ] {
-            assert_level(&version(text), FindingId::ServerVersion, level, status);
-        }
-        for (day, level, status) in [
-            ("2026-11-20", Severity::Fail, ExitStatus::Unauthorized),
-            ("2026-11-21", Severity::Warn, ExitStatus::Success),
-            ("2026-12-05", Severity::Warn, ExitStatus::Success),
-            ("2026-12-06", Severity::Pass, ExitStatus::Success),
-        ] {
-            let identity = Identity {
-                expires_on: day.parse().ok(),
-                ..Identity::default()
-            };
-            let facts = with_identity(Some(Ok(identity)));
-            assert_level(&facts, FindingId::CredentialExpiry, level, status);
-        }
+    fn reach_has_its_level() {
         for (repositories, public, more, level) in [
             (1, 0, false, Severity::Pass),
             (2, 0, false, Severity::Warn),
@@ -293,42 +267,6 @@ mod tests {
                 ExitStatus::Success,
             );
         }
-    }
-
-    #[test]
-    fn a_base_url_elsewhere_is_a_warning() {
-        for (link, level) in [
-            ("https://git.example.com/ctx/projects/WEB", Severity::Pass),
-            (
-                "https://git.example.com/ctxother/projects/WEB",
-                Severity::Warn,
-            ),
-            ("https://git.example.com/projects/WEB", Severity::Warn),
-            ("http://git.example.com/ctx/projects/WEB", Severity::Warn),
-            (
-                "https://git.example.com:7990/ctx/projects/WEB",
-                Severity::Warn,
-            ),
-            ("http://localhost:7990/ctx/projects/WEB", Severity::Warn),
-        ] {
-            let mut facts = healthy();
-            facts.reach = Some(VisibleRepositories {
-                links: vec![link.to_owned()],
-                ..VisibleRepositories::default()
-            });
-            assert_level(&facts, FindingId::ServerBaseUrl, level, ExitStatus::Success);
-        }
-        let facts = ConnectionFacts {
-            reach: None,
-            repository: None,
-            ..healthy()
-        };
-        assert_level(
-            &facts,
-            FindingId::ServerBaseUrl,
-            Severity::Unknown,
-            ExitStatus::Success,
-        );
     }
 
     #[test]

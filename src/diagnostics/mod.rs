@@ -46,6 +46,7 @@ mod tests {
     use crate::types::connection::TokenPrefix;
     use crate::types::date::Timestamp;
     use crate::types::ssh_address::SshSettings;
+    use crate::types::test_rows;
 
     /// What `doctor` knows about the connection and the server of `check`.
     fn route(facts: ConnectionFacts) -> RouteFacts {
@@ -85,247 +86,107 @@ mod tests {
         }
     }
 
-    fn set_version(facts: &mut ConnectionFacts, version: &str) {
-        facts.version = Some(Ok(Some(version.to_owned())));
-    }
-
-    fn set_link(facts: &mut ConnectionFacts, link: &str) {
-        facts.repository = None;
-        facts.reach.as_mut().unwrap().links = vec![link.to_owned()];
-    }
-
-    fn set_base(facts: &mut ConnectionFacts, base: &str) {
-        facts.credential.connection.base_url = base.to_owned().try_into().unwrap();
-    }
-
-    fn set_ssh_base(facts: &mut ConnectionFacts, url: &str) {
-        facts.ssh_settings = Some(SshSettings {
-            enabled: Some(true),
-            base_url: Some(url.to_owned()),
-            ..SshSettings::default()
-        });
-    }
-
     const HTTP_DATE: &str = "Sat, 21 Nov 2026 19:03:59 GMT";
 
-    /// The local time when a response of [`HTTP_DATE`] arrived.
-    fn set_local_time(facts: &mut ConnectionFacts, local: &str) {
-        let reported = Timestamp::from_http_date(HTTP_DATE).unwrap();
-        facts.time = Some((reported, local.parse().unwrap()));
+    fn change(facts: &mut ConnectionFacts, setter: &str, argument: &str) {
+        let credential = &mut facts.credential;
+        match setter {
+            "nothing" => {}
+            "version" => facts.version = Some(Ok(Some(argument.to_owned()))),
+            "link" => facts.reach.as_mut().unwrap().links = vec![argument.to_owned()],
+            "no-links" => (facts.reach, facts.repository) = (None, None),
+            "base" => credential.connection.base_url = argument.to_owned().try_into().unwrap(),
+            "ssh-base" => {
+                facts.ssh_settings = Some(SshSettings {
+                    enabled: Some(true),
+                    base_url: Some(argument.to_owned()),
+                    ..SshSettings::default()
+                });
+            }
+            // When a response of `HTTP_DATE` arrived.
+            "local-time" => {
+                let reported = Timestamp::from_http_date(HTTP_DATE).unwrap();
+                facts.time = Some((reported, argument.parse().unwrap()));
+            }
+            "certificate" => facts.certificate = Some(certificate_until_2026_11_22()),
+            "expires" => {
+                credential.identity = Some(Ok(Identity {
+                    expires_on: Some(argument.parse().unwrap()),
+                    ..Identity::default()
+                }));
+            }
+            "refused" => credential.identity = Some(Err(failure(ExitStatus::Unauthorized))),
+            "unverified" => credential.identity = Some(Err(failure(ExitStatus::Failure))),
+            "app-password" => credential.secret = Ok(TokenPrefix::AppPassword),
+            "no-secret" => credential.secret = Err(failure(ExitStatus::LocalError)),
+            other => panic!("{other}"),
+        }
     }
 
-    fn set_expiry(facts: &mut ConnectionFacts, date: &str) {
-        facts.credential.identity = Some(Ok(Identity {
-            expires_on: date.parse().ok(),
-            ..Identity::default()
-        }));
-    }
-
-    fn set_refused(facts: &mut ConnectionFacts, exit: ExitStatus) {
-        facts.credential.identity = Some(Err(failure(exit)));
-    }
-
-    type Change = fn(&mut ConnectionFacts);
-
-    /// A rule: its findings in `check` and in `doctor`, and the severity of each fact.
-    type Row = (
-        FindingId,
-        FindingId,
-        &'static [(&'static str, Change, Severity)],
-    );
-
-    const TABLE: [Row; 10] = [
-        (
-            FindingId::ServerVersion,
-            FindingId::Version,
-            &[
-                ("9.4.1", |_| {}, Severity::Pass),
-                (
-                    "7.13.9",
-                    |facts| set_version(facts, "7.13.9"),
-                    Severity::Fail,
-                ),
-                (
-                    "8.19.2",
-                    |facts| set_version(facts, "8.19.2"),
-                    Severity::Warn,
-                ),
-                (
-                    "no number",
-                    |facts| set_version(facts, "nightly"),
-                    Severity::Unknown,
-                ),
-            ],
-        ),
-        (
-            FindingId::ServerBaseUrl,
-            FindingId::BaseUrl,
-            &[
-                (
-                    "this URL",
-                    |facts| set_link(facts, "https://git.example.com/ctx/projects/WEB"),
-                    Severity::Pass,
-                ),
-                (
-                    "another host",
-                    |facts| set_link(facts, "https://other.example.com/ctx/projects/WEB"),
-                    Severity::Warn,
-                ),
-                (
-                    "localhost",
-                    |facts| set_link(facts, "http://localhost:7990/projects/WEB"),
-                    Severity::Warn,
-                ),
-                (
-                    "no links",
-                    |facts| {
-                        facts.reach = None;
-                        facts.repository = None;
-                    },
-                    Severity::Unknown,
-                ),
-            ],
-        ),
-        (
-            FindingId::SshAccess,
-            FindingId::BaseUrl,
-            &[
-                (
-                    "SSH base URL with localhost in its name",
-                    |facts| set_ssh_base(facts, "ssh://git@localhost.example.com:7999"),
-                    Severity::Pass,
-                ),
-                (
-                    "SSH base URL localhost",
-                    |facts| set_ssh_base(facts, "ssh://git@localhost:7999"),
-                    Severity::Warn,
-                ),
-                (
-                    "SSH base URL 0.0.0.0",
-                    |facts| set_ssh_base(facts, "ssh://0.0.0.0:7999"),
-                    Severity::Warn,
-                ),
-            ],
-        ),
-        (
-            FindingId::ServerReachable,
-            FindingId::Url,
-            &[
-                ("https", |_| {}, Severity::Pass),
-                (
-                    "plain http",
-                    |facts| set_base(facts, "http://git.example.com/ctx"),
-                    Severity::Warn,
-                ),
-                (
-                    "plain http on loopback",
-                    |facts| set_base(facts, "http://localhost:7990/ctx"),
-                    Severity::Pass,
-                ),
-            ],
-        ),
-        (
-            FindingId::ServerReachable,
-            FindingId::Clock,
-            &[
-                (
-                    "same time",
-                    |facts| set_local_time(facts, "2026-11-21T19:04:00Z"),
-                    Severity::Pass,
-                ),
-                (
-                    "an hour behind",
-                    |facts| set_local_time(facts, "2026-11-21T18:03:59Z"),
-                    Severity::Warn,
-                ),
-            ],
-        ),
-        (
-            FindingId::ServerReachable,
-            FindingId::Tls,
-            &[(
-                "certificate that expires tomorrow",
-                |facts| facts.certificate = Some(certificate_until_2026_11_22()),
-                Severity::Warn,
-            )],
-        ),
-        (
-            FindingId::CredentialExpiry,
-            FindingId::Credential,
-            &[
-                (
-                    "half a year",
-                    |facts| set_expiry(facts, "2027-06-01"),
-                    Severity::Pass,
-                ),
-                (
-                    "two weeks",
-                    |facts| set_expiry(facts, "2026-12-05"),
-                    Severity::Warn,
-                ),
-                (
-                    "yesterday",
-                    |facts| set_expiry(facts, "2026-11-20"),
-                    Severity::Fail,
-                ),
-            ],
-        ),
-        (
-            FindingId::CredentialKind,
-            FindingId::Credential,
-            &[(
-                "app password",
-                |facts| facts.credential.secret = Ok(TokenPrefix::AppPassword),
-                Severity::Warn,
-            )],
-        ),
-        (
-            FindingId::CredentialPresent,
-            FindingId::Credential,
-            &[(
-                "no secret",
-                |facts| facts.credential.secret = Err(failure(ExitStatus::LocalError)),
-                Severity::Fail,
-            )],
-        ),
-        (
-            FindingId::CredentialValid,
-            FindingId::Credential,
-            &[
-                ("accepted", |_| {}, Severity::Pass),
-                (
-                    "refused",
-                    |facts| set_refused(facts, ExitStatus::Unauthorized),
-                    Severity::Fail,
-                ),
-                (
-                    "neither",
-                    |facts| set_refused(facts, ExitStatus::Failure),
-                    Severity::Unknown,
-                ),
-            ],
-        ),
-    ];
-
+    /// A row: the findings of `check` and of `doctor`, what is changed, and their severity and exit status.
     #[test]
     fn check_and_doctor_agree_on_every_fact() {
         let find = |findings: Vec<Finding>, id| {
             let mut findings = findings.into_iter();
-            findings.find(|finding| finding.id == id).unwrap()
+            findings.find(|finding| finding.id.name() == id).unwrap()
         };
-        for (check_id, doctor_id, facts_and_levels) in TABLE {
-            for (name, change, level) in facts_and_levels {
-                let mut facts = healthy();
-                change(&mut facts);
-                let check = find(judge_connection(&facts, &options(&[])), check_id);
-                let doctor = find(judge_route(&route(facts)), doctor_id);
-                assert_eq!(check.level, *level, "{name}: {check:?}");
-                assert_eq!(doctor.level, *level, "{name}: {doctor:?}");
-                assert_eq!(check.exit, doctor.exit, "{name}");
-                if *level != Severity::Pass {
-                    assert_eq!(check.message, doctor.message, "{name}");
-                    assert_eq!(check.next, doctor.next, "{name}");
-                }
+        let describe = |finding: &Finding| {
+            let level = finding.level.name().to_owned();
+            match finding.exit.code() {
+                0 => level,
+                exit => format!("{level} {exit}"),
+            }
+        };
+        for (case, expected) in test_rows(
+            "
+            server.version version: version 9.4.1 => pass
+            server.version version: version 10.2.8 => pass
+            server.version version: version 7.13.9 => fail 8
+            server.version version: version 7.21.0 => warn
+            server.version version: version 8.19.2 => warn
+            server.version version: version nightly => unknown
+            server.base-url base-url: link https://git.example.com/ctx/projects/WEB => pass
+            server.base-url base-url: link https://git.example.com/ctxother/projects/WEB => warn
+            server.base-url base-url: link https://git.example.com/projects/WEB => warn
+            server.base-url base-url: link http://git.example.com/ctx/projects/WEB => warn
+            server.base-url base-url: link https://git.example.com:7990/ctx/projects/WEB => warn
+            server.base-url base-url: link https://other.example.com/ctx/projects/WEB => warn
+            server.base-url base-url: link http://localhost:7990/projects/WEB => warn
+            server.base-url base-url: link http://localhost:7990/ctx/projects/WEB => warn
+            server.base-url base-url: no-links => unknown
+            ssh.access base-url: ssh-base ssh://git@localhost.example.com:7999 => pass
+            ssh.access base-url: ssh-base ssh://git@localhost:7999 => warn
+            ssh.access base-url: ssh-base ssh://0.0.0.0:7999 => warn
+            server.reachable url: nothing => pass
+            server.reachable url: base http://git.example.com/ctx => warn
+            server.reachable url: base http://localhost:7990/ctx => pass
+            server.reachable clock: local-time 2026-11-21T19:04:00Z => pass
+            server.reachable clock: local-time 2026-11-21T18:03:59Z => warn
+            server.reachable tls: certificate => warn
+            credential.expiry credential: expires 2027-06-01 => pass
+            credential.expiry credential: expires 2026-12-06 => pass
+            credential.expiry credential: expires 2026-12-05 => warn
+            credential.expiry credential: expires 2026-11-21 => warn
+            credential.expiry credential: expires 2026-11-20 => fail 3
+            credential.kind credential: app-password => warn
+            credential.present credential: no-secret => fail 9
+            credential.valid credential: nothing => pass
+            credential.valid credential: refused => fail 3
+            credential.valid credential: unverified => unknown
+            ",
+        ) {
+            let (ids, changed) = case.split_once(": ").unwrap();
+            let (check_id, doctor_id) = ids.split_once(' ').unwrap();
+            let (setter, argument) = changed.split_once(' ').unwrap_or((changed, ""));
+            let mut facts = healthy();
+            change(&mut facts, setter, argument);
+            let check = find(judge_connection(&facts, &options(&[])), check_id);
+            let doctor = find(judge_route(&route(facts)), doctor_id);
+            assert_eq!(describe(&check), expected, "{case}: {check:?}");
+            assert_eq!(describe(&doctor), expected, "{case}: {doctor:?}");
+            if expected != "pass" {
+                assert_eq!(check.message, doctor.message, "{case}");
+                assert_eq!(check.next, doctor.next, "{case}");
             }
         }
     }
