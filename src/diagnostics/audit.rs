@@ -379,6 +379,7 @@ mod tests {
 
     use super::*;
     use crate::types::inventory::ItemFacts;
+    use crate::types::test_rows;
 
     fn limits() -> AuditLimits {
         AuditLimits {
@@ -438,129 +439,66 @@ mod tests {
         }
     }
 
-    type Change = fn(&mut Item);
-
-    fn assert_findings(kind: ItemKind, cases: &[(Change, &'static str, Severity)]) {
-        for (change, id, level) in cases {
-            let mut item = healthy(kind);
-            change(&mut item);
-            assert_eq!(ids(&[item]), [(*id, *level)], "{id}");
+    fn change(item: &mut Item, setter: &str, argument: &str) {
+        let facts = &mut item.facts;
+        let time = || format!("{argument}T00:00:00Z").parse().ok();
+        match setter {
+            "created" => item.created_on = time(),
+            "used" => item.last_used_on = time(),
+            "expires" => item.expires_on = argument.parse().ok(),
+            "access" => item.access = Some(argument.into()),
+            "algorithm" => item.algorithm = Some(argument.into()),
+            "rsa-bits" => {
+                item.algorithm = Some("ssh-rsa".into());
+                facts.bits = Some(argument.parse().unwrap());
+            }
+            "warning" => facts.warning = Some(argument.into()),
+            "label" => item.label = Some(argument.into()),
+            "signed" => facts.is_signed = Some(argument == "yes"),
+            "verifies" => facts.verifies_receiver = Some(argument == "yes"),
+            "failed" => facts.last_call_failed = Some(argument == "yes"),
+            other => panic!("{other}"),
         }
     }
 
     #[test]
-    fn each_fault_of_a_key_has_its_finding() {
-        let cases: &[(Change, &str, Severity)] = &[
-            (
-                |key| key.created_on = Some("2026-01-01T00:00:00Z".parse().unwrap()),
-                "key.age",
-                Severity::Warn,
-            ),
-            (|key| key.created_on = None, "key.age", Severity::Unknown),
-            (
-                |key| key.last_used_on = Some("2026-08-01T00:00:00Z".parse().unwrap()),
-                "key.unused",
-                Severity::Warn,
-            ),
-            (
-                |key| key.last_used_on = None,
-                "key.unused",
-                Severity::Unknown,
-            ),
-            (
-                |key| key.access = Some("write".into()),
-                "key.write",
-                Severity::Warn,
-            ),
-            (
-                |key| key.algorithm = Some("ssh-dss".into()),
-                "key.weak",
-                Severity::Fail,
-            ),
-            (
-                |key| {
-                    key.algorithm = Some("ssh-rsa".into());
-                    key.facts.bits = Some(1024);
-                },
-                "key.weak",
-                Severity::Fail,
-            ),
-            (
-                |key| key.facts.warning = Some("unsafe".into()),
-                "key.weak",
-                Severity::Fail,
-            ),
-            (
-                |key| key.expires_on = Some("2026-11-28".parse().unwrap()),
-                "key.expiry",
-                Severity::Fail,
-            ),
-            (
-                |key| key.expires_on = Some("2026-12-10".parse().unwrap()),
-                "key.expiry",
-                Severity::Warn,
-            ),
-        ];
-        assert_findings(ItemKind::Key, cases);
-    }
-
-    #[test]
-    fn each_fault_of_a_webhook_has_its_finding() {
-        let cases: &[(Change, &str, Severity)] = &[
-            (
-                |hook| hook.label = Some("http://ci.example.com".into()),
-                "webhook.plain-http",
-                Severity::Fail,
-            ),
-            (
-                |hook| hook.facts.is_signed = Some(false),
-                "webhook.unsigned",
-                Severity::Warn,
-            ),
-            (
-                |hook| hook.facts.verifies_receiver = Some(false),
-                "webhook.insecure",
-                Severity::Warn,
-            ),
-            (
-                |hook| hook.facts.last_call_failed = Some(true),
-                "webhook.failing",
-                Severity::Warn,
-            ),
-        ];
-        assert_findings(ItemKind::Webhook, cases);
-    }
-
-    #[test]
-    fn each_fault_of_a_token_has_its_finding() {
-        let cases: &[(Change, &str, Severity)] = &[
-            (
-                |token| token.expires_on = None,
-                "token.no-expiry",
-                Severity::Warn,
-            ),
-            (
-                |token| token.expires_on = Some("2026-11-28".parse().unwrap()),
-                "token.expiry",
-                Severity::Fail,
-            ),
-            (
-                |token| token.last_used_on = None,
-                "token.unused",
-                Severity::Unknown,
-            ),
-            (
-                |token| token.last_used_on = Some("2026-08-01T00:00:00Z".parse().unwrap()),
-                "token.unused",
-                Severity::Warn,
-            ),
-            (
-                |token| token.access = Some("REPO_ADMIN, PROJECT_READ".into()),
-                "token.wide",
-                Severity::Warn,
-            ),
-        ];
-        assert_findings(ItemKind::Token, cases);
+    fn each_fault_has_its_finding() {
+        for (case, expected) in test_rows(
+            "
+            key created 2026-01-01 => key.age warn
+            key created never => key.age unknown
+            key used 2026-08-01 => key.unused warn
+            key used never => key.unused unknown
+            key access write => key.write warn
+            key algorithm ssh-dss => key.weak fail
+            key rsa-bits 1024 => key.weak fail
+            key warning unsafe => key.weak fail
+            key expires 2026-11-28 => key.expiry fail
+            key expires 2026-12-10 => key.expiry warn
+            webhook label http://ci.example.com => webhook.plain-http fail
+            webhook signed no => webhook.unsigned warn
+            webhook verifies no => webhook.insecure warn
+            webhook failed yes => webhook.failing warn
+            token expires never => token.no-expiry warn
+            token expires 2026-11-28 => token.expiry fail
+            token used never => token.unused unknown
+            token used 2026-08-01 => token.unused warn
+            token access REPO_ADMIN, PROJECT_READ => token.wide warn
+            ",
+        ) {
+            let words: Vec<_> = case.splitn(3, ' ').collect();
+            let mut item = healthy(match words[0] {
+                "key" => ItemKind::Key,
+                "webhook" => ItemKind::Webhook,
+                _ => ItemKind::Token,
+            });
+            change(&mut item, words[1], words[2]);
+            let found = ids(&[item]).into_iter();
+            let found: Vec<_> = found
+                .map(|(id, level)| format!("{id} {}", level.name()))
+                .collect();
+            assert_eq!(found, [expected], "{case}");
+        }
     }
 
     #[test]
