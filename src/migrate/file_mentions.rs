@@ -479,51 +479,25 @@ mod tests {
 
     #[test]
     fn the_host_is_replaced_in_every_form_and_nothing_else() {
-        for (before, after) in [
-            (
-                "git clone git@bitbucket.org:acme/site.git\r\n",
-                "git clone git@ssh.bitbucket.org:acme/site.git\r\n",
-            ),
-            (
-                "\"git+ssh://git@bitbucket.org/acme/site.git#v1\"",
-                "\"git+ssh://git@ssh.bitbucket.org/acme/site.git#v1\"",
-            ),
-            (
-                "git::ssh://git@BitBucket.org/a/b?ref=x, ssh://bitbucket.org:22/a",
-                "git::ssh://git@ssh.bitbucket.org/a/b?ref=x, ssh://ssh.bitbucket.org:22/a",
-            ),
-            (
-                "(git@bitbucket.org:a/b)[git@bitbucket.org:c/d]",
-                "(git@ssh.bitbucket.org:a/b)[git@ssh.bitbucket.org:c/d]",
-            ),
-            (
-                "RUN ssh-keyscan -t rsa github.com bitbucket.org >> ~/.ssh/known_hosts",
-                "RUN ssh-keyscan -t rsa github.com ssh.bitbucket.org >> ~/.ssh/known_hosts",
-            ),
-            (
-                "ssh-keyscan -H \\\n  github.com \\\n  bitbucket.org\n",
-                "ssh-keyscan -H \\\n  github.com \\\n  ssh.bitbucket.org\n",
-            ),
-            ("ssh -T git@bitbucket.org", "ssh -T git@ssh.bitbucket.org"),
-            (
-                "ssh-keygen -F bitbucket.org || ssh-keyscan bitbucket.org",
-                "ssh-keygen -F ssh.bitbucket.org || ssh-keyscan ssh.bitbucket.org",
-            ),
-            (
-                "git config --global url.git@bitbucket.org:.insteadOf x",
-                "git config --global url.git@ssh.bitbucket.org:.insteadOf x",
-            ),
-            (
-                "Host bitbucket.org\n  HostName bitbucket.org\n",
-                "Host bitbucket.org ssh.bitbucket.org\n  HostName ssh.bitbucket.org\n",
-            ),
-            (
-                r#"echo "Host bitbucket.org\n\tUser git""#,
-                r#"echo "Host bitbucket.org ssh.bitbucket.org\n\tUser git""#,
-            ),
+        for text in [
+            "git clone git@«ssh.»bitbucket.org:acme/site.git\r\n",
+            "\"git+ssh://git@«ssh.»bitbucket.org/acme/site.git#v1\"",
+            "(git@«ssh.»bitbucket.org:a/b)[git@«ssh.»bitbucket.org:c/d]",
+            "RUN ssh-keyscan -t rsa github.com «ssh.»bitbucket.org >> ~/.ssh/known_hosts",
+            "ssh-keyscan -H \\\n  github.com \\\n  «ssh.»bitbucket.org\n",
+            "ssh -T git@«ssh.»bitbucket.org",
+            "ssh-keygen -F «ssh.»bitbucket.org || ssh-keyscan «ssh.»bitbucket.org",
+            "git config --global url.git@«ssh.»bitbucket.org:.insteadOf x",
+            "Host bitbucket.org« ssh.bitbucket.org»\n  HostName «ssh.»bitbucket.org\n",
+            r#"echo "Host bitbucket.org« ssh.bitbucket.org»\n\tUser git""#,
         ] {
-            check(before, after);
+            let before: String = text.split(['«', '»']).step_by(2).collect();
+            check(&before, &text.replace(['«', '»'], ""));
         }
+        check(
+            "git::ssh://git@BitBucket.org/a/b?ref=x, ssh://bitbucket.org:22/a",
+            "git::ssh://git@ssh.bitbucket.org/a/b?ref=x, ssh://ssh.bitbucket.org:22/a",
+        );
         for same in [
             "https://bitbucket.org/acme/site and https://git@bitbucket.org/acme/site",
             "jane@bitbucket.org:acme/site legit@bitbucket.org:x ssh://jane@bitbucket.org/a",

@@ -253,38 +253,32 @@ mod tests {
 
     #[test]
     fn retired_keys_go_and_the_new_host_comes() {
-        let new = new_lines();
+        let (new, current) = (new_lines(), current());
         assert_eq!(new.lines().count(), 3);
+        let fill = |text: &str| {
+            let text = text.replace("<new>", &new).replace("<key>", &current);
+            let text = text.replace("<old>", OLD_RSA).replace("<dsa>", DSA);
+            text.replace("<github>", GITHUB)
+        };
         for (before, after) in [
+            ("bitbucket.org <old>\n<github>\n", "<github>\n<new>"),
             (
-                format!("bitbucket.org {OLD_RSA}\n{GITHUB}\n"),
-                format!("{GITHUB}\n{new}"),
+                "<github>\nbitbucket.org,104.192.143.1 <old> old",
+                "<github>\n<new>",
+            ),
+            ("104.192.141.1 <old>\n<github>\n", "<github>\n"),
+            ("bitbucket.org <key>", "bitbucket.org <key>\n<new>"),
+            ("bitbucket.org,131.103.20.167 <dsa>\n", "<new>"),
+            (
+                "git.example.com,bitbucket.org <dsa>\nssh.bitbucket.org <key>\n",
+                "git.example.com <dsa>\nssh.bitbucket.org <key>\n",
             ),
             (
-                format!("{GITHUB}\nbitbucket.org,104.192.143.1 {OLD_RSA} old"),
-                format!("{GITHUB}\n{new}"),
-            ),
-            (
-                format!("104.192.141.1 {OLD_RSA}\n{GITHUB}\n"),
-                format!("{GITHUB}\n"),
-            ),
-            (
-                format!("bitbucket.org {}", current()),
-                format!("bitbucket.org {}\n{new}", current()),
-            ),
-            (format!("bitbucket.org,131.103.20.167 {DSA}\n"), new.clone()),
-            (
-                format!(
-                    "git.example.com,bitbucket.org {DSA}\nssh.bitbucket.org {}\n",
-                    current()
-                ),
-                format!("git.example.com {DSA}\nssh.bitbucket.org {}\n", current()),
-            ),
-            (
-                format!("ssh.bitbucket.org {OLD_RSA}\nbitbucket.org {}\n", current()),
-                format!("bitbucket.org {}\n{new}", current()),
+                "ssh.bitbucket.org <old>\nbitbucket.org <key>\n",
+                "bitbucket.org <key>\n<new>",
             ),
         ] {
+            let (before, after) = (fill(before), fill(after));
             assert_eq!(apply_fixes(&before, &fixes_of(&before)), after);
             assert_eq!(fixes_of(&after), [], "{after}");
         }

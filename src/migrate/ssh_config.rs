@@ -422,59 +422,37 @@ mod tests {
 
     #[test]
     fn sections_and_aliases_of_the_retired_host_are_extended() {
-        for (before, after) in [
-            (
-                "# mine\nHost bitbucket.org # work\n  HostName bitbucket.org\n  IdentityFile ~/.ssh/bb\n\nHost *\n  User x\n",
-                "# mine\nHost bitbucket.org ssh.bitbucket.org # work\n  HostName ssh.bitbucket.org\n  IdentityFile ~/.ssh/bb\n\nHost *\n  User x\n",
-            ),
-            (
-                "host = \"bitbucket.org\"\r\n\tUser git\r\n",
-                "host = \"bitbucket.org\" ssh.bitbucket.org\r\n\tUser git\r\n",
-            ),
-            (
-                "Host 'bitbucket.org'\n  HostName 'bitbucket.org' # x\n",
-                "Host 'bitbucket.org' ssh.bitbucket.org\n  HostName 'ssh.bitbucket.org' # x\n",
-            ),
+        let extended = [
+            "# mine\nHost bitbucket.org« ssh.bitbucket.org» # work\n  HostName «ssh.»bitbucket.org\n  IdentityFile ~/.ssh/bb\n\nHost *\n  User x\n",
+            "host = \"bitbucket.org\"« ssh.bitbucket.org»\r\n\tUser git\r\n",
+            "Host 'bitbucket.org'« ssh.bitbucket.org»\n  HostName '«ssh.»bitbucket.org' # x\n",
+            "Match host='bitbucket.org«,ssh.bitbucket.org»' exec \"true\"\n",
+            "Host bitbucket.org« ssh.bitbucket.org»\n  ProxyCommand nc -X connect -x proxy:3128 «ssh.»bitbucket.org 22\n",
+            "Host bb-work bb-home\nHostName=«ssh.»bitbucket.org",
+            "Host github.com bitbucket.org« ssh.bitbucket.org»\n  IdentityFile a\n",
+            "Host *.org\n  User git\nHost bitbucket.org« ssh.bitbucket.org»\n  IdentityFile a\nHost ssh.*\n  Port 22\n",
+            "Match host github.com,bitbucket.org«,ssh.bitbucket.org» user git\n  IdentityFile a\n",
+            "Host bitbucket.org« ssh.bitbucket.org»\n  IdentityFile a\nHost bitbucket.org« ssh.bitbucket.org»\n  Port 22\n",
+        ];
+        let extended = extended.map(|text| {
+            let before: String = text.split(['«', '»']).step_by(2).collect();
+            (before, text.replace(['«', '»'], ""))
+        });
+        let replaced = [
             (
                 "Host bit'bucket'.org \"a b\"\n  HostName bit\"bucket.org\"\n",
                 "Host bit'bucket'.org \"a b\" ssh.bitbucket.org\n  HostName ssh.bitbucket.org\n",
             ),
             (
-                "Match host='bitbucket.org' exec \"true\"\n",
-                "Match host='bitbucket.org,ssh.bitbucket.org' exec \"true\"\n",
-            ),
-            (
-                "Host bitbucket.org\n  ProxyCommand nc -X connect -x proxy:3128 bitbucket.org 22\n",
-                "Host bitbucket.org ssh.bitbucket.org\n  ProxyCommand nc -X connect -x proxy:3128 ssh.bitbucket.org 22\n",
-            ),
-            (
                 "ProxyCommand=connect -S s 'bitbucket.org':22 %p\nKnownHostsCommand keys BitBucket.org x.bitbucket.org\n",
                 "ProxyCommand=connect -S s 'ssh.bitbucket.org':22 %p\nKnownHostsCommand keys ssh.bitbucket.org x.bitbucket.org\n",
             ),
-            (
-                "Host bb-work bb-home\nHostName=bitbucket.org",
-                "Host bb-work bb-home\nHostName=ssh.bitbucket.org",
-            ),
-            (
-                "Host github.com bitbucket.org\n  IdentityFile a\n",
-                "Host github.com bitbucket.org ssh.bitbucket.org\n  IdentityFile a\n",
-            ),
-            (
-                "Host *.org\n  User git\nHost bitbucket.org\n  IdentityFile a\nHost ssh.*\n  Port 22\n",
-                "Host *.org\n  User git\nHost bitbucket.org ssh.bitbucket.org\n  IdentityFile a\nHost ssh.*\n  Port 22\n",
-            ),
-            (
-                "Match host github.com,bitbucket.org user git\n  IdentityFile a\n",
-                "Match host github.com,bitbucket.org,ssh.bitbucket.org user git\n  IdentityFile a\n",
-            ),
-            (
-                "Host bitbucket.org\n  IdentityFile a\nHost bitbucket.org\n  Port 22\n",
-                "Host bitbucket.org ssh.bitbucket.org\n  IdentityFile a\nHost bitbucket.org ssh.bitbucket.org\n  Port 22\n",
-            ),
-        ] {
-            let fixes = fixes_of(before);
-            assert_eq!(apply_fixes(before, &fixes), after);
-            assert_eq!(fixes_of(after), [], "{after}");
+        ];
+        let replaced = replaced.map(|(before, after)| (before.to_owned(), after.to_owned()));
+        for (before, after) in extended.into_iter().chain(replaced) {
+            let fixes = fixes_of(&before);
+            assert_eq!(apply_fixes(&before, &fixes), after);
+            assert_eq!(fixes_of(&after), [], "{after}");
         }
     }
 
