@@ -148,93 +148,60 @@ impl<'a> ResourcePath<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
-    const CLOUD: &str = "https://api.bitbucket.org/2.0";
     const DATA_CENTER: &str = "https://git.example.com/ctx";
 
     fn url(base: &str, path: &str) -> Url {
         Url::parse(&format!("{base}/{path}")).unwrap()
     }
 
-    fn kind(base: &str, from: &str, to: &str) -> RedirectKind {
+    fn kind(product: &str, from: &str, to: &str) -> (&'static str, RedirectKind) {
+        let base = match product {
+            "cloud" => "https://api.bitbucket.org/2.0",
+            _ => DATA_CENTER,
+        };
         let base_url = Url::parse(base).unwrap();
-        classify_redirect(&base_url, &url(base, from), &url(base, to))
+        let kind = classify_redirect(&base_url, &url(base, from), &url(base, to));
+        (base, kind)
     }
 
     #[test]
     fn a_redirect_to_the_same_resource_of_another_repository_is_a_rename() {
-        for (base, from, to, expected, sent) in [
-            (
-                CLOUD,
-                "repositories/acme/old/hooks?pagelen=100",
-                "repositories/new/name/hooks",
-                "new/name",
-                "repositories/new/name/hooks?pagelen=100",
-            ),
-            (
-                DATA_CENTER,
-                "rest/api/latest/projects/OLD/repos/old-name",
-                "rest/api/latest/projects/~jane/repos/web-app/",
-                "~jane/web-app",
-                "rest/api/latest/projects/~jane/repos/web-app",
-            ),
-            (
-                DATA_CENTER,
-                "rest/keys/latest/projects/OLD/repos/a/ssh?limit=1000",
-                "rest/keys/latest/projects/PRJ/repos/a/ssh?limit=25",
-                "PRJ/a",
-                "rest/keys/latest/projects/PRJ/repos/a/ssh?limit=1000",
-            ),
-        ] {
-            let RedirectKind::Repository { to, url: found, .. } = kind(base, from, to) else {
-                panic!("{from}");
+        for (case, expected) in test_rows(
+            "
+            cloud repositories/acme/old/hooks?pagelen=100 repositories/new/name/hooks => new/name repositories/new/name/hooks?pagelen=100
+            datacenter rest/api/latest/projects/OLD/repos/old-name rest/api/latest/projects/~jane/repos/web-app/ => ~jane/web-app rest/api/latest/projects/~jane/repos/web-app
+            datacenter rest/keys/latest/projects/OLD/repos/a/ssh?limit=1000 rest/keys/latest/projects/PRJ/repos/a/ssh?limit=25 => PRJ/a rest/keys/latest/projects/PRJ/repos/a/ssh?limit=1000
+            ",
+        ) {
+            let words: Vec<_> = case.split(' ').collect();
+            let (name, sent) = expected.split_once(' ').unwrap();
+            let (base, kind) = kind(words[0], words[1], words[2]);
+            let RedirectKind::Repository { to, url: found, .. } = kind else {
+                panic!("{case}");
             };
-            assert_eq!(to.to_string(), expected, "{from}");
-            assert_eq!(*found, url(base, sent), "{from}");
+            assert_eq!(to.to_string(), name, "{case}");
+            assert_eq!(*found, url(base, sent), "{case}");
         }
     }
 
     #[test]
     fn other_redirects_are_no_renames() {
-        let project = RedirectKind::Owner {
-            flag: "--project",
-            to: "PRJ".to_owned(),
-        };
-        let keys = "rest/keys/latest/projects";
-        assert_eq!(
-            kind(
-                DATA_CENTER,
-                &format!("{keys}/OLD/ssh"),
-                &format!("{keys}/PRJ/ssh")
-            ),
-            project
-        );
-        for (base, from, to) in [
-            (
-                CLOUD,
-                "repositories/acme/a/hooks",
-                "repositories/acme/a/hooks",
-            ),
-            (
-                CLOUD,
-                "repositories/acme/a/hooks",
-                "repositories/acme/b/forks",
-            ),
-            (CLOUD, "repositories/acme/a", "repositories/acme"),
-            (CLOUD, "repositories/acme/a", "workspaces/acme"),
-            (CLOUD, "user/ssh-keys", "users/jane/ssh-keys"),
-            (
-                DATA_CENTER,
-                "rest/api/latest/projects/PRJ/repos/a",
-                "rest/api/latest/projects/PRJ",
-            ),
-            (
-                DATA_CENTER,
-                "rest/api/latest/projects/PRJ/repos/a",
-                "projects/PRJ/repos/b/browse",
-            ),
-        ] {
-            assert_eq!(kind(base, from, to), RedirectKind::Other, "{from} {to}");
+        for (from, to) in test_rows(
+            "
+            cloud repositories/acme/a/hooks => repositories/acme/a/hooks
+            cloud repositories/acme/a/hooks => repositories/acme/b/forks
+            cloud repositories/acme/a => repositories/acme
+            cloud repositories/acme/a => workspaces/acme
+            cloud user/ssh-keys => users/jane/ssh-keys
+            datacenter rest/api/latest/projects/PRJ/repos/a => rest/api/latest/projects/PRJ
+            datacenter rest/api/latest/projects/PRJ/repos/a => projects/PRJ/repos/b/browse
+            ",
+        ) {
+            let (product, path) = from.split_once(' ').unwrap();
+            let (_, kind) = kind(product, path, to);
+            assert_eq!(kind, RedirectKind::Other, "{from} {to}");
         }
         let base = Url::parse(DATA_CENTER).unwrap();
         let path = "rest/api/latest/projects/PRJ/repos";
@@ -243,28 +210,5 @@ mod tests {
             url("https://git.example.com/other", &format!("{path}/b")),
         );
         assert_eq!(classify_redirect(&base, &from, &to), RedirectKind::Other);
-    }
-
-    #[test]
-    fn the_current_name_is_used_for_later_requests() {
-        let renames = Renames::default();
-        let repo = |namespace: &str, slug: &str| RepoId {
-            namespace: namespace.to_owned(),
-            slug: slug.to_owned(),
-        };
-        renames.add(repo("OLD", "a"), repo("PRJ", "b"));
-        let base = Url::parse(DATA_CENTER).unwrap();
-        let below = "rest/api/latest/projects";
-        let from = url(
-            DATA_CENTER,
-            &format!("{below}/old/repos/a/webhooks?limit=1"),
-        );
-        let to = url(
-            DATA_CENTER,
-            &format!("{below}/PRJ/repos/b/webhooks?limit=1"),
-        );
-        assert_eq!(renames.apply(&base, &from), Some(to));
-        let other = url(DATA_CENTER, &format!("{below}/OLD/repos/c"));
-        assert_eq!(renames.apply(&base, &other), None);
     }
 }
