@@ -108,92 +108,62 @@ impl Redirect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
-    fn result(redirect: Result<Redirect, NotRedirect>) -> Result<&'static str, NotRedirect> {
-        redirect.map(|redirect| match redirect {
-            Redirect::Code(_) => "code",
-            Redirect::Denied(_) => "denied",
-        })
+    fn describe(redirect: &Result<Redirect, NotRedirect>) -> String {
+        match redirect {
+            Ok(Redirect::Code(_)) => "code".to_owned(),
+            Ok(Redirect::Denied(_)) => "denied".to_owned(),
+            Err(reason) => format!("{reason:?}"),
+        }
     }
 
     #[test]
     fn only_the_redirect_of_this_sign_in_counts() {
-        for (target, expected) in [
-            ("/callback?code=c&state=s", Ok("code")),
-            ("/callback?error=access_denied&state=s", Ok("denied")),
-            (
-                "/callback?code=c&state=other",
-                Err(NotRedirect::OtherSignIn),
-            ),
-            ("/callback?code=c", Err(NotRedirect::Incomplete)),
-            ("/callback?code=&state=s", Err(NotRedirect::Incomplete)),
-            (
-                "/callback?code=c&state=s&state=s",
-                Err(NotRedirect::Incomplete),
-            ),
-            (
-                "/callback?code=c&error=x&state=s",
-                Err(NotRedirect::Incomplete),
-            ),
-            ("/favicon.ico", Err(NotRedirect::OtherUrl)),
-            ("/?code=c&state=s", Err(NotRedirect::OtherUrl)),
-            ("", Err(NotRedirect::OtherUrl)),
-        ] {
-            assert_eq!(
-                result(Redirect::from_target(target, "s")),
-                expected,
-                "{target}"
-            );
+        let rows = test_rows(
+            "
+            /callback?code=c&state=s => code
+            /callback?error=access_denied&state=s => denied
+            /callback?code=c&state=other => OtherSignIn
+            /callback?code=c => Incomplete
+            /callback?code=&state=s => Incomplete
+            /callback?code=c&state=s&state=s => Incomplete
+            /callback?code=c&error=x&state=s => Incomplete
+            /favicon.ico => OtherUrl
+            /?code=c&state=s => OtherUrl
+            ",
+        );
+        for (target, expected) in rows.chain([("", "OtherUrl")]) {
+            let found = describe(&Redirect::from_target(target, "s"));
+            assert_eq!(found, expected, "{target}");
         }
     }
 
     #[test]
     fn every_pasted_line_is_recognized() {
-        for (line, expected) in [
-            ("http://127.0.0.1:47617/callback?state=s&code=c", Ok("code")),
-            (
-                " 'http://127.0.0.1:47617/callback?state=s&code=c' \r",
-                Ok("code"),
-            ),
-            (
-                "<http://127.0.0.1:47617/callback?state=s &code=c>",
-                Ok("code"),
-            ),
-            ("127.0.0.1:47617/callback?state=s&code=c", Ok("code")),
-            ("/callback?state=s&code=c", Ok("code")),
-            ("code=c&state=s", Ok("code")),
-            (
-                "http://127.0.0.1:47617/callback?error=access_denied&state=s",
-                Ok("denied"),
-            ),
-            (
-                "http://127.0.0.1:47617/callback?state=t&code=c",
-                Err(NotRedirect::OtherSignIn),
-            ),
-            (
-                "http://127.0.0.1:47617/callback",
-                Err(NotRedirect::Incomplete),
-            ),
-            ("hello", Err(NotRedirect::NotAUrl)),
-            ("", Err(NotRedirect::Empty)),
-            (" \"\" ", Err(NotRedirect::Empty)),
-            (
-                "https://bitbucket.org/site/oauth2/authorize?client_id=x&state=s",
-                Err(NotRedirect::SignInPage),
-            ),
-            (
-                "https://bitbucket.org/callback?state=s&code=c",
-                Err(NotRedirect::OtherUrl),
-            ),
-        ] {
-            let found = result(Redirect::from_pasted(line, "s"));
-            assert_eq!(found, expected, "{line}");
+        let rows = test_rows(
+            "
+            http://127.0.0.1:47617/callback?state=s&code=c => code
+            <http://127.0.0.1:47617/callback?state=s &code=c> => code
+            127.0.0.1:47617/callback?state=s&code=c => code
+            /callback?state=s&code=c => code
+            code=c&state=s => code
+            http://127.0.0.1:47617/callback?error=access_denied&state=s => denied
+            http://127.0.0.1:47617/callback?state=t&code=c => OtherSignIn
+            http://127.0.0.1:47617/callback => Incomplete
+            hello => NotAUrl
+            https://bitbucket.org/site/oauth2/authorize?client_id=x&state=s => SignInPage
+            https://bitbucket.org/callback?state=s&code=c => OtherUrl
+            ",
+        );
+        let quoted = " 'http://127.0.0.1:47617/callback?state=s&code=c' \r";
+        let spaced = [(quoted, "code"), ("", "Empty"), (" \"\" ", "Empty")];
+        for (line, expected) in rows.chain(spaced) {
+            let found = Redirect::from_pasted(line, "s");
+            assert_eq!(describe(&found), expected, "{line}");
             if let Err(reason) = found {
-                assert!(
-                    reason
-                        .explain("http://127.0.0.1:1/callback")
-                        .contains(":1/callback?code=")
-                );
+                let text = reason.explain("http://127.0.0.1:1/callback");
+                assert!(text.contains(":1/callback?code="), "{text}");
             }
         }
     }

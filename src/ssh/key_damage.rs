@@ -196,59 +196,41 @@ mod tests {
 
     #[test]
     fn damage_is_recognised() {
-        let replaced = |from: &str, to: &str| KEY.replace(from, to).into_bytes();
-        for (text, expected) in [
-            (KEY.as_bytes().to_vec(), None),
-            (replaced("\n", "\r\n"), Some(KeyDamage::CarriageReturns)),
-            (
-                KEY.trim_end().as_bytes().to_vec(),
-                Some(KeyDamage::NoLastLineBreak),
-            ),
-            (replaced("\n", "\\n"), Some(KeyDamage::LiteralLineBreaks)),
-            (replaced("\n", " "), Some(KeyDamage::OneLine)),
-            (replaced("\n", "\n  "), Some(KeyDamage::Indented)),
-            (
-                format!("key: |\n  {}", KEY.replace('\n', "\n  ")).into_bytes(),
-                Some(KeyDamage::Indented),
-            ),
-            (
-                replaced("-----END OPENSSH PRIVATE KEY-----\n", ""),
-                Some(KeyDamage::Truncated),
-            ),
-            (
-                format!("key: |\n{KEY}").into_bytes(),
-                Some(KeyDamage::TextBeforeBegin),
-            ),
-            (
-                format!(" {KEY}").into_bytes(),
-                Some(KeyDamage::TextBeforeBegin),
-            ),
-            (
-                format!("\u{feff}{KEY}").into_bytes(),
-                Some(KeyDamage::ByteOrderMark),
-            ),
-            (format!("\"{KEY}\"").into_bytes(), Some(KeyDamage::Quoted)),
-            (STANDARD.encode(KEY).into_bytes(), Some(KeyDamage::Base64)),
-            (
-                b"PuTTY-User-Key-File-3: ssh-ed25519\n".to_vec(),
-                Some(KeyDamage::Putty),
-            ),
-            (
-                b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n".to_vec(),
-                Some(KeyDamage::Ssh2),
-            ),
-            (vec![0xff, 0xfe, 0x2d, 0], Some(KeyDamage::Utf16)),
-            (b"hello\n".to_vec(), Some(KeyDamage::NotAKey)),
-            (b"\n".to_vec(), Some(KeyDamage::Empty)),
-        ] {
-            assert_eq!(
-                KeyDamage::find(&text),
-                expected,
-                "{:?}",
-                String::from_utf8_lossy(&text)
-            );
-        }
+        use KeyDamage::{
+            Base64, ByteOrderMark, CarriageReturns, Empty, Indented, LiteralLineBreaks,
+            NoLastLineBreak, NotAKey, OneLine, Putty, Quoted, Ssh2, TextBeforeBegin, Truncated,
+        };
+        let replaced = |from: &str, to: &str| KEY.replace(from, to);
+        let end = "-----END OPENSSH PRIVATE KEY-----\n";
+        let putty = "PuTTY-User-Key-File-3: ssh-ed25519\n";
+        let ssh2 = "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n";
         let pem = "Bag Attributes\n-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\ntext\n";
-        assert_eq!(KeyDamage::find(pem.as_bytes()), None);
+        for (text, expected) in [
+            (KEY.to_owned(), None),
+            (pem.to_owned(), None),
+            (replaced("\n", "\r\n"), Some(CarriageReturns)),
+            (KEY.trim_end().to_owned(), Some(NoLastLineBreak)),
+            (replaced("\n", "\\n"), Some(LiteralLineBreaks)),
+            (replaced("\n", " "), Some(OneLine)),
+            (replaced("\n", "\n  "), Some(Indented)),
+            (
+                format!("key: |\n  {}", replaced("\n", "\n  ")),
+                Some(Indented),
+            ),
+            (replaced(end, ""), Some(Truncated)),
+            (format!("key: |\n{KEY}"), Some(TextBeforeBegin)),
+            (format!(" {KEY}"), Some(TextBeforeBegin)),
+            (format!("\u{feff}{KEY}"), Some(ByteOrderMark)),
+            (format!("\"{KEY}\""), Some(Quoted)),
+            (STANDARD.encode(KEY), Some(Base64)),
+            (putty.to_owned(), Some(Putty)),
+            (ssh2.to_owned(), Some(Ssh2)),
+            ("hello\n".to_owned(), Some(NotAKey)),
+            ("\n".to_owned(), Some(Empty)),
+        ] {
+            assert_eq!(KeyDamage::find(text.as_bytes()), expected, "{text:?}");
+        }
+        let utf16 = KeyDamage::find(&[0xff, 0xfe, 0x2d, 0]);
+        assert_eq!(utf16, Some(KeyDamage::Utf16));
     }
 }

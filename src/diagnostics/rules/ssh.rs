@@ -258,45 +258,16 @@ mod tests {
 
     #[test]
     fn a_login_has_its_severity_and_exit_status() {
+        use ExitStatus::{BadResponse, Forbidden, Success, Unauthorized, Usage};
         for (access, too_many_keys, agent_keys, level, exit) in [
-            (Ok(()), false, None, "pass", ExitStatus::Success),
-            (Ok(()), false, Some(5), "pass", ExitStatus::Success),
-            (Ok(()), false, Some(6), "warn", ExitStatus::Success),
-            (
-                Err(ExitStatus::Unauthorized),
-                false,
-                None,
-                "fail",
-                ExitStatus::Unauthorized,
-            ),
-            (
-                Err(ExitStatus::Unauthorized),
-                true,
-                Some(9),
-                "fail",
-                ExitStatus::Unauthorized,
-            ),
-            (
-                Err(ExitStatus::Forbidden),
-                false,
-                None,
-                "fail",
-                ExitStatus::Forbidden,
-            ),
-            (
-                Err(ExitStatus::Usage),
-                false,
-                None,
-                "unknown",
-                ExitStatus::Success,
-            ),
-            (
-                Err(ExitStatus::BadResponse),
-                false,
-                None,
-                "fail",
-                ExitStatus::BadResponse,
-            ),
+            (Ok(()), false, None, "pass", Success),
+            (Ok(()), false, Some(5), "pass", Success),
+            (Ok(()), false, Some(6), "warn", Success),
+            (Err(Unauthorized), false, None, "fail", Unauthorized),
+            (Err(Unauthorized), true, Some(9), "fail", Unauthorized),
+            (Err(Forbidden), false, None, "fail", Forbidden),
+            (Err(Usage), false, None, "unknown", Success),
+            (Err(BadResponse), false, None, "fail", BadResponse),
         ] {
             let facts = LoginFacts {
                 key: None,
