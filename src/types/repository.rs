@@ -298,45 +298,28 @@ pub(crate) enum Permission {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     #[test]
     fn every_form_of_a_reference_is_parsed() {
-        for (text, namespace, slug, is_url) in [
-            ("acme/site", Some("acme"), "site", false),
-            ("site", None, "site", false),
-            ("acme/site.git", Some("acme"), "site", false),
-            ("acme/site.git/", Some("acme"), "site", false),
-            ("~jane/site", Some("~jane"), "site", false),
-            (
-                "git@bitbucket.org:acme/site.git",
-                Some("acme"),
-                "site",
-                true,
-            ),
-            (
-                "https://bitbucket.org/acme/site/src/main/",
-                Some("acme"),
-                "site",
-                true,
-            ),
-            ("bitbucket.org/acme/site", Some("acme"), "site", true),
-            (
-                "https://git.example.com/ctx/projects/WEB/repos/site/browse",
-                Some("WEB"),
-                "site",
-                true,
-            ),
-        ] {
+        for (text, expected) in test_rows(
+            "
+            acme/site => acme site
+            site => none site
+            acme/site.git => acme site
+            acme/site.git/ => acme site
+            ~jane/site => ~jane site
+            git@bitbucket.org:acme/site.git => acme site by URL
+            https://bitbucket.org/acme/site/src/main/ => acme site by URL
+            bitbucket.org/acme/site => acme site by URL
+            https://git.example.com/ctx/projects/WEB/repos/site/browse => WEB site by URL
+            ",
+        ) {
             let reference: RepoRef = text.parse().unwrap();
-            assert_eq!(
-                (
-                    reference.namespace.as_deref(),
-                    reference.slug.as_str(),
-                    reference.url.is_some()
-                ),
-                (namespace, slug, is_url),
-                "{text}"
-            );
+            let namespace = reference.namespace.as_deref().unwrap_or("none");
+            let by_url = reference.url.map_or("", |_| " by URL");
+            let found = format!("{namespace} {}{by_url}", reference.slug);
+            assert_eq!(found, expected, "{text}");
         }
     }
 

@@ -97,46 +97,33 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     #[test]
     fn every_kind_has_its_page() {
-        let base = "deployment='cloud'\nbase_url='https://api.bitbucket.org/2.0'\n";
-        let server = "deployment='datacenter'\nbase_url='https://git.example.com/ctx'\nauth='http-access-token'\n";
-        for (text, page) in [
-            (
-                format!("{base}auth='api-token'\nemail='jane@acme.example'"),
-                API_TOKENS,
-            ),
-            (
-                format!("{base}auth='access-token'\nworkspace='acme'\nrepository='site'"),
-                "https://bitbucket.org/acme/site/admin/access-tokens",
-            ),
-            (
-                format!(
-                    "{base}auth='access-token'\nlevel='workspace'\nworkspace='acme'\nrepository='site'"
-                ),
-                "https://bitbucket.org/acme/workspace/settings/access-tokens",
-            ),
-            (
-                format!("{base}auth='access-token'\nworkspace='acme'"),
-                "https://bitbucket.org/acme/workspace/settings/access-tokens",
-            ),
-            (
-                format!("{server}account='jane'"),
-                "https://git.example.com/ctx/plugins/servlet/access-tokens/users/jane/manage",
-            ),
-            (
-                format!("{server}account='jane@acme.example'"),
-                "https://git.example.com/ctx/plugins/servlet/access-tokens/users/jane_acme.example/manage",
-            ),
-            (
-                format!("{server}level='repo'\nproject='WEB'\nrepository='site'"),
-                "https://git.example.com/ctx/plugins/servlet/access-tokens/projects/WEB/repos/site/manage",
-            ),
-        ] {
+        for (case, page) in test_rows(
+            "
+            cloud api-token email='jane@acme.example' => https://id.atlassian.com/manage-profile/security/api-tokens
+            cloud access-token workspace='acme' repository='site' => https://bitbucket.org/acme/site/admin/access-tokens
+            cloud access-token level='workspace' workspace='acme' repository='site' => https://bitbucket.org/acme/workspace/settings/access-tokens
+            cloud access-token workspace='acme' => https://bitbucket.org/acme/workspace/settings/access-tokens
+            datacenter http-access-token account='jane' => https://git.example.com/ctx/plugins/servlet/access-tokens/users/jane/manage
+            datacenter http-access-token account='jane@acme.example' => https://git.example.com/ctx/plugins/servlet/access-tokens/users/jane_acme.example/manage
+            datacenter http-access-token level='repo' project='WEB' repository='site' => https://git.example.com/ctx/plugins/servlet/access-tokens/projects/WEB/repos/site/manage
+            ",
+        ) {
+            let words: Vec<_> = case.splitn(3, ' ').collect();
+            let (deployment, auth, fields) = (words[0], words[1], words[2].replace(' ', "\n"));
+            let base = match deployment {
+                "cloud" => "https://api.bitbucket.org/2.0",
+                _ => "https://git.example.com/ctx",
+            };
+            let text = format!(
+                "deployment='{deployment}'\nbase_url='{base}'\nauth='{auth}'\n{fields}"
+            );
             let connection: Connection = toml_edit::de::from_str(&text).unwrap();
             let found = connection.token_page(connection.auth(), connection.level());
-            assert_eq!(found.as_deref(), Some(page));
+            assert_eq!(found.as_deref(), Some(page), "{case}");
         }
     }
 }

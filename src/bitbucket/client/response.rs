@@ -520,6 +520,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::types::test_rows;
 
     const CLOUD: &str = "https://api.bitbucket.org/2.0/repositories/acme/web-app";
     const DATA_CENTER: &str = "https://git.example.com/rest/api/latest/projects";
@@ -546,33 +547,18 @@ mod tests {
 
     #[test]
     fn messages_contain_the_details_of_an_error() {
-        for (body, expected) in [
-            (
-                json!({"type": "error", "error": {"message": "Bad request", "fields": {"skip_cert_verification": ["This field may not be null."]}}}),
-                "Bad request; skip_cert_verification: This field may not be null.",
-            ),
-            (
-                json!({"error": {"message": "Bad request", "fields": {"source": {"branch": "unknown", "repository": [{"message": "gone"}]}}}}),
-                "Bad request; source.branch: unknown; source.repository: gone",
-            ),
-            (
-                json!({"error": {"message": "Bad request", "fields": ["name is taken", {"key": ["too long"]}]}}),
-                "Bad request; name is taken; key: too long",
-            ),
-            (
-                json!({"error": {"message": "Gone", "detail": "Use another endpoint.", "data": {"announcement_url": "https://example.com/c"}}}),
-                "Gone; Use another endpoint.; see https://example.com/c",
-            ),
-            (
-                json!({"errors": [{"context": "name", "message": "is too long"}, {"context": null, "message": "and\n more"}]}),
-                "name: is too long; and more",
-            ),
-            (
-                json!({"key": [{"message": "Someone has already registered that SSH key."}]}),
-                "Someone has already registered that SSH key.",
-            ),
-        ] {
-            assert_eq!(message(&body).as_deref(), Some(expected), "{body}");
+        for (body, expected) in test_rows(
+            r#"
+            {"type": "error", "error": {"message": "Bad request", "fields": {"skip_cert_verification": ["This field may not be null."]}}} => Bad request; skip_cert_verification: This field may not be null.
+            {"error": {"message": "Bad request", "fields": {"source": {"branch": "unknown", "repository": [{"message": "gone"}]}}}} => Bad request; source.branch: unknown; source.repository: gone
+            {"error": {"message": "Bad request", "fields": ["name is taken", {"key": ["too long"]}]}} => Bad request; name is taken; key: too long
+            {"error": {"message": "Gone", "detail": "Use another endpoint.", "data": {"announcement_url": "https://example.com/c"}}} => Gone; Use another endpoint.; see https://example.com/c
+            {"errors": [{"context": "name", "message": "is too long"}, {"context": null, "message": "and\n more"}]} => name: is too long; and more
+            {"key": [{"message": "Someone has already registered that SSH key."}]} => Someone has already registered that SSH key.
+            "#,
+        ) {
+            let error = serde_json::from_str(body).unwrap();
+            assert_eq!(message(&error).as_deref(), Some(expected), "{body}");
         }
         for body in [
             json!({"error": {"message": "<html><body>x</body></html>", "fields": null}}),

@@ -136,45 +136,38 @@ pub(in crate::types) fn all_known(names: &[&str]) -> Vec<Scope> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::test_rows;
 
     fn scopes(names: &[&str]) -> Vec<Scope> {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
+    /// A row: what is granted, what is wanted, and whether it is enough. The last rows mix two vocabularies.
     #[test]
     fn granted_scopes_include_the_implied_ones() {
-        for (granted, wanted, enough) in [
-            (&["repository:write"][..], "repository", true),
-            (&["repository:admin"], "repository", false),
-            (&["pullrequest:write"], "repository", true),
-            (&["project"], "repository", true),
-            (&["webhook"], "repository", false),
-            (
-                &["write:repository:bitbucket"],
-                "read:repository:bitbucket",
-                false,
-            ),
-            (
-                &["admin:repository:bitbucket"],
-                "write:repository:bitbucket",
-                false,
-            ),
-            (&["REPO_ADMIN"], "REPO_READ", true),
-            (&["PROJECT_ADMIN"], "REPO_ADMIN", true),
-            (&["PROJECT_READ"], "REPO_WRITE", false),
-            // In another vocabulary than the credential's.
-            (&["repository:write"], "write:repository:bitbucket", true),
-            (&["repository"], "write:repository:bitbucket", false),
-            (&["read:repository:bitbucket"], "repository:write", false),
-            (&[], "repository", false),
-            (&["something:new"], "repository", false),
-        ] {
-            let granted_scopes = GrantedScopes::from_names(granted.iter().copied());
-            assert_eq!(
-                granted_scopes.contains(wanted.parse().unwrap()),
-                enough,
-                "{granted:?} {wanted}"
-            );
+        for (case, enough) in test_rows(
+            "
+            repository:write / repository => true
+            repository:admin / repository => false
+            pullrequest:write / repository => true
+            project / repository => true
+            webhook / repository => false
+            write:repository:bitbucket / read:repository:bitbucket => false
+            admin:repository:bitbucket / write:repository:bitbucket => false
+            REPO_ADMIN / REPO_READ => true
+            PROJECT_ADMIN / REPO_ADMIN => true
+            PROJECT_READ / REPO_WRITE => false
+            / repository => false
+            something:new / repository => false
+            repository:write / write:repository:bitbucket => true
+            repository / write:repository:bitbucket => false
+            read:repository:bitbucket / repository:write => false
+            ",
+        ) {
+            let (granted, wanted) = case.split_once("/ ").unwrap();
+            let granted = GrantedScopes::from_names(granted.split_whitespace());
+            let found = granted.contains(wanted.parse().unwrap());
+            assert_eq!(found.to_string(), enough, "{case}");
         }
     }
 
