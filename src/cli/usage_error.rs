@@ -507,24 +507,6 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_led_to_the_flags_that_the_command_has() {
-        for (line, argument, expected) in [
-            ("bbconnect keygen", "--passphrase", "--passphrase-stdin"),
-            ("bbconnect connection add", "--password", "--token-stdin"),
-            ("bbconnect connection add", "--token", "--token-stdin"),
-            ("bbconnect webhook ensure", "--secret", "--secret-stdin"),
-            ("bbconnect pr list", "--password", "connection add"),
-            ("bbconnect check", "--token", "connection add"),
-            ("bbconnect repo list", "--token", "BBCONNECT_TOKEN"),
-        ] {
-            let root = crate::cli::command();
-            let (command, _) = matched_command(&root, &words(line));
-            let way = secret_input_hint(command, argument);
-            assert!(way.contains(expected), "{line} {argument}: {way}");
-        }
-    }
-
-    #[test]
     fn an_argument_too_many_is_named_only_where_it_can_be_no_secret() {
         for (line, argument, message) in [
             ("bbconnect url", "x", "too many arguments"),

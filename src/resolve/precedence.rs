@@ -169,28 +169,4 @@ mod tests {
             "docs/connections.md lacks:\n{table}"
         );
     }
-
-    #[test]
-    fn each_column_has_its_rules() {
-        let of = |column| {
-            connection_rules(column)
-                .map(|(rule, _)| rule)
-                .collect::<Vec<_>>()
-        };
-        let named = [
-            ConnectionRule::Flag,
-            ConnectionRule::Variable,
-            ConnectionRule::GitConfig,
-        ];
-        let (environment, git_env) = (ConnectionRule::Environment, ConnectionRule::GitEnv);
-        let (best, default) = (ConnectionRule::BestMatch, ConnectionRule::Default);
-        assert_eq!(
-            of(Here),
-            [&named[..], &[environment, best, default]].concat()
-        );
-        assert_eq!(
-            of(Git),
-            [&named[..], &[environment, git_env, best]].concat()
-        );
-    }
 }
