@@ -169,4 +169,18 @@ mod tests {
             "docs/connections.md lacks:\n{table}"
         );
     }
+
+    #[test]
+    fn rules_that_do_not_apply_are_left_out() {
+        for (column, expected) in [
+            (
+                Here,
+                "Flag Variable GitConfig Environment BestMatch Default",
+            ),
+            (Git, "Flag Variable GitConfig Environment GitEnv BestMatch"),
+        ] {
+            let rules = connection_rules(column).map(|(rule, _)| format!("{rule:?}"));
+            assert_eq!(rules.collect::<Vec<_>>().join(" "), expected);
+        }
+    }
 }
