@@ -149,7 +149,7 @@ struct HostKeyRow {
     algorithm: String,
     fingerprint: Fingerprint,
     public_key: String,
-    source: &'static str,
+    source: Source,
 }
 
 impl HostKeyRow {
@@ -164,7 +164,7 @@ impl HostKeyRow {
             algorithm: key.key.algorithm().to_owned(),
             fingerprint: key.key.fingerprint(),
             public_key: key.key.to_openssh_without_comment(),
-            source: key.source.name(),
+            source: key.source,
         }
     }
 
@@ -191,7 +191,7 @@ fn table(hosts: &[HostKeyRow], out: &mut TextWriter) {
             row.port.to_string(),
             row.algorithm.clone(),
             row.fingerprint.to_string(),
-            row.source.to_owned(),
+            row.source.name().to_owned(),
         ]
     });
     let head = ["HOST", "PORT", "ALGORITHM", "FINGERPRINT", "SOURCE"];
@@ -281,7 +281,7 @@ impl CommandOutput for ShowOutput {
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {
-        let is_built_in = |host: &HostKeyRow| host.source == Source::BuiltIn.name();
+        let is_built_in = |host: &HostKeyRow| host.source == Source::BuiltIn;
         if self.lines.is_none() && !self.hosts.iter().all(is_built_in) {
             out.line(&format!(
                 "file of the keys that are not built in: {}",
@@ -469,7 +469,7 @@ impl CommandOutput for VerifyOutput {
         for KeyComparison { key, matches } in &self.hosts {
             let result = match (matches, key.source) {
                 (true, _) => "expected",
-                (false, "offered") => "not known",
+                (false, Source::Presented) => "not known",
                 (false, _) => "expected, but not presented",
             };
             out.line(&format!(

@@ -6,34 +6,25 @@ use super::connection_facts::ConnectionFacts;
 use crate::exit_status::ExitStatus;
 use crate::types::connection::AuthMethod;
 use crate::types::date::{Date, DayCount};
+use crate::types::named_enum::named_enum;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum CredentialState {
-    /// The server accepts it.
-    Valid,
-    /// Its expiry date is near.
-    Expiring,
-    /// Its expiry date has passed.
-    Expired,
-    /// The server rejects it, or there is none.
-    Invalid,
-    Unreachable,
-    Unknown,
+named_enum! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(crate) enum CredentialState {
+        /// The server accepts it.
+        Valid = "valid",
+        /// Its expiry date is near.
+        Expiring = "expiring",
+        /// Its expiry date has passed.
+        Expired = "expired",
+        /// The server rejects it, or there is none.
+        Invalid = "invalid",
+        Unreachable = "unreachable",
+        Unknown = "unknown",
+    }
 }
 
 impl CredentialState {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Expiring => "expiring",
-            Self::Expired => "expired",
-            Self::Invalid => "invalid",
-            Self::Unreachable => "unreachable",
-            Self::Unknown => "unknown",
-        }
-    }
-
     /// Concludes the state from the expiry date, reported or stored, and the response of the server, where there is one.
     pub(crate) fn new(facts: &ConnectionFacts, today: Date, warn_within: DayCount) -> Self {
         let credential = &facts.credential;

@@ -6,105 +6,80 @@ use serde::Serialize;
 
 use crate::error::ErrorSummary;
 use crate::exit_status::ExitStatus;
+use crate::types::named_enum::named_enum;
 
-/// How severe a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Severity {
-    Pass,
-    /// It works, but something should be changed.
-    Warn,
-    /// It does not work, or will not.
-    Fail,
-    /// The facts allow no conclusion.
-    Unknown,
-}
-
-impl Severity {
-    /// The name in JSON and text.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-            Self::Unknown => "unknown",
-        }
+named_enum! {
+    /// How severe a finding is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(crate) enum Severity {
+        Pass = "pass",
+        /// It works, but something should be changed.
+        Warn = "warn",
+        /// It does not work, or will not.
+        Fail = "fail",
+        /// The facts allow no conclusion.
+        Unknown = "unknown",
     }
 }
 
-macro_rules! finding_ids {
-    ($($variant:ident => $name:literal,)+) => {
-        /// What a finding is about. The names are part of the command-line contract.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-        pub(crate) enum FindingId {
-            $(#[serde(rename = $name)] $variant,)+
-        }
-
-        impl FindingId {
-            /// The name in JSON and text.
-            pub(crate) fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-        }
-    };
-}
-
-finding_ids! {
-    // Findings of `check`.
-    ServerReachable => "server.reachable",
-    ServerVersion => "server.version",
-    ServerBaseUrl => "server.base-url",
-    CredentialPresent => "credential.present",
-    CredentialValid => "credential.valid",
-    CredentialKind => "credential.kind",
-    CredentialScopes => "credential.scopes",
-    CredentialExcess => "credential.excess",
-    CredentialExpiry => "credential.expiry",
-    CredentialReach => "credential.reach",
-    RepositoryVisible => "repository.visible",
-    RepositoryEmpty => "repository.empty",
-    RepositoryArchived => "repository.archived",
-    RepositoryRenamed => "repository.renamed",
-    SshAccess => "ssh.access",
-    // Findings of `audit`.
-    KeyAge => "key.age",
-    KeyUnused => "key.unused",
-    KeyWrite => "key.write",
-    KeyWeak => "key.weak",
-    KeyShared => "key.shared",
-    KeyExpiry => "key.expiry",
-    WebhookPlainHttp => "webhook.plain-http",
-    WebhookUnsigned => "webhook.unsigned",
-    WebhookInsecure => "webhook.insecure",
-    WebhookDuplicate => "webhook.duplicate",
-    WebhookFailing => "webhook.failing",
-    TokenNoExpiry => "token.no-expiry",
-    TokenExpiry => "token.expiry",
-    TokenUnused => "token.unused",
-    TokenWide => "token.wide",
-    // Steps of `doctor`.
-    MachineConfig => "machine.config",
-    MachineSecrets => "machine.secrets",
-    MachineSsh => "machine.ssh",
-    MachineGit => "machine.git",
-    Url => "url",
-    Dns => "dns",
-    Tcp => "tcp",
-    Proxy => "proxy",
-    Tls => "tls",
-    Http => "http",
-    Product => "product",
-    Version => "version",
-    BaseUrl => "base-url",
-    Clock => "clock",
-    Credential => "credential",
-    RateLimit => "rate-limit",
-    SshTcp => "ssh.tcp",
-    SshHostKey => "ssh.host-key",
-    SshAuth => "ssh.auth",
-    Git => "git",
+named_enum! {
+    /// What a finding is about. The names are part of the command-line contract.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(crate) enum FindingId {
+        // Findings of `check`.
+        ServerReachable = "server.reachable",
+        ServerVersion = "server.version",
+        ServerBaseUrl = "server.base-url",
+        CredentialPresent = "credential.present",
+        CredentialValid = "credential.valid",
+        CredentialKind = "credential.kind",
+        CredentialScopes = "credential.scopes",
+        CredentialExcess = "credential.excess",
+        CredentialExpiry = "credential.expiry",
+        CredentialReach = "credential.reach",
+        RepositoryVisible = "repository.visible",
+        RepositoryEmpty = "repository.empty",
+        RepositoryArchived = "repository.archived",
+        RepositoryRenamed = "repository.renamed",
+        SshAccess = "ssh.access",
+        // Findings of `audit`.
+        KeyAge = "key.age",
+        KeyUnused = "key.unused",
+        KeyWrite = "key.write",
+        KeyWeak = "key.weak",
+        KeyShared = "key.shared",
+        KeyExpiry = "key.expiry",
+        WebhookPlainHttp = "webhook.plain-http",
+        WebhookUnsigned = "webhook.unsigned",
+        WebhookInsecure = "webhook.insecure",
+        WebhookDuplicate = "webhook.duplicate",
+        WebhookFailing = "webhook.failing",
+        TokenNoExpiry = "token.no-expiry",
+        TokenExpiry = "token.expiry",
+        TokenUnused = "token.unused",
+        TokenWide = "token.wide",
+        // Steps of `doctor`.
+        MachineConfig = "machine.config",
+        MachineSecrets = "machine.secrets",
+        MachineSsh = "machine.ssh",
+        MachineGit = "machine.git",
+        Url = "url",
+        Dns = "dns",
+        Tcp = "tcp",
+        Proxy = "proxy",
+        Tls = "tls",
+        Http = "http",
+        Product = "product",
+        Version = "version",
+        BaseUrl = "base-url",
+        Clock = "clock",
+        Credential = "credential",
+        RateLimit = "rate-limit",
+        SshTcp = "ssh.tcp",
+        SshHostKey = "ssh.host-key",
+        SshAuth = "ssh.auth",
+        Git = "git",
+    }
 }
 
 /// The conclusion of one rule.

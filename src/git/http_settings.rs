@@ -6,31 +6,21 @@ use serde::{Serialize, Serializer};
 use super::command::{GitError, config_get, entries, run_modifying};
 use super::credential_helpers::ConfigScope;
 use crate::types::connection::NetworkSettings;
+use crate::types::named_enum::named_enum;
 
-/// A setting, by its name below `http.<url>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) enum HttpSetting {
-    #[serde(rename = "sslCAInfo")]
-    CaInfo,
-    #[serde(rename = "sslCert")]
-    Cert,
-    #[serde(rename = "sslKey")]
-    Key,
-    #[serde(rename = "proxy")]
-    Proxy,
+named_enum! {
+    /// A setting, by its name below `http.<url>`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(crate) enum HttpSetting {
+        CaInfo = "sslCAInfo",
+        Cert = "sslCert",
+        Key = "sslKey",
+        Proxy = "proxy",
+    }
 }
 
 impl HttpSetting {
     const ALL: [Self; 4] = [Self::CaInfo, Self::Cert, Self::Key, Self::Proxy];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::CaInfo => "sslCAInfo",
-            Self::Cert => "sslCert",
-            Self::Key => "sslKey",
-            Self::Proxy => "proxy",
-        }
-    }
 
     fn key(self, origin: &str) -> String {
         format!("http.{origin}.{}", self.name())

@@ -4,44 +4,29 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FixKind {
-    /// A remote at the retired SSH host.
-    SshRemote,
-    /// `url.*.insteadOf` or `pushInsteadOf` with the retired SSH host.
-    UrlRewrite,
-    /// A submodule at the retired SSH host.
-    Submodule,
-    /// A password that Bitbucket Cloud no longer accepts.
-    AppPassword,
-    /// A revoked or missing host key.
-    KnownHost,
-    /// A setting of the SSH configuration for the retired host.
-    SshConfig,
-    /// A conditional include for remotes at the retired SSH host.
-    GitInclude,
-    /// A URL of Git LFS at the retired SSH host.
-    Lfs,
-    /// A tracked file that names the retired SSH host or a retired host key.
-    FileMention,
-}
+use crate::types::named_enum::named_enum;
 
-impl FixKind {
-    /// As in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SshRemote => "ssh-remote",
-            Self::UrlRewrite => "url-rewrite",
-            Self::Submodule => "submodule",
-            Self::AppPassword => "app-password",
-            Self::KnownHost => "known-host",
-            Self::SshConfig => "ssh-config",
-            Self::GitInclude => "git-include",
-            Self::Lfs => "lfs",
-            Self::FileMention => "file-mention",
-        }
+named_enum! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum FixKind {
+        /// A remote at the retired SSH host.
+        SshRemote = "ssh-remote",
+        /// `url.*.insteadOf` or `pushInsteadOf` with the retired SSH host.
+        UrlRewrite = "url-rewrite",
+        /// A submodule at the retired SSH host.
+        Submodule = "submodule",
+        /// A password that Bitbucket Cloud no longer accepts.
+        AppPassword = "app-password",
+        /// A revoked or missing host key.
+        KnownHost = "known-host",
+        /// A setting of the SSH configuration for the retired host.
+        SshConfig = "ssh-config",
+        /// A conditional include for remotes at the retired SSH host.
+        GitInclude = "git-include",
+        /// A URL of Git LFS at the retired SSH host.
+        Lfs = "lfs",
+        /// A tracked file that names the retired SSH host or a retired host key.
+        FileMention = "file-mention",
     }
 }
 

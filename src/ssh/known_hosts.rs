@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::sys::atomic_file;
 use crate::sys::regular_file::{self, MAX_CONFIG_BYTES};
 use crate::types::public_key::PublicKey;
@@ -13,37 +15,29 @@ use crate::types::ssh_address::SshHost;
 use super::SshError;
 use super::openssh::lines_for;
 use crate::types::host_pattern::matches_any;
+use crate::types::named_enum::named_enum;
 
 /// Prefix of the comment on lines that bbconnect wrote. The name of the [`Source`] follows.
 const COMMENT_PREFIX: &str = "bbconnect:";
 
-/// Where a host key comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// Published by Atlassian and built in.
-    BuiltIn,
-    /// The SSH settings of the server, read over HTTPS.
-    Server,
-    /// The user accepted the fingerprint.
-    Accepted,
-    /// A line of the file that bbconnect did not write.
-    File,
-    /// The server presents it, which proves nothing.
-    Presented,
+named_enum! {
+    /// Where a host key comes from.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(crate) enum Source {
+        /// Published by Atlassian and built in.
+        BuiltIn = "built-in",
+        /// The SSH settings of the server, read over HTTPS.
+        Server = "server",
+        /// The user accepted the fingerprint.
+        Accepted = "accepted",
+        /// A line of the file that bbconnect did not write.
+        File = "file",
+        /// The server presents it, which proves nothing.
+        Presented = "offered",
+    }
 }
 
 impl Source {
-    /// Name in JSON and in the file.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::BuiltIn => "built-in",
-            Self::Server => "server",
-            Self::Accepted => "accepted",
-            Self::File => "file",
-            Self::Presented => "offered",
-        }
-    }
-
     fn from_comment(comment: &str) -> Self {
         let all = [Self::BuiltIn, Self::Server, Self::Accepted];
         let name = comment.strip_prefix(COMMENT_PREFIX);

@@ -4,38 +4,23 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// The `action` of an output. Part of the JSON documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Action {
-    Created,
-    Updated,
-    Unchanged,
-    Removed,
-    WouldCreate,
-    WouldUpdate,
-    WouldRemove,
+use super::named_enum::named_enum;
+
+named_enum! {
+    /// The `action` of an output. Part of the JSON documents.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(crate) enum Action {
+        Created = "created",
+        Updated = "updated",
+        Unchanged = "unchanged",
+        Removed = "removed",
+        WouldCreate = "would-create",
+        WouldUpdate = "would-update",
+        WouldRemove = "would-remove",
+    }
 }
 
 impl Action {
-    /// As in JSON and in text.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Updated => "updated",
-            Self::Unchanged => "unchanged",
-            Self::Removed => "removed",
-            Self::WouldCreate => "would-create",
-            Self::WouldUpdate => "would-update",
-            Self::WouldRemove => "would-remove",
-        }
-    }
-
-    /// As in a sentence: `would remove`.
-    pub(crate) fn words(self) -> String {
-        self.name().replace('-', " ")
-    }
-
     /// The removal of something, or in a dry run the plan of it.
     pub(crate) fn removal(is_dry_run: bool) -> Self {
         if is_dry_run {
@@ -55,6 +40,7 @@ impl Action {
     }
 }
 
+/// As in a sentence: `would remove`.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.name().replace('-', " "))

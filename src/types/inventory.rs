@@ -9,32 +9,22 @@ use std::rc::Rc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::date::{Date, Timestamp};
+use super::named_enum::named_enum;
 use super::public_key::Fingerprint;
 use crate::types::shell::quote;
 
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
-)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ItemKind {
-    /// SSH keys
-    #[value(name = "keys")]
-    Key,
-    /// Webhooks
-    #[value(name = "webhooks")]
-    Webhook,
-    /// HTTP access tokens (Data Center)
-    #[value(name = "tokens")]
-    Token,
-}
-
-impl ItemKind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::Webhook => "webhook",
-            Self::Token => "token",
-        }
+named_enum! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+    pub(crate) enum ItemKind {
+        /// SSH keys
+        #[value(name = "keys")]
+        Key = "key",
+        /// Webhooks
+        #[value(name = "webhooks")]
+        Webhook = "webhook",
+        /// HTTP access tokens (Data Center)
+        #[value(name = "tokens")]
+        Token = "token",
     }
 }
 

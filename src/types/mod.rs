@@ -20,6 +20,7 @@ pub(crate) mod inventory;
 pub(crate) mod json_pointer;
 pub(crate) mod look_alike;
 pub(crate) mod loopback;
+pub(crate) mod named_enum;
 pub(crate) mod namespace;
 pub(crate) mod oauth;
 pub(crate) mod operation;

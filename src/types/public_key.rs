@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
 use super::escape::needs_escape;
+use super::named_enum::named_enum;
 
 /// A key of 16,384 bits has less than 3,000 characters.
 const MAX_CHARS: usize = 16 * 1024;
@@ -247,31 +248,24 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
-/// Bitbucket Cloud accepts all three; Data Center accepts RSA, and ECDSA since 7.10
-/// (<https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/>).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum KeyType {
-    /// ECDSA on the curve P-256.
-    #[value(name = "ecdsa-256", alias = "ecdsa")]
-    Ecdsa256,
-    /// RSA with 4,096 bits.
-    #[value(name = "rsa-4096", alias = "rsa")]
-    Rsa4096,
-    /// Ed25519.
-    #[value(name = "ed25519")]
-    Ed25519,
+named_enum! {
+    /// Bitbucket Cloud accepts all three; Data Center accepts RSA, and ECDSA since 7.10
+    /// (<https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/>).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+    pub(crate) enum KeyType {
+        /// ECDSA on the curve P-256.
+        #[value(name = Self::Ecdsa256.name(), alias = "ecdsa")]
+        Ecdsa256 = "ecdsa-256",
+        /// RSA with 4,096 bits.
+        #[value(name = Self::Rsa4096.name(), alias = "rsa")]
+        Rsa4096 = "rsa-4096",
+        /// Ed25519.
+        #[value(name = Self::Ed25519.name())]
+        Ed25519 = "ed25519",
+    }
 }
 
 impl KeyType {
-    /// The name on the command line, in file names and in JSON.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ecdsa256 => "ecdsa-256",
-            Self::Rsa4096 => "rsa-4096",
-            Self::Ed25519 => "ed25519",
-        }
-    }
-
     /// The size that `ssh-keygen -l` shows, in bits.
     pub(crate) fn bits(self) -> u32 {
         match self {
@@ -298,12 +292,6 @@ impl fmt::Display for KeyType {
             Self::Rsa4096 => "RSA 4096",
             Self::Ed25519 => "Ed25519",
         })
-    }
-}
-
-impl Serialize for KeyType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
     }
 }
 

@@ -5,37 +5,39 @@
 
 use serde::Serialize;
 
+use super::named_enum::named_enum;
 use super::repository::Permission;
 use super::scope::{Scope, ScopeSystem, all_known};
 
-/// What a credential is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Purpose {
-    /// Clone, fetch, read repositories
-    Read,
-    /// Push
-    Write,
-    /// Open pull requests
-    PullRequest,
-    /// Create, change and remove webhooks
-    Webhook,
-    /// Register SSH keys
-    DeployKey,
-    /// Create repositories
-    CreateRepository,
-    /// Set variables, SSH keys and known hosts of Pipelines (Cloud)
-    Pipelines,
-    /// Everything that bbconnect does
-    All,
-    /// What Appsmith's "Connect to Bitbucket" needs
-    Appsmith,
-    /// What Appcircle's connection to Bitbucket needs
-    Appcircle,
-    /// What Brainboard's Bitbucket connection needs
-    Brainboard,
-    /// What Amplication's Bitbucket provider needs
-    Amplication,
+named_enum! {
+    /// What a credential is used for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+    pub(crate) enum Purpose {
+        /// Clone, fetch, read repositories
+        Read = "read",
+        /// Push
+        Write = "write",
+        /// Open pull requests
+        PullRequest = "pull-request",
+        /// Create, change and remove webhooks
+        Webhook = "webhook",
+        /// Register SSH keys
+        DeployKey = "deploy-key",
+        /// Create repositories
+        CreateRepository = "create-repository",
+        /// Set variables, SSH keys and known hosts of Pipelines (Cloud)
+        Pipelines = "pipelines",
+        /// Everything that bbconnect does
+        All = "all",
+        /// What Appsmith's "Connect to Bitbucket" needs
+        Appsmith = "appsmith",
+        /// What Appcircle's connection to Bitbucket needs
+        Appcircle = "appcircle",
+        /// What Brainboard's Bitbucket connection needs
+        Brainboard = "brainboard",
+        /// What Amplication's Bitbucket provider needs
+        Amplication = "amplication",
+    }
 }
 
 /// The scopes of a purpose in one vocabulary.
@@ -48,24 +50,6 @@ pub(crate) struct RequiredScopes {
 }
 
 impl Purpose {
-    /// The name on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::PullRequest => "pull-request",
-            Self::Webhook => "webhook",
-            Self::DeployKey => "deploy-key",
-            Self::CreateRepository => "create-repository",
-            Self::Pipelines => "pipelines",
-            Self::All => "all",
-            Self::Appsmith => "appsmith",
-            Self::Appcircle => "appcircle",
-            Self::Brainboard => "brainboard",
-            Self::Amplication => "amplication",
-        }
-    }
-
     /// The scopes that it needs, in a vocabulary.
     pub(crate) fn needs(self, system: ScopeSystem) -> RequiredScopes {
         let row = self.row();

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::date::{Date, DayCount, Timestamp};
 use super::deployment::Deployment;
+use super::named_enum::named_enum;
 use super::public_key::{Fingerprint, PublicKey};
 use super::repository::RepoId;
 
@@ -20,11 +21,12 @@ pub(crate) enum KeyOwner {
     Account,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Access {
-    Read,
-    Write,
+named_enum! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+    pub(crate) enum Access {
+        Read = "read",
+        Write = "write",
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -233,10 +235,7 @@ impl fmt::Display for KeyOwner {
 
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Read => "read",
-            Self::Write => "write",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -10,6 +10,7 @@ use super::clone_url::{CloneUrl, CloneUrlError};
 use super::connection::Connection;
 use super::date::Timestamp;
 use super::deployment::Deployment;
+use super::named_enum::named_enum;
 
 /// A repository on the command line: `SLUG`, `NAMESPACE/SLUG`, or any clone or web URL of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -283,16 +284,17 @@ impl fmt::Display for RepoId {
     }
 }
 
-/// Each permission includes the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Permission {
-    /// Clone and fetch.
-    Read,
-    /// Push.
-    Write,
-    /// Change the settings: webhooks, keys.
-    Admin,
+named_enum! {
+    /// Each permission includes the ones before it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+    pub(crate) enum Permission {
+        /// Clone and fetch.
+        Read = "read",
+        /// Push.
+        Write = "write",
+        /// Change the settings: webhooks, keys.
+        Admin = "admin",
+    }
 }
 
 #[cfg(test)]

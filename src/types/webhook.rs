@@ -9,6 +9,7 @@ use url::Url;
 
 use super::date::Timestamp;
 use super::deployment::Deployment;
+use super::named_enum::named_enum;
 use super::repository::RepoId;
 
 /// What a webhook belongs to.
@@ -19,12 +20,13 @@ pub(crate) enum WebhookOwner {
     Namespace(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum WebhookScope {
-    Repository,
-    Project,
-    Workspace,
+named_enum! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(crate) enum WebhookScope {
+        Repository = "repository",
+        Project = "project",
+        Workspace = "workspace",
+    }
 }
 
 impl WebhookOwner {
@@ -63,14 +65,6 @@ impl WebhookScope {
             Self::Project | Self::Workspace => "PROJECT_ADMIN on the project",
         }
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Repository => "repository",
-            Self::Project => "project",
-            Self::Workspace => "workspace",
-        }
-    }
 }
 
 /// The last delivery of a webhook.
@@ -85,23 +79,14 @@ pub(crate) struct WebhookDelivery {
     pub elapsed_ms: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum DeliveryOutcome {
-    Success,
-    /// The receiver responded with an error.
-    Failure,
-    /// The receiver did not respond.
-    Error,
-}
-
-impl fmt::Display for DeliveryOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Error => "error",
-        })
+named_enum! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(crate) enum DeliveryOutcome {
+        Success = "success",
+        /// The receiver responded with an error.
+        Failure = "failure",
+        /// The receiver did not respond.
+        Error = "error",
     }
 }
 

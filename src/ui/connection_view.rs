@@ -68,14 +68,11 @@ impl ConnectionView {
     pub(crate) fn write_fields(&self, out: &mut TextWriter) {
         let expires_on = self.expires_on.map(|date| date.to_string());
         let deployment = self.deployment.to_string();
-        let level = self
-            .level
-            .and_then(|level| serde_json::to_value(level).ok());
         let fields = [
             ("deployment", Some(deployment.as_str())),
             ("base URL", Some(self.base_url.as_str())),
             ("auth", Some(self.auth.name())),
-            ("level", level.as_ref().and_then(|level| level.as_str())),
+            ("level", self.level.map(TokenLevel::name)),
             ("account", self.account.as_deref()),
             ("workspace", self.workspace.as_deref()),
             ("project", self.project.as_deref()),

@@ -19,7 +19,7 @@ use crate::types::date::Timestamp;
 use crate::types::hint::Hint;
 use crate::types::inventory::{Item, ItemFacts, ItemKind, SharedText, TextPool};
 use crate::types::public_key::PublicKey;
-use crate::types::registered_key::{Access, KeyOperation, KeyOwner, RegisteredKey};
+use crate::types::registered_key::{KeyOperation, KeyOwner, RegisteredKey};
 use crate::types::repository::RepoId;
 use crate::types::webhook::WebhookOwner;
 use crate::ui::Progress;
@@ -257,16 +257,12 @@ impl Plan {
     }
 
     fn key(&self, key: RegisteredKey, item: Item) -> Item {
-        let access = match key.access {
-            Access::Read => "read",
-            Access::Write => "write",
-        };
         Item {
             id: Some(key.id.into()),
             label: key.label.map(Into::into),
             fingerprint: key.fingerprint,
             algorithm: key.algorithm.map(|name| self.texts.shared(&name)),
-            access: Some(self.texts.shared(access)),
+            access: Some(self.texts.shared(key.access.name())),
             created_on: key.created_on,
             last_used_on: key.last_used_on,
             expires_on: key.expires_on,

@@ -2,43 +2,25 @@
 
 use serde::Serialize;
 
+use crate::types::named_enum::named_enum;
 use crate::ui::Ui;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum StepId {
-    Url,
-    Connection,
-    Repository,
-    HostKey,
-    Key,
-    Registration,
-    Ssh,
-    Push,
-    Saved,
-    Clone,
-    Checkout,
-    Remote,
-    DryRun,
-}
-
-impl StepId {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Url => "url",
-            Self::Connection => "connection",
-            Self::Repository => "repository",
-            Self::HostKey => "host-key",
-            Self::Key => "key",
-            Self::Registration => "registration",
-            Self::Ssh => "ssh",
-            Self::Push => "push",
-            Self::Saved => "saved",
-            Self::Clone => "clone",
-            Self::Checkout => "checkout",
-            Self::Remote => "remote",
-            Self::DryRun => "dry-run",
-        }
+named_enum! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(super) enum StepId {
+        Url = "url",
+        Connection = "connection",
+        Repository = "repository",
+        HostKey = "host-key",
+        Key = "key",
+        Registration = "registration",
+        Ssh = "ssh",
+        Push = "push",
+        Saved = "saved",
+        Clone = "clone",
+        Checkout = "checkout",
+        Remote = "remote",
+        DryRun = "dry-run",
     }
 }
 

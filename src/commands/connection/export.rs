@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
-use clap::builder::PossibleValue;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -607,11 +605,7 @@ fn environment(
             set("BBCONNECT_USERNAME", Some(username));
         }
         Credential::HttpAccessToken { level, .. } => {
-            let level = level.and_then(|level| level.to_possible_value());
-            set(
-                "BBCONNECT_LEVEL",
-                level.as_ref().map(PossibleValue::get_name),
-            );
+            set("BBCONNECT_LEVEL", level.map(TokenLevel::name));
         }
         Credential::AccessToken { .. }
         | Credential::OAuth { .. }

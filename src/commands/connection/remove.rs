@@ -173,7 +173,7 @@ impl CommandOutput for RemoveOutput {
     const SCHEMA: &'static str = "bbconnect/connection-remove@1";
 
     fn write_stdout(&self, out: &mut TextWriter) {
-        out.line(&format!("{} {}", self.action.words(), self.name));
+        out.line(&format!("{} {}", self.action, self.name));
     }
 
     fn write_stderr(&self, out: &mut TextWriter) {

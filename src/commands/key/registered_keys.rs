@@ -467,12 +467,8 @@ impl CommandOutput for RemoveOutput {
             key,
             ..
         } = &self.0;
-        out.line(&format!(
-            "{} {} {} of {described_owner}",
-            action.words(),
-            key.registered_as,
-            key.id
-        ));
+        let (kind, id) = (key.registered_as, &key.id);
+        out.line(&format!("{action} {kind} {id} of {described_owner}"));
     }
 }
 

@@ -7,34 +7,22 @@ use serde::Serialize;
 use crate::exit_status::ExitStatus;
 use crate::migrate::FixKind;
 use crate::types::counted::counted;
+use crate::types::named_enum::named_enum;
 use crate::ui::{CommandOutput, TextWriter};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Action {
-    WouldUpdate,
-    Updated,
-    /// It needs a manual step.
-    Manual,
-    /// Its file could not be written.
-    Failed,
-    WouldRestore,
-    Restored,
-    /// Its file was changed since, and is not restored.
-    Conflict,
-}
-
-impl Action {
-    fn name(self) -> &'static str {
-        match self {
-            Self::WouldUpdate => "would-update",
-            Self::Updated => "updated",
-            Self::Manual => "manual",
-            Self::Failed => "failed",
-            Self::WouldRestore => "would-restore",
-            Self::Restored => "restored",
-            Self::Conflict => "conflict",
-        }
+named_enum! {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    pub(super) enum Action {
+        WouldUpdate = "would-update",
+        Updated = "updated",
+        /// It needs a manual step.
+        Manual = "manual",
+        /// Its file could not be written.
+        Failed = "failed",
+        WouldRestore = "would-restore",
+        Restored = "restored",
+        /// Its file was changed since, and is not restored.
+        Conflict = "conflict",
     }
 }
 

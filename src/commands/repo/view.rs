@@ -80,11 +80,7 @@ impl CommandOutput for ViewOutput {
             fact.map(|fact| if fact { "yes" } else { "no" })
                 .map(str::to_owned)
         };
-        let permission = permission.map(|permission| match permission {
-            Permission::Read => "read",
-            Permission::Write => "write",
-            Permission::Admin => "admin",
-        });
+        let permission = permission.map(Permission::name);
         for (label, value) in [
             ("name", repository.name.clone()),
             ("project", project.clone()),

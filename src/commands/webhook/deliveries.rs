@@ -80,7 +80,9 @@ impl CommandOutput for StatusOutput {
         let verdict = self
             .last
             .as_ref()
-            .map_or("never called".to_owned(), |last| last.outcome.to_string());
+            .map_or("never called".to_owned(), |last| {
+                last.outcome.name().to_owned()
+            });
         out.line(&format!("{} {verdict}", self.webhook.shown_url()));
         self.owner.write(out);
         if let Some(last) = &self.last {

@@ -32,13 +32,13 @@ pub(crate) fn visible(facts: &ConnectionFacts, options: &CheckOptions) -> Option
         && scopes::lacks_required(facts, options);
     let finding =
         if permission < wanted && !facts.credential.is_service_credential() && !is_reported {
-            let message = format!("{id} is visible, but requires {} permission", name(wanted));
+            let message = format!("{id} is visible, but requires {} permission", wanted.name());
             Finding::fail(ID, ExitStatus::Forbidden, message)
                 .with_next(format!("ask an administrator of {id} for it"))
         } else {
             Finding::pass(ID, format!("{id} is visible"))
         };
-    Some(finding.with_evidence(format!("permission: {}", name(permission))))
+    Some(finding.with_evidence(format!("permission: {}", permission.name())))
 }
 
 /// Appsmith requires an empty repository.
@@ -100,12 +100,4 @@ pub(crate) fn renamed(facts: &ConnectionFacts) -> Option<Finding> {
     };
     let message = format!("{requested} was renamed to {id}");
     Some(Finding::warn(ID, message).with_next(next))
-}
-
-fn name(permission: Permission) -> &'static str {
-    match permission {
-        Permission::Read => "read",
-        Permission::Write => "write",
-        Permission::Admin => "admin",
-    }
 }

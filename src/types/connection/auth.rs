@@ -6,45 +6,47 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::types::deployment::Deployment;
+use crate::types::named_enum::named_enum;
 use crate::types::secret::Secret;
 use crate::types::token_prefix::TokenPrefix;
 
-/// The kind of a credential, without its data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum AuthMethod {
-    /// Cloud: an API token with scopes, sent as Basic with the Atlassian e-mail address
-    ApiToken,
-    /// Cloud: an access token of a repository, project or workspace, sent as Bearer
-    AccessToken,
-    /// Cloud and Data Center since 7.20: signed in with a browser, sent as Bearer, refreshed
-    #[value(name = "oauth")]
-    #[serde(rename = "oauth")]
-    OAuth,
-    /// Cloud: an OAuth consumer by itself, sent as Bearer, refreshed
-    ClientCredentials,
-    /// Cloud: an app password; none works since 2026-07-28
-    AppPassword,
-    /// Data Center: an HTTP access token of a user, project or repository, sent as Bearer
-    HttpAccessToken,
-    /// Data Center: user name and password, sent as Basic
-    Password,
-    /// Any Git host: SSH alone, no REST
-    Ssh,
+named_enum! {
+    /// The kind of a credential, without its data.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+    pub(crate) enum AuthMethod {
+        /// Cloud: an API token with scopes, sent as Basic with the Atlassian e-mail address
+        ApiToken = "api-token",
+        /// Cloud: an access token of a repository, project or workspace, sent as Bearer
+        AccessToken = "access-token",
+        /// Cloud and Data Center since 7.20: signed in with a browser, sent as Bearer, refreshed
+        #[value(name = Self::OAuth.name())]
+        OAuth = "oauth",
+        /// Cloud: an OAuth consumer by itself, sent as Bearer, refreshed
+        ClientCredentials = "client-credentials",
+        /// Cloud: an app password; none works since 2026-07-28
+        AppPassword = "app-password",
+        /// Data Center: an HTTP access token of a user, project or repository, sent as Bearer
+        HttpAccessToken = "http-access-token",
+        /// Data Center: user name and password, sent as Basic
+        Password = "password",
+        /// Any Git host: SSH alone, no REST
+        Ssh = "ssh",
+    }
 }
 
-/// What a token belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum TokenLevel {
-    /// A person
-    User,
-    /// A workspace
-    Workspace,
-    /// A project
-    Project,
-    /// A repository
-    Repo,
+named_enum! {
+    /// What a token belongs to.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+    pub(crate) enum TokenLevel {
+        /// A person
+        User = "user",
+        /// A workspace
+        Workspace = "workspace",
+        /// A project
+        Project = "project",
+        /// A repository
+        Repo = "repo",
+    }
 }
 
 /// A kind of credential that the product does not support.
@@ -56,16 +58,6 @@ pub(crate) struct AuthError {
 }
 
 impl TokenLevel {
-    /// The name on the command line and in JSON.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Workspace => "workspace",
-            Self::Project => "project",
-            Self::Repo => "repo",
-        }
-    }
-
     /// The narrowest level of what an access token was given for.
     pub(crate) fn narrowest(repository: Option<&str>, project: Option<&str>) -> Self {
         match (repository, project) {
@@ -104,20 +96,6 @@ impl AuthMethod {
     pub(crate) fn contradicts(self, prefix: TokenPrefix) -> bool {
         let is_token = !matches!(self, Self::Password | Self::Ssh);
         is_token && Self::from_prefix(prefix).is_some_and(|auth| auth != self)
-    }
-
-    /// The name on the command line and in JSON.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::ApiToken => "api-token",
-            Self::AccessToken => "access-token",
-            Self::OAuth => "oauth",
-            Self::ClientCredentials => "client-credentials",
-            Self::AppPassword => "app-password",
-            Self::HttpAccessToken => "http-access-token",
-            Self::Password => "password",
-            Self::Ssh => "ssh",
-        }
     }
 
     pub(crate) fn require_supported_by(self, deployment: Deployment) -> Result<(), AuthError> {

@@ -22,6 +22,7 @@ pub(crate) use super::token_prefix::{TokenPrefix, contains_token};
 
 use super::date::Date;
 use super::deployment::Deployment;
+use super::named_enum::named_enum;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
@@ -160,32 +161,23 @@ impl Connection {
     }
 }
 
-/// Where a secret is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum StoreKind {
-    /// The keyring of the operating system
-    Keyring,
-    /// An encrypted file
-    File,
-    /// A command that prints the secret
-    Command,
-    /// The environment of this process
-    #[value(skip)]
-    Environment,
+named_enum! {
+    /// Where a secret is stored.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+    pub(crate) enum StoreKind {
+        /// The keyring of the operating system
+        Keyring = "keyring",
+        /// An encrypted file
+        File = "file",
+        /// A command that prints the secret
+        Command = "command",
+        /// The environment of this process
+        #[value(skip)]
+        Environment = "environment",
+    }
 }
 
 impl StoreKind {
-    /// The name in files, on the command line and in JSON.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Keyring => "keyring",
-            Self::File => "file",
-            Self::Command => "command",
-            Self::Environment => "environment",
-        }
-    }
-
     /// The source of this kind; `None` for a command that is not given.
     pub(crate) fn source(self, command: Option<String>) -> Option<SecretSource> {
         match self {
