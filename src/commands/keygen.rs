@@ -12,7 +12,7 @@ use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::ssh::{self, KeyDescription, KeyFiles, KeyPair};
 use crate::types::clone_url::{CloneUrl, KeyAccess, KeyPage, UrlForm, UrlWarning};
-use crate::types::public_key::KeyType;
+use crate::types::public_key::{KeyType, PublicKey};
 use crate::types::secret::Secret;
 use crate::types::shell::{for_git_shell, quote};
 use crate::types::ssh_address::is_alias_name;
@@ -116,7 +116,7 @@ impl Subcommand for Args {
         let pairs = files
             .iter()
             .zip(&generated)
-            .map(|(files, key)| (files, &key.private[..], &key.public[..]));
+            .map(|(files, key)| (files, &key.private[..], &key.public_line[..]));
         KeyFiles::write_all(&pairs.collect::<Vec<_>>(), self.force)?;
 
         let mut files = files.iter();
@@ -125,10 +125,13 @@ impl Subcommand for Args {
             let private = files
                 .is_none()
                 .then(|| PrivateKey(Secret::new(key.private.to_string())));
-            let key = KeyDescription::from_pair(&key.pair, files)?;
-            Ok(GeneratedKey { key, private })
+            let title = key.key_type.to_string();
+            let paths = files.map(|files| (files.private(), files.public()));
+            let (private_path, public_path) = paths.unzip();
+            let key = KeyDescription::new(&key.public, title, private_path, public_path);
+            GeneratedKey { key, private }
         });
-        let keys = keys.collect::<Result<_, Error>>()?;
+        let keys = keys.collect();
         // The pages of an alias are those of the server that it stands for.
         let is_alias = |url: &&CloneUrl| is_alias_name(&url.host().to_string());
         let alias = self.clone_url.as_ref().filter(is_alias);
@@ -143,9 +146,10 @@ impl Subcommand for Args {
 
 /// A key pair in the formats that are written.
 struct EncodedKey {
-    pair: KeyPair,
+    key_type: KeyType,
     private: Zeroizing<String>,
-    public: String,
+    public: PublicKey,
+    public_line: String,
 }
 
 fn generate(
@@ -161,9 +165,10 @@ fn generate(
     app.ui
         .debug(&format!("generated an {key_type} key in {elapsed} ms"));
     Ok(EncodedKey {
+        key_type,
         private: pair.private_pem(passphrase)?,
-        public: pair.public_line()?,
-        pair,
+        public: pair.public().clone(),
+        public_line: pair.public().to_string(),
     })
 }
 

@@ -11,10 +11,10 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::SshError;
 use super::key_damage::KeyDamage;
 use super::key_paths::public_path;
 use super::openssh::{agent_has, agent_keys};
-use super::{KeyError, KeyPair, SshError};
 use crate::sys::atomic_file::{create_private_dir, parent_dir, persist, temp_file_with_prefix};
 #[cfg(windows)]
 use crate::sys::ownership;
@@ -494,37 +494,24 @@ pub(crate) struct KeyDescription {
 }
 
 impl KeyDescription {
-    /// Describes a generated key pair.
-    pub(crate) fn from_pair(pair: &KeyPair, files: Option<&KeyFiles>) -> Result<Self, KeyError> {
-        Ok(Self {
-            kind: pair.key_type().name().to_owned(),
-            title: pair.key_type().to_string(),
-            algorithm: pair.algorithm(),
-            bits: pair.key_type().bits(),
-            fingerprint: pair.fingerprint(),
-            public_key: pair.public_line()?,
-            comment: pair.comment().to_owned(),
-            private_key_path: files.map(|files| files.private().to_owned()),
-            public_key_path: files.map(|files| files.public().to_owned()),
-            randomart: pair.randomart(),
-        })
-    }
-
-    /// Describes an existing key pair.
-    pub(crate) fn from_file(key: &PrivateKeyFile) -> Self {
-        let public = &key.public;
+    pub(crate) fn new(
+        public: &PublicKey,
+        title: String,
+        private_path: Option<&Path>,
+        public_path: Option<&Path>,
+    ) -> Self {
         let bits = public.bits().unwrap_or_default();
         let head = format!("[{} {bits}]", public.openssh_name());
         Self {
             kind: public.kind(),
-            title: public.kind(),
+            title,
             algorithm: public.algorithm().to_owned(),
             bits,
             fingerprint: public.fingerprint().to_string(),
             public_key: public.to_string(),
             comment: public.comment().to_owned(),
-            private_key_path: Some(key.path.clone()),
-            public_key_path: Some(public_path(&key.path)).filter(|path| path.is_file()),
+            private_key_path: private_path.map(Path::to_owned),
+            public_key_path: public_path.map(Path::to_owned),
             randomart: public.fingerprint().to_randomart(&head),
         }
     }

@@ -4,14 +4,14 @@ use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use rand::{CryptoRng, TryRng as _};
 use ssh_key::private::{EcdsaKeypair, Ed25519Keypair, KeypairData};
-use ssh_key::{EcdsaCurve, HashAlg, LineEnding, PrivateKey};
+use ssh_key::{EcdsaCurve, LineEnding, PrivateKey};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::rsa::{self, RsaError};
 use crate::types::clone_url::CloneUrl;
 use crate::types::escape::needs_escape;
-use crate::types::public_key::KeyType;
+use crate::types::public_key::{KeyType, PublicKey};
 use crate::types::secret::Secret;
 
 /// Why no key pair was generated.
@@ -40,8 +40,8 @@ impl KeyError {
 
 /// An SSH key pair in memory, overwritten when it is dropped.
 pub(crate) struct KeyPair {
-    key_type: KeyType,
     key: PrivateKey,
+    public: PublicKey,
 }
 
 impl KeyPair {
@@ -58,43 +58,14 @@ impl KeyPair {
             KeyType::Ed25519 => KeypairData::from(Ed25519Keypair::random(&mut system_random()?)),
             KeyType::Rsa4096 => KeypairData::from(rsa::generate()?),
         };
-        Ok(Self {
-            key_type,
-            key: PrivateKey::new(data, comment)?,
-        })
+        let key = PrivateKey::new(data, comment)?;
+        let public = PublicKey::from_blob(key.public_key().to_bytes()?, comment)
+            .map_err(|_| ssh_key::Error::FormatEncoding)?;
+        Ok(Self { key, public })
     }
 
-    pub(crate) fn key_type(&self) -> KeyType {
-        self.key_type
-    }
-
-    /// The algorithm as SSH names it: `ecdsa-sha2-nistp256`, `ssh-rsa`, `ssh-ed25519` (RFC 4253, 5656, 8709).
-    pub(crate) fn algorithm(&self) -> String {
-        self.key.algorithm().to_string()
-    }
-
-    pub(crate) fn comment(&self) -> &str {
-        self.key.comment().as_str_lossy()
-    }
-
-    /// `SHA256:` and the unpadded base64 of the public key's hash, as `ssh-keygen -l` prints it.
-    pub(crate) fn fingerprint(&self) -> String {
-        self.key.fingerprint(HashAlg::Sha256).to_string()
-    }
-
-    /// The fingerprint as `ssh-keygen -lv` draws it.
-    pub(crate) fn randomart(&self) -> String {
-        let head = format!(
-            "[{} {}]",
-            self.key_type.openssh_name(),
-            self.key_type.bits()
-        );
-        self.key.fingerprint(HashAlg::Sha256).to_randomart(&head)
-    }
-
-    /// The public key on one line, with its comment and without a line break.
-    pub(crate) fn public_line(&self) -> Result<String, KeyError> {
-        Ok(self.key.public_key().to_openssh()?)
+    pub(crate) fn public(&self) -> &PublicKey {
+        &self.public
     }
 
     /// The private key in OpenSSH's format; with a passphrase encrypted as `ssh-keygen` does it (aes256-ctr, key from
@@ -116,7 +87,7 @@ impl KeyPair {
 impl std::fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyPair")
-            .field("fingerprint", &self.fingerprint())
+            .field("fingerprint", &self.public.fingerprint().to_string())
             .finish_non_exhaustive()
     }
 }

@@ -265,25 +265,6 @@ named_enum! {
     }
 }
 
-impl KeyType {
-    /// The size that `ssh-keygen -l` shows, in bits.
-    pub(crate) fn bits(self) -> u32 {
-        match self {
-            Self::Ecdsa256 | Self::Ed25519 => 256,
-            Self::Rsa4096 => 4096,
-        }
-    }
-
-    /// The name that OpenSSH prints, also in the header of randomart.
-    pub(crate) fn openssh_name(self) -> &'static str {
-        match self {
-            Self::Ecdsa256 => "ECDSA",
-            Self::Rsa4096 => "RSA",
-            Self::Ed25519 => "ED25519",
-        }
-    }
-}
-
 impl fmt::Display for KeyType {
     /// For messages: `ECDSA 256`, `RSA 4096`, `Ed25519`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -55,7 +55,7 @@ pub(super) fn existing_or_generate(
     let _progress = app.ui.progress(&format!("generating an {key_type} key"));
     let pair = KeyPair::generate(key_type, &ssh::comment(Some(&plan.url)))?;
     KeyFiles::write_all(
-        &[(&files, &pair.private_pem(None)?, &pair.public_line()?)],
+        &[(&files, &pair.private_pem(None)?, &pair.public().to_string())],
         false,
     )?;
     let key = PrivateKeyFile::read(&plan.key_path)?;

@@ -22,7 +22,7 @@ use crate::app::{App, HostKeyEvidence, RetryPolicy};
 use crate::commands::Subcommand;
 use crate::error::Error;
 use crate::exit_status::ExitStatus;
-use crate::ssh::{KeyDescription, PrivateKeyFile, SshError};
+use crate::ssh::{self, KeyDescription, PrivateKeyFile, SshError};
 use crate::types::clone_url::CloneUrl;
 use crate::types::deployment::Deployment;
 use crate::types::operation::Operation;
@@ -351,7 +351,12 @@ impl Run<'_> {
         ConnectOutput {
             repository: Repository::new(plan, access.map(|access| &access.check.refs)),
             ssh: access.map(Ssh::from).unwrap_or_default(),
-            key: key.map(KeyDescription::from_file),
+            key: key.map(|key| {
+                let public_path = ssh::public_path(&key.path);
+                let public_path = Some(&*public_path).filter(|path| path.is_file());
+                let title = key.public.kind();
+                KeyDescription::new(&key.public, title, Some(&key.path), public_path)
+            }),
             connection,
             registration,
             ssh_command: None,

@@ -458,7 +458,7 @@ impl KeyRotation {
         let files = KeyFiles::new(&path)?;
         let private = pair.private_pem(passphrase)?;
         // An interrupted run may have left a public key without a private one, which is replaced.
-        KeyFiles::write_all(&[(&files, &private, &pair.public_line()?)], true)?;
+        KeyFiles::write_all(&[(&files, &private, &pair.public().to_string())], true)?;
         Ok(PrivateKeyFile::read(&path)?)
     }
 

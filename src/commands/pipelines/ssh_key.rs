@@ -210,7 +210,7 @@ impl Subcommand for EnsureArgs {
         if let Some(current) = &current {
             let is_requested = match (&given, self.key_type) {
                 (Some((_, public)), _) => public == current,
-                (None, Some(key_type)) => !self.replace && has_type(current, key_type),
+                (None, Some(key_type)) => !self.replace && current.kind() == key_type.name(),
                 (None, None) => !self.replace,
             };
             if is_requested {
@@ -263,22 +263,10 @@ fn without_passphrase(key: &PrivateKeyFile) -> Result<Zeroizing<String>, SshErro
     key.private_text()
 }
 
-fn has_type(key: &PublicKey, key_type: KeyType) -> bool {
-    match key_type {
-        KeyType::Ecdsa256 => key.algorithm() == "ecdsa-sha2-nistp256",
-        KeyType::Rsa4096 => key.algorithm() == "ssh-rsa" && key.bits() == Some(key_type.bits()),
-        KeyType::Ed25519 => key.algorithm() == "ssh-ed25519",
-    }
-}
-
 /// A key pair that is kept nowhere but in Bitbucket.
 fn generate(key_type: KeyType) -> Result<(Zeroizing<String>, PublicKey), Error> {
     let pair = KeyPair::generate(key_type, "bitbucket-pipelines")?;
-    let public = pair.public_line()?;
-    let public = public
-        .parse()
-        .map_err(|error| Error::failed(format!("the generated key cannot be read: {error}"), ""))?;
-    Ok((pair.private_pem(None)?, public))
+    Ok((pair.private_pem(None)?, pair.public().clone()))
 }
 
 impl<const REMOVES: bool> CommandOutput for ChangeOutput<REMOVES> {
