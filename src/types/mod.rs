@@ -17,6 +17,7 @@ pub(crate) mod hint;
 pub(crate) mod host_keys;
 pub(crate) mod host_pattern;
 pub(crate) mod inventory;
+mod json_as_text;
 pub(crate) mod json_pointer;
 pub(crate) mod look_alike;
 pub(crate) mod loopback;

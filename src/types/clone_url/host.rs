@@ -3,8 +3,6 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use serde::{Serialize, Serializer};
-
 use super::error::CloneUrlError;
 use crate::types::ssh_address::is_alias_name;
 
@@ -127,12 +125,6 @@ impl fmt::Display for Host {
             Kind::V4(address) => address.fmt(f),
             Kind::V6(address) => address.fmt(f),
         }
-    }
-}
-
-impl Serialize for Host {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
