@@ -166,6 +166,7 @@ impl KeyRegistry<'_> {
                     created_on: None,
                     last_used_on: None,
                     expires_on: key.expires_on(),
+                    expires_on_unknown_day: false,
                     warning: None,
                     public_key: Some(key.public.clone()),
                 },

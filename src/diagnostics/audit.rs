@@ -141,12 +141,10 @@ impl<'a> Audit<'a> {
             self.sharing(item)
                 .map(|finding| with_step(finding, replace.as_ref())),
         );
-        findings.extend(
-            expiry(FindingId::KeyExpiry, item.expires_on, limits).map(|finding| {
-                let is_over = finding.level == Severity::Fail;
-                finding.with_command(if is_over { remove } else { replace })
-            }),
-        );
+        findings.extend(expiry(FindingId::KeyExpiry, item, limits).map(|finding| {
+            let is_over = finding.level == Severity::Fail;
+            finding.with_command(if is_over { remove } else { replace })
+        }));
         findings
     }
 
@@ -285,11 +283,11 @@ impl<'a> Audit<'a> {
         let revoke = self
             .command(item, &format!("token revoke {id}"))
             .unwrap_or_else(|| format!("revoke it at {API_TOKENS_PAGE}"));
-        if item.expires_on.is_none() {
+        if item.expires_on.is_none() && !item.facts.expires_on_unknown_day {
             let message = "token does not expire";
             findings.push(Finding::warn(FindingId::TokenNoExpiry, message));
         }
-        findings.extend(expiry(FindingId::TokenExpiry, item.expires_on, limits));
+        findings.extend(expiry(FindingId::TokenExpiry, item, limits));
         findings.extend(unused(FindingId::TokenUnused, item.last_used_on, limits));
         let access = item.access.as_deref().unwrap_or_default();
         let wide: Vec<&str> = access
@@ -362,8 +360,12 @@ fn unused(id: FindingId, last_used_on: Option<Timestamp>, limits: AuditLimits) -
     })
 }
 
-fn expiry(id: FindingId, expires_on: Option<Date>, limits: AuditLimits) -> Option<Finding> {
-    let expires_on = expires_on?;
+fn expiry(id: FindingId, item: &Item, limits: AuditLimits) -> Option<Finding> {
+    let Some(expires_on) = item.expires_on else {
+        let message = "the server does not report on which day it expires";
+        let is_unknown = item.facts.expires_on_unknown_day;
+        return is_unknown.then(|| Finding::unknown(id, message));
+    };
     let days = limits.today.days_until(expires_on);
     if days < 0 {
         let message = format!("expired on {expires_on}");
@@ -456,6 +458,10 @@ mod tests {
             "label" => item.label = Some(argument.into()),
             "signed" => facts.is_signed = Some(argument == "yes"),
             "verifies" => facts.verifies_receiver = Some(argument == "yes"),
+            "expires-some-day" => {
+                item.expires_on = None;
+                facts.expires_on_unknown_day = true;
+            }
             "failed" => facts.last_call_failed = Some(argument == "yes"),
             other => panic!("{other}"),
         }
@@ -467,6 +473,8 @@ mod tests {
             "
             key created 2026-01-01 => key.age warn
             key created never => key.age unknown
+            key expires-some-day yes => key.expiry unknown
+            token expires-some-day yes => token.expiry unknown
             key used 2026-08-01 => key.unused warn
             key used never => key.unused unknown
             key access write => key.write warn

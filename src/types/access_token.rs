@@ -39,6 +39,9 @@ pub(crate) struct AccessToken {
     /// `None` if it does not expire, or the server does not report it.
     pub expires_on: Option<Date>,
     pub last_used_on: Option<Date>,
+    /// Whether it expires on a day that the server does not report.
+    #[serde(skip)]
+    pub expires_on_unknown_day: bool,
 }
 
 /// A created token. The server sends the secret only once.

@@ -122,6 +122,9 @@ pub(crate) struct ItemFacts {
     pub event: Option<SharedText>,
     /// The URL of a webhook contains a password, which the label omits.
     pub has_hidden_password: bool,
+    /// A key or token that expires on a day that the server does not report.
+    #[serde(default)]
+    pub expires_on_unknown_day: bool,
     /// All owners of a key, where the server was asked; none where it does not report them.
     pub registered_at: Option<Box<[String]>>,
 }

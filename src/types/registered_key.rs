@@ -75,6 +75,9 @@ pub(crate) struct RegisteredKey {
     pub created_on: Option<Timestamp>,
     pub last_used_on: Option<Timestamp>,
     pub expires_on: Option<Date>,
+    /// Whether it expires on a day that the server does not report.
+    #[serde(skip)]
+    pub expires_on_unknown_day: bool,
     /// The server's warning, such as an unsafe modulus.
     pub warning: Option<String>,
     #[serde(serialize_with = "as_line")]

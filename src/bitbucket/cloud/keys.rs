@@ -222,6 +222,7 @@ fn registered(key: Key, owner: &KeyOwner) -> Option<RegisteredKey> {
         created_on: key.created_on.or(key.added_on),
         last_used_on: key.last_used,
         expires_on: key.expires_on.map(Timestamp::date),
+        expires_on_unknown_day: false,
         warning: None,
         public_key: public,
     })

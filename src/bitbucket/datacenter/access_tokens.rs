@@ -177,6 +177,7 @@ impl AccessTokenJson {
     fn described(self) -> AccessToken {
         AccessToken {
             expires_on: self.expires_on(),
+            expires_on_unknown_day: self.expiry_days.is_some() && self.expires_on().is_none(),
             created_on: date(&self.created_date),
             last_used_on: date(&self.last_authenticated),
             id: match &self.id {

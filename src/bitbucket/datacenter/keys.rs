@@ -271,6 +271,7 @@ fn registered(key: Key, permission: Option<&str>) -> Option<RegisteredKey> {
         created_on: key.created_date,
         last_used_on: key.last_authenticated,
         expires_on: expires_on.map(Timestamp::date),
+        expires_on_unknown_day: key.expiry_days.is_some() && expires_on.is_none(),
         warning: key.warning,
         public_key: public,
     })

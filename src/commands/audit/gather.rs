@@ -269,6 +269,7 @@ impl Plan {
             facts: ItemFacts {
                 bits: key.public_key.as_ref().and_then(PublicKey::bits),
                 warning: key.warning.map(Into::into),
+                expires_on_unknown_day: key.expires_on_unknown_day,
                 ..ItemFacts::default()
             },
             ..item
@@ -308,6 +309,10 @@ impl Plan {
             created_on: token.created_on.and_then(midnight),
             last_used_on: token.last_used_on.and_then(midnight),
             expires_on: token.expires_on,
+            facts: ItemFacts {
+                expires_on_unknown_day: token.expires_on_unknown_day,
+                ..ItemFacts::default()
+            },
             ..item
         }
     }
