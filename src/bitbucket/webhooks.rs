@@ -22,6 +22,15 @@ pub(crate) struct StoredWebhook {
     pub(super) raw: Map<String, Value>,
 }
 
+impl StoredWebhook {
+    /// # Errors
+    /// [`ApiError::Decode`] where the server did not send it.
+    pub(crate) fn id(&self) -> Result<&str, ApiError> {
+        let id = self.webhook.id.as_deref();
+        id.ok_or_else(|| ApiError::decode("id", "a webhook without an id"))
+    }
+}
+
 impl fmt::Debug for StoredWebhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.webhook.fmt(f)

@@ -540,7 +540,8 @@ fn status_reports_the_last_delivery() {
         let last = json!({"id": 7, "event": "repo:refs_changed", "duration": 41, "start": 1_790_000_000_000_i64,
             "finish": 1_790_000_000_041_i64, "eventScope": {"id": "1", "type": "repository"},
             "request": {"method": "POST", "url": URL}, "result": {"description": description, "outcome": outcome}});
-        let counts = json!({"counts": {"errors": 1, "failures": 2, "successes": 30,
+        let errors = if exit == 0 { Value::Null } else { json!(1) };
+        let counts = json!({"counts": {"errors": errors, "failures": 2, "successes": 30,
             "window": {"start": 1_789_000_000_000_i64, "duration": 86_400_000}}});
         server.update(|state| {
             let id = id.parse().unwrap();
@@ -552,7 +553,7 @@ fn status_reports_the_last_delivery() {
             reported_status["last"],
             json!({"event": "push", "on": "2026-09-21T14:13:20Z", "outcome": reported, "status": code, "elapsed_ms": 41})
         );
-        let counts = json!({"successes": 30, "failures": 2, "errors": 1});
+        let counts = json!({"successes": 30, "failures": 2, "errors": i32::from(exit != 0)});
         assert_eq!(reported_status["counts"], counts);
         let text = SERVER.run(
             &server,
@@ -561,7 +562,10 @@ fn status_reports_the_last_delivery() {
         );
         let text = text.exits_with(exit).stdout;
         assert_contains(&text, &format!("{URL} {reported}"));
-        assert_contains(&text, "30 successes, 2 failures, 1 errors");
+        assert_contains(
+            &text,
+            &format!("30 successes, 2 failures, {} errors", i32::from(exit != 0)),
+        );
     }
     of(["--id", "99"]).exits_with(5);
     let before = server.requests().len();
@@ -607,6 +611,45 @@ fn a_missing_permission_is_named() {
         assert_eq!(refused["error"]["kind"], "forbidden");
         let hint = refused["error"]["hint"].as_str().unwrap().to_owned();
         assert!(hint.contains(right), "{hint}");
+    }
+}
+
+/// Its owner would be taken for it: the path without an id is that of the list.
+#[test]
+fn a_webhook_without_an_id_is_not_changed() {
+    let server = server(&["acme/site", "WEB/site"]);
+    for product in [CLOUD, SERVER] {
+        let path = if product.0 { "/hooks" } else { "/webhooks" };
+        let list = json!({"values": [{"url": URL, "active": true, "events": []}]});
+        let remove = [
+            "webhook",
+            "remove",
+            "--yes",
+            "--repo",
+            product.repo(),
+            "--url",
+            URL,
+        ];
+        let ensure = [
+            "webhook",
+            "ensure",
+            "--event",
+            "push",
+            "--repo",
+            product.repo(),
+            "--url",
+            URL,
+        ];
+        for arguments in [&remove[..], &ensure] {
+            let fault = Fault::new(
+                200,
+                &[("content-type", "application/json")],
+                list.to_string(),
+            );
+            server.update(|state| state.targeted_faults.push(("GET", path, fault)));
+            product.run(&server, arguments, "").exits_with(8);
+        }
+        assert_eq!(product.hooks(&server).len(), 0);
     }
 }
 

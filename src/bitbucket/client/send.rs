@@ -226,10 +226,10 @@ impl Http {
         response
     }
 
-    /// A 407 is the proxy's response to a request over plain http; over https the tunnel fails instead.
+    /// A 407 is a proxy's response to a request over plain http, also that of a transparent one; over https the tunnel fails
+    /// instead.
     fn reject_proxy_auth(&self, response: Response) -> Result<Response, ApiError> {
-        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED && self.proxy().is_some()
-        {
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             let reason = error::PROXY_AUTH_REASON.to_owned();
             return Err(self.unreachable(ConnectFailure::ProxyAuth, reason));
         }

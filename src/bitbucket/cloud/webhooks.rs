@@ -67,9 +67,7 @@ impl Cloud {
         if let Some(verifies) = spec.verifies_receiver {
             body.insert("skip_cert_verification".to_owned(), json!(!verifies));
         }
-        let id = before
-            .as_ref()
-            .and_then(|webhook| webhook.webhook.id.as_deref());
+        let id = before.as_ref().map(StoredWebhook::id).transpose()?;
         let (method, below) = match &id {
             None => (Method::POST, &[][..]),
             Some(id) => (Method::PUT, std::slice::from_ref(id)),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::repositories::repo_path;
 use super::{DataCenter, rest_path};
-use crate::bitbucket::client::{ApiError, Response};
+use crate::bitbucket::client::{ApiError, Response, null_as_default};
 use crate::bitbucket::webhooks::{
     Deliveries, StoredWebhook, TestDelivery, WebhookChange, WebhookSpec, events, url,
     writable_fields,
@@ -43,8 +43,11 @@ struct Statistics {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Counts {
+    #[serde(deserialize_with = "null_as_default")]
     successes: u64,
+    #[serde(deserialize_with = "null_as_default")]
     failures: u64,
+    #[serde(deserialize_with = "null_as_default")]
     errors: u64,
 }
 
@@ -227,7 +230,7 @@ impl DataCenter {
             set.insert("secret".to_owned(), json!(secret.expose()));
             *configuration = Value::Object(set);
         }
-        let id = before.and_then(|webhook| webhook.webhook.id.as_deref());
+        let id = before.map(StoredWebhook::id).transpose()?;
         let (method, below) = match &id {
             None => (Method::POST, &[][..]),
             Some(id) => (Method::PUT, std::slice::from_ref(id)),

@@ -57,15 +57,17 @@ impl Subcommand for StatusArgs {
         }
         let (target, hooks) = target.webhooks(app, Operation::ReadWebhooks)?;
         let mut selected = self.which.select(hooks, &target)?;
-        let webhook = selected.swap_remove(0).webhook;
-        let id = webhook.id.as_deref().unwrap_or_default();
-        let reported = app.block_on(target.bitbucket.webhook_deliveries(&target.owner, id))?;
+        let stored = selected.swap_remove(0);
+        let reported = match stored.id() {
+            Ok(id) => app.block_on(target.bitbucket.webhook_deliveries(&target.owner, id))?,
+            Err(error) => Err(error),
+        };
         let reported =
             reported.map_err(|error| target.describe_error(error, Operation::ReadWebhooks))?;
         let Deliveries { last, counts } = reported.unwrap_or_default();
         Ok(StatusOutput {
             owner: target.into_output(),
-            webhook,
+            webhook: stored.webhook,
             last,
             counts,
             others: selected.len(),

@@ -47,28 +47,25 @@ impl Subcommand for Args {
     fn run(&self, app: &App) -> Result<RemoveOutput, Error> {
         let target = self.owner.resolve(app)?;
         let (target, hooks) = target.webhooks(app, Operation::DeleteWebhooks)?;
-        let webhooks: Vec<Webhook> = self
-            .which
-            .select(hooks, &target)?
-            .into_iter()
-            .map(|webhook| webhook.webhook)
-            .collect();
+        let webhooks = self.which.select(hooks, &target)?;
         if !self.dry_run.is_set() {
             let owner = target.name();
             for webhook in &webhooks {
-                let what = format!("webhook {} of {owner}", webhook.shown_url());
+                let what = format!("webhook {} of {owner}", webhook.webhook.shown_url());
                 self.yes.confirm_removal(&what, app)?;
             }
             for webhook in &webhooks {
-                let id = webhook.id.as_deref().unwrap_or_default();
-                let removed = app.block_on(target.bitbucket.remove_webhook(&target.owner, id))?;
+                let removed = match webhook.id() {
+                    Ok(id) => app.block_on(target.bitbucket.remove_webhook(&target.owner, id))?,
+                    Err(error) => Err(error),
+                };
                 removed.map_err(|error| target.describe_error(error, Operation::DeleteWebhooks))?;
             }
         }
         Ok(RemoveOutput {
             action: Action::removal(self.dry_run.is_set()),
             owner: target.into_output(),
-            webhooks,
+            webhooks: webhooks.into_iter().map(|hook| hook.webhook).collect(),
         })
     }
 }
