@@ -335,6 +335,30 @@ fn a_lost_response_does_not_create_a_second_repository() {
 }
 
 #[test]
+fn a_dry_run_fails_where_the_workspace_or_project_does_not_exist() {
+    let server = server(&["acme/site"]);
+    datacenter(&server, &words("repo create NOPE/new --dry-run")).exits_with(5);
+    let missing =
+        json!({"type": "error", "error": {"message": "No workspace with identifier 'nope'."}});
+    for command in [
+        "repo create nope/new --dry-run",
+        "project create NEW --name New --workspace nope --dry-run",
+    ] {
+        server.update(|state| {
+            // A new list for each command: what is left of the other is not for it.
+            state.targeted_faults = ["/repositories/nope", "/repositories/nope"]
+                .map(|path| {
+                    let json = &[("content-type", "application/json")];
+                    ("GET", path, Fault::new(404, json, missing.to_string()))
+                })
+                .into();
+        });
+        let refused = cloud(&server, &words(command)).exits_with(5);
+        assert_contains(&refused.stderr, "No workspace with identifier");
+    }
+}
+
+#[test]
 fn creating_what_exists_is_unchanged_or_a_conflict() {
     let server = server(&["acme/site"]);
     for (run, name) in [(cloud as Run, "acme/shop"), (datacenter, "WEB/shop")] {
