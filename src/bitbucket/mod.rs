@@ -108,8 +108,8 @@ operations_of_both! {
     /// Only reads. A response that an anonymous request would get as well is no proof of a login.
     ///
     /// # Errors
-    /// [`ApiError::Unauthorized`] and similar ones for a credential that is not accepted, [`ApiError::Indeterminate`] where
-    /// the responses prove nothing.
+    /// [`ApiError::Unauthorized`] and similar ones for a credential that is not accepted, [`ApiError::Indeterminate`] or
+    /// [`ApiError::RefusedWithoutReason`] where the responses prove nothing.
     identify(credential: &CredentialContext) -> Identity;
     /// The name of the account; `None` for a token of a repository, project or workspace, which has none.
     account(credential: &CredentialContext) -> Option<String>;

@@ -47,7 +47,8 @@ impl CredentialState {
         let rejected = |exit| match exit {
             ExitStatus::Unauthorized if has_expired => Self::Expired,
             ExitStatus::Unauthorized => Self::Invalid,
-            ExitStatus::Forbidden => by_date(Self::Valid),
+            // Without proof that the credential was accepted.
+            ExitStatus::Forbidden => by_date(Self::Unknown),
             ExitStatus::Unreachable => Self::Unreachable,
             ExitStatus::Success
             | ExitStatus::Failure
@@ -110,7 +111,8 @@ mod tests {
             (past, Some(Success), "expired"),
             (far, Some(Unauthorized), "invalid"),
             (past, Some(Unauthorized), "expired"),
-            (far, Some(Forbidden), "valid"),
+            (far, Some(Forbidden), "unknown"),
+            (past, Some(Forbidden), "expired"),
             (far, Some(Unreachable), "unreachable"),
             (past, Some(Unreachable), "unreachable"),
             (far, Some(BadResponse), "unknown"),

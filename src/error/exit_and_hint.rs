@@ -316,7 +316,7 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
         | ApiError::LoginRefused(_)
         | ApiError::CaptchaRequired
         | ApiError::BasicAuthDisabled => ExitStatus::Unauthorized,
-        ApiError::Forbidden { .. } => ExitStatus::Forbidden,
+        ApiError::Forbidden { .. } | ApiError::RefusedWithoutReason(_) => ExitStatus::Forbidden,
         ApiError::NotFound(_) => ExitStatus::NotFound,
         ApiError::Moved { .. }
         | ApiError::ClientError {
@@ -404,6 +404,9 @@ fn api_hint(error: &ApiError) -> Option<String> {
         ApiError::InvalidHeaderValue => "paste the token without spaces and line breaks",
         ApiError::Indeterminate(_) => {
             "pass --repo or --project of a private repository or project, or --no-verify"
+        }
+        ApiError::RefusedWithoutReason(_) => {
+            "the workspace may allow only some IP addresses: ask its administrator, or use an allowed network"
         }
         ApiError::RateLimited(_) => "try again later",
         ApiError::ListTimeout { .. } => {

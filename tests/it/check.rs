@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::bitbucket::{Credential, Fault, Kind, Server, ServerState};
-use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains, print_command};
+use crate::support::responder::{Responder, response};
+use crate::support::{CommandExt as _, RunOutput, Sandbox, assert_contains, print_command, words};
 
 const API: &str = "ATATT-check-marker";
 const REPO_TOKEN: &str = "ATCTT-check-marker";
@@ -179,6 +180,67 @@ fn scopes_are_read_from_a_403_response() {
         &document,
         &[("credential.valid", "pass"), ("credential.scopes", "pass")],
     );
+}
+
+/// An allowlist of addresses, or a wrong URL, refuses any token, also a wrong one.
+#[test]
+fn a_refusal_without_a_reason_is_no_proof_of_a_credential() {
+    let kinds: [&[(&str, &str)]; 4] = [
+        &API_TOKEN,
+        &[
+            ("BBCONNECT_TOKEN", API),
+            ("BBCONNECT_EMAIL", "jane@acme.example"),
+            ("BBCONNECT_WORKSPACE", "acme"),
+        ],
+        &[
+            ("BBCONNECT_TOKEN", REPO_TOKEN),
+            ("BBCONNECT_WORKSPACE", "acme"),
+        ],
+        &[
+            ("BBCONNECT_TOKEN", REPO_TOKEN),
+            ("BBCONNECT_REPO", "acme/site"),
+        ],
+    ];
+    let json = "content-type: application/json";
+    for (kind, message) in [
+        (json, r#"{"type":"error","error":{"message":"Forbidden"}}"#),
+        (
+            json,
+            r#"{"type":"error","error":{"message":"To access this workspace, an admin must whitelist your IP."}}"#,
+        ),
+        ("content-type: text/plain", "Forbidden"),
+    ] {
+        let server = Responder::start(move |_| response(403, &[kind], message));
+        for variables in kinds {
+            let document = report(&server.cloud(), variables, &[], 4);
+            let (level, message) = finding(&document, "credential.valid").unwrap();
+            assert_eq!(level, "unknown", "{message}");
+            assert_contains(&message, "refused every request without saying why");
+        }
+        let sandbox = Sandbox::with_file_store();
+        let url = server.cloud();
+        let add = "connection add work --email jane@acme.example --token-stdin --store file --url";
+        let add = [&words(add)[..], &[url.as_str()]].concat();
+        let ran = sandbox.run_with_input(&add, API).exits_with(4);
+        assert_contains(&ran.stderr, "without saying why");
+        let ran = sandbox.run_with_input([&add[..], &["--no-verify"]].concat(), API);
+        ran.exits_with(0);
+        let status = sandbox.run(["status"]);
+        assert_contains(&status.stdout, "unknown");
+        assert!(!status.stdout.contains("valid"), "{}", status.stdout);
+    }
+    // The refusals that show that the credential was read.
+    for body in [
+        r#"{"type":"error","error":{"message":"m","detail":{"required":["read:user:bitbucket"]}}}"#,
+        r#"{"type":"error","error":{"message":"This API is not accessible by this authentication mechanism"}}"#,
+    ] {
+        let server = Responder::start(move |_| response(403, &[json], body));
+        for variables in kinds {
+            let ran = check(&server.cloud(), variables, &["--json"]);
+            let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+            assert_levels(&document, &[("credential.valid", "pass")]);
+        }
+    }
 }
 
 #[test]

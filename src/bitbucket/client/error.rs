@@ -74,6 +74,11 @@ pub(crate) enum ApiError {
     /// The responses neither prove nor disprove that the credential is valid.
     #[error("validity of the credential unknown: {0}")]
     Indeterminate(String),
+    /// Every request is refused, without a sign that the credential was read.
+    #[error(
+        "validity of the credential unknown: the server refused every request without saying why: {0}"
+    )]
+    RefusedWithoutReason(String),
     /// The credential is valid, but lacks a permission or a scope.
     #[error("permission denied: {message}")]
     Forbidden {

@@ -114,6 +114,21 @@ impl Response {
         self.error_body().is_present()
     }
 
+    /// Whether an error of Cloud lists the scopes that are needed, or those of the credential.
+    pub(crate) fn lists_scopes(&self) -> bool {
+        let detail = &self.error_body().error["detail"];
+        detail["required"].is_array() || detail["granted"].is_array()
+    }
+
+    /// Whether Cloud refuses a kind of credential, which it has recognized. It has no other sign than its text.
+    pub(crate) fn refuses_kind_of_credential(&self) -> bool {
+        const MESSAGE: &str = "not accessible by this authentication mechanism";
+        let message = &self.error_body().error["message"];
+        message
+            .as_str()
+            .is_some_and(|message| message.to_lowercase().contains(MESSAGE))
+    }
+
     /// The text of an error that Bitbucket sends as `text/plain`. Plain text from a Data Center counts only with the
     /// request id that it adds to its responses: proxies send plain text as well.
     fn plain_text_message(&self) -> Option<String> {

@@ -30,7 +30,8 @@ impl Cloud {
                 Err(ApiError::Unauthorized(response.error().to_string()))
             }
             // The credential is valid, but lacks the scope.
-            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
+            StatusCode::FORBIDDEN if accepts_credential(&response) => Ok(valid(&response)),
+            StatusCode::FORBIDDEN => self.identify_after_refusal(credential, &response).await,
             _ => {
                 let user: User = response.json()?;
                 let id = user.id().map(str::to_owned);
@@ -41,6 +42,34 @@ impl Cloud {
                     ..valid(&response)
                 })
             }
+        }
+    }
+
+    /// The resource of a credential whose account is refused without proof that the credential was accepted. It is a
+    /// second opinion: an allowlist of addresses is that of a workspace.
+    async fn identify_after_refusal(
+        &self,
+        credential: &CredentialContext,
+        refusal: &Response,
+    ) -> Result<Identity, ApiError> {
+        let error = unproven(refusal);
+        let Some((segments, _)) = resource_of(credential) else {
+            return Err(error);
+        };
+        if !matches!(error, ApiError::RefusedWithoutReason(_)) {
+            return Err(error);
+        }
+        let response = self.http.get(&segments, &[]).await?;
+        let is_proof = match response.status() {
+            StatusCode::OK => is_login_proof(&response),
+            StatusCode::FORBIDDEN => accepts_credential(&response),
+            StatusCode::UNAUTHORIZED => return Err(response.error()),
+            _ => false,
+        };
+        if is_proof {
+            Ok(valid(&response))
+        } else {
+            Err(error)
         }
     }
 
@@ -76,22 +105,8 @@ impl Cloud {
         &self,
         credential: &CredentialContext,
     ) -> Result<Identity, ApiError> {
-        let Some(workspace) = credential.workspace.as_deref() else {
+        let Some((segments, level)) = resource_of(credential) else {
             return self.check_refusal(StatusCode::NOT_FOUND).await;
-        };
-        let (segments, level) = match (
-            credential.repository.as_deref(),
-            credential.project.as_deref(),
-        ) {
-            (Some(repository), _) => (
-                vec!["repositories", workspace, repository],
-                TokenLevel::Repo,
-            ),
-            (None, Some(project)) => (
-                vec!["workspaces", workspace, "projects", project],
-                TokenLevel::Project,
-            ),
-            (None, None) => (vec!["workspaces", workspace], TokenLevel::Workspace),
         };
         let response = self.http.get(&segments, &[]).await?;
         let identity = || {
@@ -116,8 +131,13 @@ impl Cloud {
                     ..identity()
                 })
             }
-            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(identity()),
-            _ => Err(response.error()),
+            StatusCode::FORBIDDEN if accepts_credential(&response) => Ok(identity()),
+            // The resource is refused, for example by an allowlist of addresses; the token may be valid.
+            StatusCode::FORBIDDEN if response.is_from_bitbucket() => {
+                self.check_refusal(response.status()).await?;
+                Ok(identity())
+            }
+            _ => Err(unproven(&response)),
         }
     }
 
@@ -126,7 +146,7 @@ impl Cloud {
     async fn check_refusal(&self, shown: StatusCode) -> Result<Identity, ApiError> {
         let response = self.http.get(&["user"], &[]).await?;
         match response.status() {
-            StatusCode::FORBIDDEN if is_cloud_error(&response) => Ok(valid(&response)),
+            StatusCode::FORBIDDEN if accepts_credential(&response) => Ok(valid(&response)),
             StatusCode::OK => {
                 response.json::<User>()?.name()?;
                 Ok(valid(&response))
@@ -134,7 +154,7 @@ impl Cloud {
             StatusCode::UNAUTHORIZED if shown == StatusCode::OK => Err(ApiError::Indeterminate(
                 "the repository, project or workspace is public".to_owned(),
             )),
-            _ => Err(response.error()),
+            _ => Err(unproven(&response)),
         }
     }
 }
@@ -145,9 +165,48 @@ struct Resource {
     is_private: Option<bool>,
 }
 
-/// A 403 from Cloud itself: the credential is valid. A gateway's 403 proves nothing.
-fn is_cloud_error(response: &Response) -> bool {
-    response.is_from_bitbucket() || response.header("x-oauth-scopes").is_some()
+/// The resource that an access token belongs to, as it is configured; `None` without a workspace.
+fn resource_of(credential: &CredentialContext) -> Option<(Vec<&str>, TokenLevel)> {
+    let workspace = credential.workspace.as_deref()?;
+    let project = credential.project.as_deref();
+    Some(match (credential.repository.as_deref(), project) {
+        (Some(repository), _) => (
+            vec!["repositories", workspace, repository],
+            TokenLevel::Repo,
+        ),
+        (None, Some(project)) => (
+            vec!["workspaces", workspace, "projects", project],
+            TokenLevel::Project,
+        ),
+        (None, None) => (vec!["workspaces", workspace], TokenLevel::Workspace),
+    })
+}
+
+/// Whether a 403 shows that the credential was accepted: it lists scopes, or refuses the kind of credential. A 403 without
+/// that proves nothing, whoever sends it: Cloud also refuses wrong URLs and addresses outside of an allowlist with it.
+fn accepts_credential(response: &Response) -> bool {
+    names_scopes(response) || response.lists_scopes() || response.refuses_kind_of_credential()
+}
+
+/// Whether a header describes the credential.
+fn names_scopes(response: &Response) -> bool {
+    [
+        "x-oauth-scopes",
+        "x-accepted-oauth-scopes",
+        "x-credential-type",
+    ]
+    .iter()
+    .any(|name| response.header(*name).is_some())
+}
+
+/// The error of a response without proof that the credential was accepted.
+fn unproven(response: &Response) -> ApiError {
+    let error = response.error();
+    if let ApiError::Forbidden { message, .. } = error {
+        ApiError::RefusedWithoutReason(message)
+    } else {
+        error
+    }
 }
 
 fn is_login_proof(response: &Response) -> bool {
@@ -280,7 +339,7 @@ impl Cloud {
             StatusCode::FORBIDDEN if !granted.is_empty() => ScopeProbe::Granted(granted),
             // An access token is also refused for resources that no scope of it opens.
             StatusCode::FORBIDDEN
-                if is_cloud_error(&response)
+                if accepts_credential(&response)
                     && credential.auth != Some(AuthMethod::AccessToken) =>
             {
                 ScopeProbe::No

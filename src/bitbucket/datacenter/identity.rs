@@ -46,6 +46,11 @@ impl DataCenter {
             StatusCode::OK | StatusCode::UNAUTHORIZED if name.is_some() => {
                 self.authenticated_identity(credential, name).await
             }
+            StatusCode::FORBIDDEN
+                if name.is_some() && matches!(response.error(), ApiError::Forbidden { .. }) =>
+            {
+                self.authenticated_identity(credential, name).await
+            }
             StatusCode::OK if !response.is_json() => Err(response.not_json()),
             StatusCode::OK if !is_page() => Err(ApiError::decode("values", "not a list of users")),
             // Without a user name, the list is a proof only where anonymous requests are refused.

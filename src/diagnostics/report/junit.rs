@@ -57,7 +57,10 @@ fn is_failure(finding: &Finding, connection: &ConnectionReport, options: ReportO
     match finding.level {
         Severity::Fail => true,
         Severity::Warn => options.strict,
-        Severity::Unknown => connection.exit == ExitStatus::Failure && finding.is_undetermined,
+        Severity::Unknown => {
+            finding.exit != ExitStatus::Success
+                || connection.exit == ExitStatus::Failure && finding.is_undetermined
+        }
         Severity::Pass => false,
     }
 }

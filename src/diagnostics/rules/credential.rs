@@ -34,12 +34,17 @@ pub(crate) fn valid(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
             Some(account) => Finding::pass(id, format!("accepted as {account}")),
             None => Finding::pass(id, "accepted by the server"),
         },
-        // The responses say neither yes nor no.
-        Err(summary) if summary.exit == ExitStatus::Failure => {
-            let finding = Finding::undetermined(id, summary.message.clone());
-            match &summary.hint {
-                Some(hint) => finding.with_next(hint.clone()),
-                None => finding,
+        // The responses say neither yes nor no. A server that refuses every request cannot be used all the same.
+        Err(summary) if matches!(summary.exit, ExitStatus::Failure | ExitStatus::Forbidden) => {
+            let is_refused = summary.exit == ExitStatus::Forbidden;
+            Finding {
+                exit: if is_refused {
+                    ExitStatus::Forbidden
+                } else {
+                    ExitStatus::Success
+                },
+                next: summary.hint.clone(),
+                ..Finding::undetermined(id, summary.message.clone())
             }
         }
         Err(summary) => Finding::from_error(id, summary),

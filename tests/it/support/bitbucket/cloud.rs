@@ -128,19 +128,9 @@ fn user(state: &ServerState, known: Option<&Credential>) -> ApiResponse {
             403,
             "This API is not accessible by this authentication mechanism",
         ),
-        Some((Kind::ApiToken { .. }, _)) if state.hides_scopes && known.is_some_and(lacks_user) => {
-            error(
-                403,
-                "Your credentials lack one or more required privilege scopes.",
-            )
+        Some((Kind::ApiToken { .. }, known)) if lacks_user(known) => {
+            super::permissions::lacks_scope(state, known, "read:user:bitbucket")
         }
-        Some((Kind::ApiToken { .. }, known)) if lacks_user(known) => ApiResponse::new(
-            403,
-            json!({"type": "error", "error": {
-                "message": "Your credentials lack one or more required privilege scopes.",
-                "detail": {"required": ["read:user:bitbucket"], "granted": known.scopes},
-            }}),
-        ),
         Some((_, known)) => granted(
             state,
             Some(known),

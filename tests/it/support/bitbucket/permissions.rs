@@ -4,6 +4,17 @@ use serde_json::{Value, json};
 
 use super::{ApiRequest, ApiResponse, CONTEXT_PATH, Credential, Kind, ServerState};
 
+/// The refusal for a missing scope. It always names that scope; those that were granted are not always listed.
+pub(super) fn lacks_scope(state: &ServerState, known: &Credential, required: &str) -> ApiResponse {
+    let mut detail = json!({"required": [required]});
+    if !state.hides_scopes {
+        detail["granted"] = json!(known.scopes);
+    }
+    let message = "Your credentials lack one or more required privilege scopes.";
+    let error = json!({"message": message, "detail": detail});
+    ApiResponse::new(403, json!({"type": "error", "error": error}))
+}
+
 /// Responds to remaining requests on Cloud.
 pub(super) fn cloud(
     state: &ServerState,
@@ -17,12 +28,7 @@ pub(super) fn cloud(
         if known.scopes.contains(&wanted) {
             return page(state, known, &body);
         }
-        let mut error =
-            json!({"message": "Your credentials lack one or more required privilege scopes."});
-        if !state.hides_scopes {
-            error["detail"] = json!({"required": [wanted], "granted": known.scopes});
-        }
-        ApiResponse::new(403, json!({"type": "error", "error": error}))
+        lacks_scope(state, known, wanted)
     };
     let mechanism = || {
         let message = "This API is not accessible by this authentication mechanism";
