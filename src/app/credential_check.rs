@@ -112,8 +112,23 @@ impl VerifiedCredential {
     }
 }
 
-/// The version of the server, and what it says about the credential where it is a Bitbucket server.
+/// The version of the server, and what it says about the credential where it is a Bitbucket server. A server that hides its
+/// version from anonymous requests reports it to a credential that it accepts.
 async fn version_and_identity(
+    bitbucket: &Bitbucket,
+    context: &CredentialContext,
+) -> (
+    Result<Option<String>, ApiError>,
+    Option<Result<Identity, ApiError>>,
+) {
+    let (version, identity) = anonymous_version_and_identity(bitbucket, context).await;
+    if let (Ok(None), Some(Ok(_))) = (&version, &identity) {
+        return (bitbucket.version_with_credential().await, identity);
+    }
+    (version, identity)
+}
+
+async fn anonymous_version_and_identity(
     bitbucket: &Bitbucket,
     context: &CredentialContext,
 ) -> (

@@ -212,12 +212,23 @@ impl Bitbucket {
         self.http().limit_concurrency(requests);
     }
 
-    /// The server's version, requested without the credential; `None` on Cloud. Success proves that the server is
-    /// Bitbucket.
+    /// The server's version, requested without the credential; `None` on Cloud, and on a Data Center that refuses anonymous
+    /// requests. Success proves that the server is Bitbucket.
     pub(crate) async fn version(&self) -> Result<Option<String>, ApiError> {
         match self {
             Self::Cloud(_) => Ok(None),
             Self::DataCenter(datacenter) => datacenter.version().await,
+        }
+    }
+
+    /// The server's version, requested with a credential that it accepts; `None` where it is not reported.
+    pub(crate) async fn version_with_credential(&self) -> Result<Option<String>, ApiError> {
+        match self {
+            Self::Cloud(_) => Ok(None),
+            Self::DataCenter(datacenter) => match datacenter.version_with_credential().await {
+                Err(error) if error.is_access_error() => Ok(None),
+                version => version,
+            },
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct ServerProbe {
     pub state: Option<String>,
     /// The version of a Data Center, from a second request.
     pub version: Option<String>,
+    /// A Data Center refuses to report its version to anonymous requests.
+    pub hides_version: bool,
     /// The response proves that the server is Bitbucket.
     pub is_bitbucket: bool,
     /// It is a login page.
@@ -61,6 +63,7 @@ impl ServerProbe {
                     .any(|marker| page.contains(marker)),
             state,
             version: None,
+            hides_version: false,
         }
     }
 

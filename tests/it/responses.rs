@@ -260,6 +260,58 @@ fn user_slugs_are_looked_up_where_the_guess_fails() {
     assert!(page.stdout.ends_with(expected), "{}", page.stdout);
 }
 
+/// Where anonymous access is switched off, also the version needs a login.
+#[test]
+fn a_server_that_refuses_anonymous_requests_is_used_with_the_credential() {
+    const REFUSED: &str = r#"{"errors":[{"context":null,"message":"You are not permitted to access this resource","exceptionName":"com.atlassian.bitbucket.AuthorisationException"}]}"#;
+    let server = |status: u16, shows_version: bool| {
+        Responder::start(move |head| {
+            let headers = ["content-type: application/json", "x-ausername: jane"];
+            let is_signed = head.headers.contains(&format!("Bearer {TOKEN}"));
+            if head.line.ends_with("/status") {
+                return as_json(200, r#"{"state":"RUNNING"}"#);
+            }
+            let is_version = head.has("application-properties");
+            if !is_signed || is_version && !shows_version {
+                let header = if is_signed {
+                    &headers[..]
+                } else {
+                    &headers[..1]
+                };
+                return response(status, header, REFUSED);
+            }
+            let body = if is_version {
+                r#"{"version":"9.4.1","displayName":"Bitbucket"}"#
+            } else {
+                r#"{"values":[],"isLastPage":true}"#
+            };
+            response(200, &headers, body)
+        })
+    };
+    for (status, shows_version) in [(401, true), (403, true), (401, false), (403, false)] {
+        let server = server(status, shows_version);
+        let url = server.datacenter();
+        let document = run(&url, &[], &["check", "--json"]).exits_with(0).json();
+        assert_eq!(finding(&document, "server.reachable")["level"], "pass");
+        assert_eq!(finding(&document, "credential.valid")["level"], "pass");
+        let version = if shows_version { "pass" } else { "unknown" };
+        assert_eq!(finding(&document, "server.version")["level"], version);
+        let doctor = run(&url, &[], &["doctor", &url, "--json"]).json();
+        assert_eq!(stage(&doctor, "product")["level"], "pass", "{doctor}");
+        assert_eq!(stage(&doctor, "credential")["level"], "pass", "{doctor}");
+        let sandbox = Sandbox::with_file_store();
+        let add = "connection add work --store file --token-stdin --url";
+        let add = [&words(add)[..], &[url.as_str()]].concat();
+        sandbox.run_with_input(add, TOKEN).exits_with(0);
+    }
+    // A rejected token is reported as such.
+    let server = server(401, true);
+    let wrong = ("BBCONNECT_TOKEN", "another");
+    let document = run(&server.datacenter(), &[wrong], &["check", "--json"]);
+    let document = document.exits_with(3).json();
+    assert_eq!(finding(&document, "credential.valid")["level"], "fail");
+}
+
 fn repository_page(names: impl IntoIterator<Item = usize>, rest: &str) -> String {
     let values: Vec<Value> = names
         .into_iter()

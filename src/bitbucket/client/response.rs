@@ -114,6 +114,21 @@ impl Response {
         self.error_body().is_present()
     }
 
+    /// Whether a Data Center refuses the request itself, as it does where anonymous access is switched off: no other program
+    /// names its exceptions.
+    pub(crate) fn is_refused_by_data_center(&self) -> bool {
+        const PACKAGES: [&str; 2] = ["com.atlassian.bitbucket.", "com.atlassian.stash."];
+        let is_refusal = matches!(
+            self.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        );
+        is_refusal
+            && self
+                .error_body()
+                .exceptions()
+                .any(|name| PACKAGES.iter().any(|package| name.starts_with(package)))
+    }
+
     /// Whether an error of Cloud lists the scopes that are needed, or those of the credential.
     pub(crate) fn lists_scopes(&self) -> bool {
         let detail = &self.error_body().error["detail"];

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::DataCenter;
-use crate::bitbucket::client::ApiError;
+use crate::bitbucket::client::{ApiError, Response};
 use crate::bitbucket::server_probe::ServerProbe;
 use crate::types::connection::{BaseUrl, DetectedServer};
 use crate::types::ssh_address::SshSettings;
@@ -50,11 +50,27 @@ struct HostKey {
 }
 
 impl DataCenter {
-    /// The server's version, requested without the credential.
+    /// The server's version, requested without the credential; `None` where the server refuses anonymous requests.
     ///
     /// <https://developer.atlassian.com/server/bitbucket/rest/v904/api-group-system-maintenance/#api-api-latest-application-properties-get>
     pub(crate) async fn version(&self) -> Result<Option<String>, ApiError> {
         let response = self.http.get_anonymous(&PROPERTIES).await?;
+        if response.is_refused_by_data_center() {
+            return Ok(None);
+        }
+        self.version_in(&response)
+    }
+
+    /// The server's version, requested with the credential; `None` where the credential may not read it.
+    pub(crate) async fn version_with_credential(&self) -> Result<Option<String>, ApiError> {
+        let response = self.http.get(&PROPERTIES, &[]).await?;
+        match self.version_in(&response) {
+            Err(ApiError::Forbidden { .. }) => Ok(None),
+            version => version,
+        }
+    }
+
+    fn version_in(&self, response: &Response) -> Result<Option<String>, ApiError> {
         let properties: Properties = response.json()?;
         match (&properties.version, &properties.display_name) {
             (_, Some(name)) if name != PRODUCT => Err(ApiError::NotBitbucket {
@@ -71,7 +87,10 @@ impl DataCenter {
 
     /// Whether the server has at least this version; a hidden version counts as new enough.
     pub(crate) async fn is_at_least(&self, major: u32, minor: u32) -> Result<bool, ApiError> {
-        let version = self.version().await?;
+        let version = match self.version().await? {
+            Some(version) => Some(version),
+            None => self.version_with_credential().await?,
+        };
         let mut numbers = version
             .as_deref()
             .unwrap_or_default()
@@ -96,18 +115,19 @@ impl DataCenter {
             .is_none_or(|state| state == "RUNNING");
         if is_ready {
             let url = self.http.build_url(&PROPERTIES, &[])?;
-            let properties_response = match self.http.get_once_unauthenticated(url).await {
+            let properties = match self.http.get_once_unauthenticated(url).await {
                 Err(error) if error.obstacle().is_some() => return Err(error),
-                properties_response => {
-                    properties_response.and_then(|response| response.json::<Properties>())
-                }
+                response => response.ok(),
             };
-            probe.version = properties_response
-                .ok()
+            probe.hides_version = properties
+                .as_ref()
+                .is_some_and(Response::is_refused_by_data_center);
+            probe.version = properties
+                .and_then(|response| response.json::<Properties>().ok())
                 .filter(Properties::are_bitbuckets)
                 .and_then(|properties| properties.version);
         }
-        probe.is_bitbucket = probe.version.is_some() || !is_ready;
+        probe.is_bitbucket = probe.version.is_some() || probe.hides_version || !is_ready;
         Ok(probe)
     }
 
@@ -137,13 +157,11 @@ impl DataCenter {
                 .ok()?
                 .pop_if_empty()
                 .extend(PROPERTIES);
-            let properties_response = self
-                .http
-                .get_once_unauthenticated(properties)
-                .await
-                .ok()?
-                .json::<Properties>();
-            if properties_response.is_ok_and(|properties| properties.are_bitbuckets()) {
+            let response = self.http.get_once_unauthenticated(properties).await.ok()?;
+            let properties = response.json::<Properties>();
+            if properties.is_ok_and(|properties| properties.are_bitbuckets())
+                || response.is_refused_by_data_center()
+            {
                 return BaseUrl::parse(candidate.as_str()).ok();
             }
         }

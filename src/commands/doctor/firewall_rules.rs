@@ -62,7 +62,10 @@ pub(super) fn firewall_rules(target: &DoctorTarget, app: &App) -> Vec<FirewallRu
         }
         let anonymous = app.anonymous_client(&selected.connection);
         let probe = app.block_on(anonymous.probe()).ok()?.ok()?;
-        probe.version.filter(|_| probe.is_bitbucket)?;
+        let is_ready = probe.version.is_some() || probe.hides_version;
+        if !probe.is_bitbucket || !is_ready {
+            return None;
+        }
         let bitbucket = app.authenticated_client_without_reminder(selected).ok()?;
         let url = app.ssh_settings(&bitbucket)?.base_url?;
         let url = url::Url::parse(&url).ok()?;

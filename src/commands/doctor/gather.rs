@@ -193,7 +193,7 @@ fn send_requests(route: &mut HttpRoute, target: &DoctorTarget, connection: &Conn
         }
         return;
     }
-    if probe.version.is_none() && !route.is_cloud {
+    if probe.version.is_none() && !probe.hides_version && !route.is_cloud {
         // The server is not ready.
         return;
     }
@@ -206,6 +206,13 @@ fn send_requests(route: &mut HttpRoute, target: &DoctorTarget, connection: &Conn
         Some(facts)
     }));
     route.rate_limit = rate_limit;
+    if probe.hides_version
+        && let Some(bitbucket) = &client
+        && let Some(Ok(probe)) = route.probe.as_mut().map(|probe| &mut probe.value)
+    {
+        let version = app.block_on(bitbucket.version_with_credential());
+        probe.version = version.ok().and_then(Result::ok).flatten();
+    }
     route.ssh_settings = client
         .as_ref()
         .and_then(|bitbucket| app.ssh_settings(bitbucket));

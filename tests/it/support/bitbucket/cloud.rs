@@ -129,7 +129,7 @@ fn user(state: &ServerState, known: Option<&Credential>) -> ApiResponse {
             "This API is not accessible by this authentication mechanism",
         ),
         Some((Kind::ApiToken { .. }, known)) if lacks_user(known) => {
-            super::permissions::lacks_scope(state, known, "read:user:bitbucket")
+            permissions::lacks_scope(state, known, "read:user:bitbucket")
         }
         Some((_, known)) => granted(
             state,
