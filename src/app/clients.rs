@@ -10,6 +10,7 @@ use crate::bitbucket::{
 use crate::error::Error;
 use crate::resolve::SelectedConnection;
 use crate::sys::proxy::ProxyVariables;
+use crate::types::auth_failure_help::CredentialOrigin;
 use crate::types::connection::{
     AuthMethod, BaseUrl, Connection, Credential, NetworkSettings, StoreKind,
 };
@@ -184,7 +185,8 @@ impl App {
 impl SelectedConnection {
     /// An error of the server, with the likely causes of a refusal.
     pub(crate) fn describe_api_error(&self, error: ApiError) -> Error {
-        Error::from_api(error, &self.connection, self.token_prefix)
+        let origin = CredentialOrigin::of(&self.connection, &self.name);
+        Error::from_api(error, &self.connection, self.token_prefix, origin)
     }
 
     /// As [`SelectedConnection::describe_api_error`]; for a missing permission with the scopes that are missing.

@@ -11,6 +11,7 @@ use crate::diagnostics::{ConnectionFacts, CredentialFacts};
 use crate::error::{Error, ErrorSummary};
 use crate::exit_status::ExitStatus;
 use crate::resolve::SelectedConnection;
+use crate::types::auth_failure_help::CredentialOrigin;
 use crate::types::connection::{AuthMethod, TokenPrefix};
 use crate::types::secret::Secret;
 
@@ -87,7 +88,10 @@ impl App {
         let prefix = TokenPrefix::from_token(secret.expose());
         let bitbucket = self.client_with_secret(connection, secret);
         let connection = connection.clone();
-        let summarize = |error| ErrorSummary::from(&Error::from_api(error, &connection, prefix));
+        let name = facts.credential.name.clone();
+        let origin = CredentialOrigin::of(&connection, &name);
+        let summarize =
+            |error| ErrorSummary::from(&Error::from_api(error, &connection, prefix, origin));
         let (version, identity) = self.block_on(version_and_identity(&bitbucket, context))?;
         let observation = bitbucket.observation();
         facts.time = observation.time;

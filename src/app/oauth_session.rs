@@ -7,6 +7,7 @@ use super::App;
 use crate::bitbucket::{ApiError, Authorization, OAuthClient, OAuthGrant};
 use crate::error::Error;
 use crate::oauth::{AuthorizationFlow, AuthorizationRequest, OAuthError};
+use crate::types::auth_failure_help::CredentialOrigin;
 use crate::types::connection::{
     AuthMethod, BaseUrl, Connection, ConnectionName, Credential, TokenPrefix,
 };
@@ -29,7 +30,14 @@ impl App {
     ) -> Result<OAuthSecret, Error> {
         let website = website(connection)?;
         let client = self.oauth_client(connection, client_secret)?;
-        let refused = |error: ApiError| Error::from_api(error, connection, TokenPrefix::Unknown);
+        let refused = |error: ApiError| {
+            Error::from_api(
+                error,
+                connection,
+                TokenPrefix::Unknown,
+                CredentialOrigin::Flags,
+            )
+        };
         let tokens: Tokens = if let Credential::OAuth { .. } = &connection.credential {
             if website.is_insecure() && !connection.network.allow_http {
                 return Err(refused(ApiError::InsecureTransport(website.to_string())));

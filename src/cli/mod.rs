@@ -98,9 +98,94 @@ pub(crate) fn parser() -> clap::Command {
 
 #[cfg(test)]
 mod tests {
+    use crate::types::auth_failure_help::{
+        CredentialOrigin, auth_failure_help, basic_auth_help, indeterminate_help, url_help,
+    };
+    use crate::types::connection::{Connection, ConnectionName, SecretSource, TokenPrefix};
+
     #[test]
     fn the_definition_is_sound() {
         super::command().debug_assert();
+    }
+
+    fn connection(deployment: &str, auth: &str) -> Connection {
+        let base = match deployment {
+            "cloud" => "https://api.bitbucket.org/2.0",
+            _ => "https://git.example.com",
+        };
+        let text = format!(
+            "deployment='{deployment}'\nbase_url='{base}'\nauth='{auth}'\nemail='jane@acme.example'\nusername='jane'\nclient_id='id'\nstore='keyring'"
+        );
+        toml_edit::de::from_str(&text).unwrap()
+    }
+
+    /// The commands of a hint, and what it names beside them: flags and variables.
+    fn split(hint: &str) -> (Vec<&str>, String) {
+        let parts: Vec<&str> = hint.split('`').collect();
+        assert_eq!(parts.len() % 2, 1, "{hint}");
+        let commands = parts.iter().skip(1).step_by(2).copied().collect();
+        let text: Vec<&str> = parts.iter().step_by(2).copied().collect();
+        (commands, text.join(" "))
+    }
+
+    /// Hints about every kind of credential, wherever it comes from, for every kind of refusal.
+    #[test]
+    fn a_hint_names_only_what_its_reader_can_change() {
+        let name: ConnectionName = "work".parse().unwrap();
+        for (deployment, auth) in [
+            ("cloud", "api-token"),
+            ("cloud", "access-token"),
+            ("cloud", "app-password"),
+            ("cloud", "oauth"),
+            ("cloud", "client-credentials"),
+            ("datacenter", "http-access-token"),
+            ("datacenter", "password"),
+        ] {
+            for origin in ["flags", "keyring", "command", "environment"] {
+                let mut connection = connection(deployment, auth);
+                connection.secret.as_mut().unwrap().source = match origin {
+                    "command" => SecretSource::Command("pass work".to_owned()),
+                    "environment" => SecretSource::Environment,
+                    _ => SecretSource::Keyring,
+                };
+                let of = match origin {
+                    "flags" => CredentialOrigin::Flags,
+                    _ => CredentialOrigin::of(&connection, &name),
+                };
+                for hint in [
+                    auth_failure_help(&connection, TokenPrefix::Unknown, of),
+                    auth_failure_help(&connection, TokenPrefix::AppPassword, of),
+                    auth_failure_help(&connection, TokenPrefix::ApiToken, of),
+                    auth_failure_help(&connection, TokenPrefix::AccessToken, of),
+                    auth_failure_help(&connection, TokenPrefix::HttpAccessToken, of),
+                    basic_auth_help(&connection, of),
+                    indeterminate_help(of),
+                    url_help("https://git.example.com", of),
+                ] {
+                    let (commands, text) = split(&hint);
+                    let names_flag = text.replace("the port of --port", "").contains("--");
+                    let case = format!("{auth} {origin}: {hint}");
+                    assert!(of == CredentialOrigin::Flags || !names_flag, "{case}");
+                    assert!(
+                        of == CredentialOrigin::Environment || !hint.contains("BBCONNECT_"),
+                        "{case}"
+                    );
+                    for command in &commands {
+                        assert!(matches!(of, CredentialOrigin::Saved(_)), "{case}");
+                        let words = command.split(' ').map(|word| match word {
+                            "ADDRESS" => "jane@acme.example",
+                            word => word,
+                        });
+                        let parsed = super::command().try_get_matches_from(words);
+                        assert!(parsed.is_ok(), "{case}: {parsed:?}");
+                    }
+                    assert!(
+                        !hint.contains("KIND") && !hint.contains("edit NAME"),
+                        "{case}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

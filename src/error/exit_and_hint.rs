@@ -324,6 +324,7 @@ fn api_exit_status(error: &ApiError) -> ExitStatus {
         } => ExitStatus::Conflict,
         // The request was understood and rejected.
         ApiError::Indeterminate(_)
+        | ApiError::AccountUnknown
         | ApiError::ClientError {
             status: 400 | 422, ..
         } => ExitStatus::Failure,
@@ -385,7 +386,7 @@ fn api_hint(error: &ApiError) -> Option<String> {
         ApiError::Moved { hint, .. } => return Some(hint.clone()),
         ApiError::InsecureTransport(_) => "use https://, or pass --allow-http",
         ApiError::Redirected { from, to } if requires_https(from, to) => {
-            return Some(format!("run `bbconnect connection edit NAME --url {to}`"));
+            return Some(format!("use {to}"));
         }
         ApiError::Redirected { .. }
         | ApiError::UnexpectedContentType { .. }
@@ -398,13 +399,9 @@ fn api_hint(error: &ApiError) -> Option<String> {
             "check the host and the context path, as in https://host/bitbucket"
         }
         ApiError::CaptchaRequired => "log in with a browser, then run the command again",
-        ApiError::BasicAuthDisabled => {
-            "create an HTTP access token and pass --auth http-access-token"
-        }
+        ApiError::BasicAuthDisabled => "create an HTTP access token",
         ApiError::InvalidHeaderValue => "paste the token without spaces and line breaks",
-        ApiError::Indeterminate(_) => {
-            "pass --repo or --project of a private repository or project, or --no-verify"
-        }
+        ApiError::AccountUnknown => "pass --project KEY or --repo KEY/SLUG",
         ApiError::RefusedWithoutReason(_) => {
             "the workspace may allow only some IP addresses: ask its administrator, or use an allowed network"
         }
@@ -425,6 +422,7 @@ fn api_hint(error: &ApiError) -> Option<String> {
         | ApiError::ClientConfig(_)
         | ApiError::InvalidPathSegment(_)
         | ApiError::Unauthorized(_)
+        | ApiError::Indeterminate(_)
         | ApiError::LoginRefused(_)
         | ApiError::Forbidden { .. }
         | ApiError::NotFound(_)

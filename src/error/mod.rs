@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::bitbucket::{ApiError, ConnectFailure};
+use crate::bitbucket::{ApiError, ConnectFailure, requires_https};
 use crate::config::ConnectionsError;
 use crate::exit_status::ExitStatus;
 use crate::git::{GitError, PushError, SourceDirError};
@@ -16,7 +16,9 @@ use crate::oauth::OAuthError;
 use crate::secrets::StoreError;
 use crate::ssh::{KeyError, KeyFileError, SshError};
 use crate::sys::ownership::UntrustedFile;
-use crate::types::auth_failure_help::auth_failure_help;
+use crate::types::auth_failure_help::{
+    CredentialOrigin, auth_failure_help, basic_auth_help, indeterminate_help, url_help,
+};
 use crate::types::connection::{AuthMethod, BoundSetting, Connection, TokenPrefix};
 use crate::types::escape::strip_os_error_code;
 use crate::types::hint::Hint;
@@ -223,11 +225,30 @@ impl Error {
         move |source| Self::Write { path, source }
     }
 
-    /// A failed REST request, with the likely causes for this credential where it was rejected.
-    pub(crate) fn from_api(error: ApiError, connection: &Connection, prefix: TokenPrefix) -> Self {
-        let causes = matches!(error, ApiError::Unauthorized(_))
-            .then(|| auth_failure_help(connection, prefix).into());
-        Self::Api { error, causes }
+    /// A failed REST request. Where the credential is the reason, with what to do about it: see [`CredentialOrigin`].
+    pub(crate) fn from_api(
+        error: ApiError,
+        connection: &Connection,
+        prefix: TokenPrefix,
+        origin: CredentialOrigin<'_>,
+    ) -> Self {
+        let causes = if let ApiError::Unauthorized(_) = error {
+            Some(auth_failure_help(connection, prefix, origin))
+        } else if let ApiError::BasicAuthDisabled = error {
+            Some(basic_auth_help(connection, origin))
+        } else if let ApiError::Indeterminate(_) = error {
+            Some(indeterminate_help(origin))
+        } else if let ApiError::Redirected { from, to } = &error
+            && requires_https(from, to)
+        {
+            Some(url_help(to, origin))
+        } else {
+            None
+        };
+        Self::Api {
+            error,
+            causes: causes.map(Hint::from),
+        }
     }
 
     /// Whether a secret that was just entered is wrong, so that it can be entered again. A locked account is not: more

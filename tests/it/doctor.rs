@@ -433,7 +433,12 @@ fn refused_credentials() {
         ("BBCONNECT_TOKEN", "wrong"),
         ("BBCONNECT_EMAIL", "jane@acme.example"),
     ];
-    breaks(signed(&server.cloud(), &cloud), "credential", 3, "--email");
+    breaks(
+        signed(&server.cloud(), &cloud),
+        "credential",
+        3,
+        "BBCONNECT_EMAIL",
+    );
     let sandbox = stored(&format!(
         "deployment = \"datacenter\"\nbase_url = \"https://elsewhere.example\"\nauth = \"http-access-token\"\n\
          store = \"command\"\ntoken_command = \"echo {TOKEN}\"\n"

@@ -300,7 +300,7 @@ fn a_server_that_refuses_anonymous_requests_is_used_with_the_credential() {
         assert_eq!(stage(&doctor, "product")["level"], "pass", "{doctor}");
         assert_eq!(stage(&doctor, "credential")["level"], "pass", "{doctor}");
         let sandbox = Sandbox::with_file_store();
-        let add = "connection add work --store file --token-stdin --url";
+        let add = "connection add work --auth http-access-token --store file --token-stdin --url";
         let add = [&words(add)[..], &[url.as_str()]].concat();
         sandbox.run_with_input(add, TOKEN).exits_with(0);
     }
@@ -650,7 +650,7 @@ fn a_redirect_to_https_is_not_a_sign_in_page() {
         let ran = run(&url, &[JANE, WORKSPACE], &["repo", "list", "--json"]).exits_with(8);
         let (message, hint) = error(&ran);
         assert_contains(&message, "the server requires https");
-        assert_contains(&hint, &format!("--url https://{}", server.address));
+        assert_contains(&hint, &format!("BBCONNECT_URL=https://{}", server.address));
     }
 }
 

@@ -79,6 +79,9 @@ pub(crate) enum ApiError {
         "validity of the credential unknown: the server refused every request without saying why: {0}"
     )]
     RefusedWithoutReason(String),
+    /// The credential has no account that can be used.
+    #[error("the account of the credential is unknown")]
+    AccountUnknown,
     /// The credential is valid, but lacks a permission or a scope.
     #[error("permission denied: {message}")]
     Forbidden {

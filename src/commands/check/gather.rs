@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorSummary};
 use crate::resolve::{RepositorySource, ResolvedRepository, SelectedConnection, SshConnection};
 use crate::ssh::{PrivateKeyFile, Service, SshError};
 use crate::sys::worker_pool;
+use crate::types::auth_failure_help::CredentialOrigin;
 use crate::types::connection::{AuthMethod, Connection, TokenPrefix};
 use crate::types::deployment::Deployment;
 use crate::types::repository::{Permission, RepoId, Repository};
@@ -42,7 +43,10 @@ async fn add_facts(
         .secret
         .as_ref()
         .unwrap_or(&TokenPrefix::Unknown);
-    let summarize = |error| ErrorSummary::from(&Error::from_api(error, &connection, prefix));
+    let name = facts.credential.name.clone();
+    let origin = CredentialOrigin::of(&connection, &name);
+    let summarize =
+        |error| ErrorSummary::from(&Error::from_api(error, &connection, prefix, origin));
     facts.granted = match &identity.scopes {
         Scopes::Granted(names) => Some(names.clone()),
         Scopes::Unknown => None,

@@ -13,6 +13,7 @@ use crate::config::ConnectionsError;
 use crate::error::Error;
 use crate::resolve::connection_repository;
 use crate::types::action::Action;
+use crate::types::auth_failure_help::CredentialOrigin;
 use crate::types::connection::{
     AuthMethod, Connection, ConnectionName, Credential, SecretSource, StoredSecret, TokenLevel,
     TokenPrefix,
@@ -96,7 +97,12 @@ impl Args {
         let auth = connection.auth();
         if connection.base_url.is_insecure() && !connection.network.allow_http {
             let error = ApiError::InsecureTransport(connection.base_url.to_string());
-            return Err(Error::from_api(error, &connection, TokenPrefix::Unknown));
+            return Err(Error::from_api(
+                error,
+                &connection,
+                TokenPrefix::Unknown,
+                CredentialOrigin::Flags,
+            ));
         }
         if args.no_verify {
             require_owner(&mut connection, app)?;
@@ -411,7 +417,12 @@ fn check_repository(
         )),
         // The credential is valid, but cannot read repositories: other purposes need other scopes.
         Err(ApiError::Forbidden { .. }) if connection.deployment == Deployment::Cloud => Ok(()),
-        Err(error) => Err(Error::from_api(error, connection, TokenPrefix::Unknown)),
+        Err(error) => Err(Error::from_api(
+            error,
+            connection,
+            TokenPrefix::Unknown,
+            CredentialOrigin::Flags,
+        )),
     }
 }
 

@@ -7,6 +7,7 @@ use super::prompts;
 use crate::app::{App, MAX_ATTEMPTS};
 use crate::bitbucket::{ApiError, Bitbucket, CredentialContext, Identity};
 use crate::error::Error;
+use crate::types::auth_failure_help::CredentialOrigin;
 use crate::types::connection::{
     AuthMethod, Connection, ConnectionName, Origin, TokenLevel, TokenPrefix,
 };
@@ -212,7 +213,7 @@ pub(super) fn verify(app: &App, connection: &mut Connection, secret: &Secret) ->
     });
     let identity = identity.map_err(|error| {
         let prefix = TokenPrefix::from_token(secret.expose());
-        Error::from_api(error, connection, prefix)
+        Error::from_api(error, connection, prefix, CredentialOrigin::Flags)
     })?;
     if connection.auth() == AuthMethod::OAuth
         && let Some(account) = &identity.account

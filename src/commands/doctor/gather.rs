@@ -19,6 +19,7 @@ use crate::probe::{self, BannerResult, Proxy, TlsError};
 use crate::resolve::SelectedConnection;
 use crate::ssh::{self, CheckOptions, Destination, KnownHosts, PrivateKeyFile, Service, Source};
 use crate::sys::signals;
+use crate::types::auth_failure_help::CredentialOrigin;
 use crate::types::cloud_hosts;
 use crate::types::connection::{Connection, NetworkSettings, TokenPrefix};
 use crate::types::date::Timestamp;
@@ -246,8 +247,14 @@ fn identify(
     let bitbucket = app.client_with_secret(connection, secret);
     let identity = app.block_on(bitbucket.identify(&CredentialContext::from(connection)));
     let identity = match identity {
-        Ok(identity) => identity
-            .map_err(|error| ErrorSummary::from(&Error::from_api(error, connection, prefix))),
+        Ok(identity) => identity.map_err(|error| {
+            ErrorSummary::from(&Error::from_api(
+                error,
+                connection,
+                prefix,
+                CredentialOrigin::of(connection, &selected.name),
+            ))
+        }),
         Err(error) => Err(ErrorSummary::from(&error)),
     };
     let rate_limit = bitbucket.observation().rate_limit;

@@ -7,7 +7,7 @@ use crate::bitbucket::{ApiError, Bitbucket, CredentialContext};
 use crate::error::Error;
 use crate::resolve::{Needs, RepositorySource, Request, SelectedConnection, connection_repository};
 use crate::types::access_token::{AccessToken, TokenOwner};
-use crate::types::connection::{AuthMethod, Connection, Credential, TokenLevel, TokenPrefix};
+use crate::types::connection::{AuthMethod, Connection, Credential, TokenLevel};
 use crate::types::hint::Hint;
 use crate::types::repository::RepoRef;
 
@@ -90,7 +90,15 @@ impl Login {
             let bitbucket = app.client_with_secret(&login, auth.normalize_secret(secret));
             match app.block_on(bitbucket.identify(&CredentialContext::from(&login)))? {
                 Ok(_) => Ok(bitbucket),
-                Err(error) => Err(Error::from_api(error, &login, TokenPrefix::Unknown)),
+                Err(error @ ApiError::Unauthorized(_)) => Err(Error::Api {
+                    error,
+                    causes: Some(
+                        "check what was entered; a password belongs to the user name of --username, not to an e-mail \
+                         address"
+                            .into(),
+                    ),
+                }),
+                Err(error) => Err(selected.describe_api_error(error)),
             }
         })
     }
@@ -160,10 +168,9 @@ pub(super) async fn owner(
         .identify(&CredentialContext::default())
         .await?
         .account;
-    account.map(TokenOwner::User).ok_or_else(|| {
-        let reason = "the account of the credential is unknown; pass --project or --repo";
-        ApiError::Indeterminate(reason.to_owned())
-    })
+    account
+        .map(TokenOwner::User)
+        .ok_or(ApiError::AccountUnknown)
 }
 
 /// Cloud has no API for tokens.

@@ -15,6 +15,7 @@ use crate::exit_status::ExitStatus;
 use crate::resolve::SelectedConnection;
 use crate::types::access_token::{AccessToken, NewToken, TokenOwner};
 use crate::types::action::Action;
+use crate::types::auth_failure_help::CredentialOrigin;
 use crate::types::connection::{
     AuthMethod, Connection, ConnectionName, StoreKind, TokenLevel, TokenPrefix,
 };
@@ -490,7 +491,8 @@ fn verify(selected: &SelectedConnection, secret: &Secret, app: &App) -> Result<T
         });
     }
     let facts = facts(connection, secret, app)?;
-    facts.map_err(|error| Error::from_api(error, connection, prefix))
+    let origin = CredentialOrigin::of(connection, &selected.name);
+    facts.map_err(|error| Error::from_api(error, connection, prefix, origin))
 }
 
 /// What the server reports about the connection's token; `None` where the server no longer accepts it.

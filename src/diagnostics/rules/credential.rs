@@ -5,7 +5,7 @@ use super::server::in_days;
 use crate::diagnostics::connection_facts::{CheckOptions, CredentialFacts};
 use crate::diagnostics::finding::{Finding, FindingId};
 use crate::exit_status::ExitStatus;
-use crate::types::auth_failure_help::KindMismatch;
+use crate::types::auth_failure_help::{CredentialOrigin, KindMismatch};
 use crate::types::connection::{AuthMethod, StoreKind, TokenLevel, TokenPrefix};
 use crate::types::date::{Date, DayCount};
 use crate::types::deployment::Deployment;
@@ -58,16 +58,15 @@ pub(crate) fn kind(id: FindingId, facts: &CredentialFacts) -> Option<Finding> {
     if auth == AuthMethod::Ssh {
         return None;
     }
-    if let Some(KindMismatch { looks_like, fix }) = KindMismatch::find(&facts.connection, prefix) {
+    let origin = CredentialOrigin::of(&facts.connection, &facts.name);
+    if let Some(KindMismatch { looks_like, fix }) =
+        KindMismatch::find(&facts.connection, prefix, origin)
+    {
         let message = format!(
             "the secret looks like {looks_like}, not {}",
             kind_name(auth)
         );
-        let next = match facts.connection.store() {
-            Some(StoreKind::Environment) => fix,
-            _ => format!("{fix}: {}", facts.edit_command("--auth KIND --token-stdin")),
-        };
-        return Some(Finding::warn(id, message).with_next(next));
+        return Some(Finding::warn(id, message).with_next(fix));
     }
     if auth == AuthMethod::AppPassword || prefix == TokenPrefix::AppPassword {
         let next = format!(
