@@ -135,13 +135,16 @@ impl Response {
         detail["required"].is_array() || detail["granted"].is_array()
     }
 
-    /// Whether Cloud refuses a kind of credential, which it has recognized. It has no other sign than its text.
-    pub(crate) fn refuses_kind_of_credential(&self) -> bool {
-        const MESSAGE: &str = "not accessible by this authentication mechanism";
-        let message = &self.error_body().error["message"];
-        message
-            .as_str()
-            .is_some_and(|message| message.to_lowercase().contains(MESSAGE))
+    /// Whether Cloud refuses the kind or the scopes of a credential, which it has recognized. There is no other sign than the
+    /// text.
+    pub(crate) fn speaks_of_credential(&self) -> bool {
+        const MESSAGES: [&str; 2] = [
+            "not accessible by this authentication mechanism",
+            "lack one or more required privilege scopes",
+        ];
+        let error = self.error_body().error;
+        let message = error["message"].as_str().unwrap_or_default().to_lowercase();
+        MESSAGES.iter().any(|known| message.contains(known))
     }
 
     /// The text of an error that Bitbucket sends as `text/plain`. Plain text from a Data Center counts only with the

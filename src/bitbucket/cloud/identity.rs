@@ -185,7 +185,7 @@ fn resource_of(credential: &CredentialContext) -> Option<(Vec<&str>, TokenLevel)
 /// Whether a 403 shows that the credential was accepted: it lists scopes, or refuses the kind of credential. A 403 without
 /// that proves nothing, whoever sends it: Cloud also refuses wrong URLs and addresses outside of an allowlist with it.
 fn accepts_credential(response: &Response) -> bool {
-    names_scopes(response) || response.lists_scopes() || response.refuses_kind_of_credential()
+    names_scopes(response) || response.lists_scopes() || response.speaks_of_credential()
 }
 
 /// Whether a header describes the credential.
