@@ -28,7 +28,7 @@ pub(crate) enum PushError {
     /// A branch and a prefix of another branch have the same name.
     #[error("the branch name conflicts with another branch: {0}")]
     RefNameConflict(String),
-    #[error("repository not found by git: {0}")]
+    #[error("not found by git: {0}")]
     NotFound(String),
     #[error("server unreachable by git: {0}")]
     Unreachable(String),
