@@ -143,7 +143,7 @@ operations_of_both! {
     /// Creates a webhook, or updates an existing one: fields that the specification does not have are kept.
     write_webhook(owner: &WebhookOwner, before: Option<StoredWebhook>, spec: &WebhookSpec) -> WebhookChange;
     /// Removes a webhook.
-    remove_webhook(owner: &WebhookOwner, id: &str) -> ();
+    remove_webhook(owner: &WebhookOwner, webhook: &StoredWebhook) -> ();
 }
 
 operations_of_data_center! {
@@ -163,7 +163,7 @@ operations_of_data_center! {
     /// Sends a test delivery to a webhook's URL; `None` on Cloud, which has no API for that.
     test_webhook(owner: &WebhookOwner, webhook: &StoredWebhook) -> TestDelivery;
     /// What the server reports about the deliveries of a webhook; `None` on Cloud, which has no API for that.
-    webhook_deliveries(owner: &WebhookOwner, id: &str) -> Deliveries;
+    webhook_deliveries(owner: &WebhookOwner, webhook: &StoredWebhook) -> Deliveries;
 }
 
 impl Bitbucket {

@@ -25,7 +25,7 @@ pub(crate) struct StoredWebhook {
 impl StoredWebhook {
     /// # Errors
     /// [`ApiError::Decode`] where the server did not send it.
-    pub(crate) fn id(&self) -> Result<&str, ApiError> {
+    pub(super) fn id(&self) -> Result<&str, ApiError> {
         let id = self.webhook.id.as_deref();
         id.ok_or_else(|| ApiError::decode("id", "a webhook without an id"))
     }

@@ -105,7 +105,7 @@ impl Redactor {
     }
 }
 
-/// The inside of a JSON string with `\uXXXX` for what is not ASCII, as many servers write it.
+/// The inside of a JSON string with escapes for what is not ASCII (RFC 8259, section 7), as many servers write it.
 fn json_in_ascii(text: &str) -> String {
     let units = text.encode_utf16().map(|unit| match u8::try_from(unit) {
         Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),

@@ -45,8 +45,8 @@ impl Cloud {
         }
     }
 
-    /// The resource of a credential whose account is refused without proof that the credential was accepted. It is a
-    /// second opinion: an allowlist of addresses is that of a workspace.
+    /// Requests what the credential belongs to, where its account is refused without proof that the credential was accepted:
+    /// an allowlist of addresses is that of a workspace, so that one of the two may be refused for it alone.
     async fn identify_after_refusal(
         &self,
         credential: &CredentialContext,

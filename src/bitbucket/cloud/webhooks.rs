@@ -85,9 +85,9 @@ impl Cloud {
     pub(crate) async fn remove_webhook(
         &self,
         owner: &WebhookOwner,
-        id: &str,
+        webhook: &StoredWebhook,
     ) -> Result<(), ApiError> {
-        let path = hooks_path(owner, &[id]);
+        let path = hooks_path(owner, &[webhook.id()?]);
         self.http.delete(&path).await?.written()
     }
 }

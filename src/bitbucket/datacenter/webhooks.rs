@@ -134,8 +134,9 @@ impl DataCenter {
     pub(crate) async fn webhook_deliveries(
         &self,
         owner: &WebhookOwner,
-        id: &str,
+        webhook: &StoredWebhook,
     ) -> Result<Deliveries, ApiError> {
+        let id = webhook.id()?;
         let path = hooks_path(owner, &[id, "latest"]);
         let response = self.http.get(&path, &[]).await?;
         let last = match response.status() {
@@ -243,9 +244,9 @@ impl DataCenter {
     pub(crate) async fn remove_webhook(
         &self,
         owner: &WebhookOwner,
-        id: &str,
+        webhook: &StoredWebhook,
     ) -> Result<(), ApiError> {
-        let path = hooks_path(owner, &[id]);
+        let path = hooks_path(owner, &[webhook.id()?]);
         self.http.delete(&path).await?.written()
     }
 

@@ -58,10 +58,8 @@ impl Subcommand for StatusArgs {
         let (target, hooks) = target.webhooks(app, Operation::ReadWebhooks)?;
         let mut selected = self.which.select(hooks, &target)?;
         let stored = selected.swap_remove(0);
-        let reported = match stored.id() {
-            Ok(id) => app.block_on(target.bitbucket.webhook_deliveries(&target.owner, id))?,
-            Err(error) => Err(error),
-        };
+        let request = target.bitbucket.webhook_deliveries(&target.owner, &stored);
+        let reported = app.block_on(request)?;
         let reported =
             reported.map_err(|error| target.describe_error(error, Operation::ReadWebhooks))?;
         let Deliveries { last, counts } = reported.unwrap_or_default();

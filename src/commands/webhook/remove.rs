@@ -55,10 +55,8 @@ impl Subcommand for Args {
                 self.yes.confirm_removal(&what, app)?;
             }
             for webhook in &webhooks {
-                let removed = match webhook.id() {
-                    Ok(id) => app.block_on(target.bitbucket.remove_webhook(&target.owner, id))?,
-                    Err(error) => Err(error),
-                };
+                let request = target.bitbucket.remove_webhook(&target.owner, webhook);
+                let removed = app.block_on(request)?;
                 removed.map_err(|error| target.describe_error(error, Operation::DeleteWebhooks))?;
             }
         }
